@@ -1,0 +1,95 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "core/tensor/tensor.h"
+
+namespace nw::autograd {
+
+class Node;
+
+/// Which input of which node a gradient flows to; a null node needs none.
+struct Edge {
+  Ref<Node> node;
+  uint32_t input = 0;
+};
+
+/// The backward of one recorded op. Owns what it saved until it is released; the graph is owned
+/// from the outputs down to the leaves. One backward at a time may walk a graph.
+class Node : public RefCounted {
+ public:
+  static constexpr size_t kMaxEdges = 8;
+
+  Node();
+  ~Node() override;
+
+  virtual std::string_view name() const = 0;
+  /// grads: one for each output, undefined where none came. Writes one for each edge that
+  /// needs_grad(); leaves the others undefined.
+  virtual void backward(const Tensors& grads, Tensors& grad_inputs) = 0;
+  /// Drops the saved tensors; a second backward then throws Error.
+  virtual void release_saved() = 0;
+
+  bool needs_grad(size_t input) const { return input < edges_.size() && bool(edges_[input].node); }
+  void add_edge(Edge edge) { edges_.push_back(std::move(edge)); }
+  const SmallVector<Edge, kMaxEdges>& edges() const { return edges_; }
+  /// Later nodes have larger numbers; backward goes from large to small.
+  uint64_t sequence() const { return sequence_; }
+
+ private:
+  friend class Engine;
+
+  SmallVector<Edge, kMaxEdges> edges_;
+  uint64_t sequence_;
+  // The engine's notes while it walks: what has arrived, and how many arrivals are still to come.
+  Tensors arrived_;
+  int awaited_ = 0;
+  bool seen_ = false;
+};
+
+/// A tensor kept for backward. Reading it throws Error when it was edited in place since, or
+/// released.
+class SavedTensor {
+ public:
+  SavedTensor() = default;
+  /// Keeps `tensor` without its history.
+  explicit SavedTensor(const Tensor& tensor);
+  /// Undefined if an undefined tensor was saved. `op` starts the error message.
+  const Tensor& get(std::string_view op) const;
+  void release();
+
+ private:
+  Tensor tensor_;
+  uint32_t version_ = 0;
+  bool released_ = false;
+};
+
+/// Whether ops on this thread record; on by default.
+bool grad_enabled();
+
+/// torch.no_grad(): while it lives, ops on this thread record nothing.
+class NoGrad {
+ public:
+  NoGrad();
+  ~NoGrad();
+  NoGrad(const NoGrad&) = delete;
+  NoGrad& operator=(const NoGrad&) = delete;
+
+ private:
+  bool before_;
+};
+
+/// True when recording is on and one of the tensors needs a gradient.
+template <typename... T>
+bool needs_record(const T&... tensors) {
+  return grad_enabled() && ((tensors.defined() && tensors.requires_grad()) || ...);
+}
+
+/// Where the gradient of `tensor` flows to: its maker, its own accumulation, or nowhere.
+Edge edge_of(const Tensor& tensor);
+
+/// Makes `node` the maker of `output` (its output number `index`).
+void set_maker(const Tensor& output, const Ref<Node>& node, uint32_t index = 0);
+
+}  // namespace nw::autograd

@@ -1,0 +1,140 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "core/tensor/tensor.h"
+
+namespace nw {
+
+class Generator;
+
+enum class UnaryOp : uint8_t { Neg, Exp, Log, Sqrt, Relu, Tanh, Sigmoid };
+
+/// The *Grad ops take (gradient of the output, the forward's output).
+enum class BinaryOp : uint8_t { Add, Sub, Mul, Div, ReluGrad, TanhGrad, SigmoidGrad };
+
+/// Geometry of convolution and pooling windows, one entry for each spatial dimension.
+struct Window {
+  SmallVector<int64_t, 3> kernel;
+  SmallVector<int64_t, 3> stride;
+  SmallVector<int64_t, 3> padding;
+  SmallVector<int64_t, 3> dilation;
+  int64_t groups = 1;
+};
+
+/// How average pooling divides (see torch.nn.AvgPool2d).
+struct AvgPoolMode {
+  bool count_include_pad = true;
+  int64_t divisor_override = 0;  // 0: none
+};
+
+struct SgdStep {
+  double lr, momentum, dampening, weight_decay;
+  bool nesterov, maximize, first;  // first: the momentum buffer is still empty
+};
+
+struct AdamStep {
+  double lr, beta1, beta2, eps, weight_decay;
+  bool amsgrad, maximize;
+  int64_t step;  // 1 for the first
+};
+
+/// The primitives of one backend. Every output is allocated by the caller, has the right shape,
+/// dtype and device, and does not overlap an input; shapes were checked by core/ops. Inputs may be
+/// strided where a line says so, and are dense row-major otherwise. Floating point means float32
+/// and float64. "May be null": optional fused kernel over the composition in core/ops.
+struct Kernels {
+  // --- memory ---
+  /// out (any strides, any dtype) = value
+  void (*fill)(const Tensor& out, double value);
+  /// out (any strides) = in (any strides, stride 0 to broadcast, any dtype), same sizes
+  void (*copy)(const Tensor& in, const Tensor& out);
+
+  // --- elementwise: inputs of out's sizes (any strides, stride 0 to broadcast), out dense,
+  // floating ---
+  void (*unary)(UnaryOp op, const Tensor& x, const Tensor& out);
+  void (*binary)(BinaryOp op, const Tensor& a, const Tensor& b, const Tensor& out);
+  /// out = x · scale + shift
+  void (*affine)(const Tensor& x, double scale, double shift, const Tensor& out);
+  /// y += x · scale, both of one size
+  void (*axpy)(const Tensor& x, double scale, const Tensor& y);
+
+  // --- reductions ---
+  /// out = Σ x over the dimensions where out's size is 1 and x's is not (x any strides; same rank)
+  void (*sum)(const Tensor& x, const Tensor& out);
+  /// x (rows, columns) -> out (rows), int64: first index of the largest; NaN counts as largest
+  void (*argmax)(const Tensor& x, const Tensor& out);
+
+  // --- matrices ---
+  /// out (M, N) = a (M, K) · b (K, N); a and b dense or transposed dense (one stride is 1)
+  void (*matmul)(const Tensor& a, const Tensor& b, const Tensor& out);
+  /// y (M, out) = x (M, in) · weightᵀ (out, in) + bias (out) or undefined
+  void (*linear)(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& y);
+
+  // --- windows: x (N, C, spatial…), one to three spatial dimensions ---
+  /// weight (out, C/groups, kernel…), bias (out) or undefined -> y (N, out, …)
+  void (*conv)(const Tensor& x, const Tensor& weight, const Tensor& bias, const Window& window,
+               const Tensor& y);
+  void (*conv_grad_input)(const Tensor& grad, const Tensor& weight, const Window& window,
+                          const Tensor& grad_x);
+  /// grad_bias may be undefined
+  void (*conv_grad_weight)(const Tensor& grad, const Tensor& x, const Window& window,
+                           const Tensor& grad_weight, const Tensor& grad_bias);
+  /// indices int64, flat within each plane; see torch-facts for ties, NaN and padding
+  void (*max_pool)(const Tensor& x, const Window& window, const Tensor& y, const Tensor& indices);
+  void (*max_pool_grad)(const Tensor& grad, const Tensor& indices, const Tensor& grad_x);
+  void (*avg_pool)(const Tensor& x, const Window& window, const AvgPoolMode& mode, const Tensor& y);
+  void (*avg_pool_grad)(const Tensor& grad, const Window& window, const AvgPoolMode& mode,
+                        const Tensor& grad_x);
+
+  // --- softmax over the middle of (outer, size, inner) ---
+  void (*softmax)(const Tensor& x, bool logarithm, const Tensor& y);
+  void (*softmax_grad)(const Tensor& grad, const Tensor& y, bool logarithm, const Tensor& grad_x);
+
+  // --- losses ---
+  /// log_probs (rows, C, inner), target int64 (rows, inner), weight (C) or undefined ->
+  /// out (rows, inner) = −w[t]·log_probs[t], 0 where t == ignore_index; weights_out (rows, inner)
+  /// the w[t]. Throws Error for a target outside 0 … C−1.
+  void (*nll)(const Tensor& log_probs, const Tensor& target, const Tensor& weight,
+              int64_t ignore_index, const Tensor& out, const Tensor& weights_out);
+  /// grad (rows, inner) -> grad_log_probs, written whole
+  void (*nll_grad)(const Tensor& grad, const Tensor& target, const Tensor& weight,
+                   int64_t ignore_index, const Tensor& grad_log_probs);
+  /// May be null. Mean cross entropy of logits (rows, C) and target int64 (rows), no weights: loss
+  /// (scalar) and grad_logits = d loss / d logits in one pass.
+  void (*cross_entropy)(const Tensor& logits, const Tensor& target, int64_t ignore_index,
+                        const Tensor& loss, const Tensor& grad_logits);
+
+  // --- random ---
+  /// out = U[from, to), torch's stream
+  void (*uniform)(Generator& generator, double from, double to, const Tensor& out);
+  /// out = 1 with probability p, else 0, torch's stream
+  void (*bernoulli)(Generator& generator, double p, const Tensor& out);
+
+  // --- optimiser steps on one parameter, in place ---
+  void (*sgd)(const SgdStep& step, const Tensor& grad, const Tensor& param, const Tensor& buffer);
+  /// max_exp_avg_sq is undefined unless amsgrad
+  void (*adam)(const AdamStep& step, const Tensor& grad, const Tensor& param, const Tensor& exp_avg,
+               const Tensor& exp_avg_sq, const Tensor& max_exp_avg_sq);
+};
+
+/// One kind of device: its memory, its streams, its table of kernels. Lives as long as the program.
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual std::string_view name() const = 0;
+  virtual Allocator& allocator(Device device) = 0;
+  virtual const Kernels& kernels() const = 0;
+  /// Waits for everything queued on `device`; an asynchronous error is thrown here.
+  virtual void synchronize(Device device) = 0;
+};
+
+/// The backend of a device type. Throws Error with a remedy when none is there (no CUDA plugin).
+Backend& backend_of(Device device);
+const Kernels& kernels_of(const Tensor& tensor);
+/// Adds a backend found at run time. A second one for the same type is an InternalError.
+void register_backend(DeviceType type, Backend& backend);
+
+}  // namespace nw

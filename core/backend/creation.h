@@ -1,0 +1,44 @@
+#pragma once
+
+#include <span>
+
+#include "core/tensor/tensor.h"
+
+namespace nw {
+
+/// Uninitialised dense memory on `device`.
+Tensor empty(const Dims& sizes, DType dtype = DType::Float32, Device device = kCpu);
+/// An uninitialised dense tensor with the sizes, dtype and device of `like`.
+Tensor empty_like(const Tensor& like);
+Tensor zeros(const Dims& sizes, DType dtype = DType::Float32, Device device = kCpu);
+Tensor full(const Dims& sizes, double value, DType dtype = DType::Float32, Device device = kCpu);
+
+/// A CPU tensor holding a copy of `values`, which must fill `sizes`.
+template <typename T>
+Tensor tensor_of(std::span<const T> values, const Dims& sizes) {
+  const Tensor out = empty(sizes, DTypeOf<T>::value);
+  NW_CHECK(out.numel() == static_cast<int64_t>(values.size()), "[tensor] ", values.size(),
+           " values do not fill ", to_string(sizes));
+  std::copy(values.begin(), values.end(), out.data<T>());
+  return out;
+}
+
+/// The functions below never record history.
+namespace raw {
+
+/// A dense copy.
+Tensor clone(const Tensor& x);
+/// `x` if it is dense row-major, else a dense copy.
+Tensor contiguous(const Tensor& x);
+/// `x` if it has the dtype already, else a converted dense copy.
+Tensor to(const Tensor& x, DType dtype);
+/// `x` if it is there already, else a copy on the device.
+Tensor to(const Tensor& x, Device device);
+/// Writes `source` (broadcast, converted) into `target` in place and bumps its version.
+void copy_(const Tensor& target, const Tensor& source);
+void fill_(const Tensor& target, double value);
+/// `x` with the sizes of `sizes` by stride 0 where it has size 1 or no dimension.
+Tensor expand(const Tensor& x, const Dims& sizes);
+
+}  // namespace raw
+}  // namespace nw

@@ -1,0 +1,88 @@
+#include "core/base/random.h"
+
+#include <cmath>
+#include <numbers>
+#include <numeric>
+
+namespace nw {
+
+void Generator::manual_seed(uint64_t seed) {
+  seed_ = seed;
+  words_[0] = static_cast<uint32_t>(seed);
+  for (int i = 1; i < kWords; ++i) {
+    words_[i] = 1812433253u * (words_[i - 1] ^ (words_[i - 1] >> 30)) + static_cast<uint32_t>(i);
+  }
+  next_ = kWords;
+  cached_normal_.reset();
+}
+
+void Generator::refill() {
+  constexpr int kShift = 397;
+  for (int i = 0; i < kWords; ++i) {
+    const uint32_t joined = (words_[i] & 0x80000000u) | (words_[(i + 1) % kWords] & 0x7fffffffu);
+    const uint32_t twisted = (joined >> 1) ^ ((joined & 1u) != 0 ? 0x9908b0dfu : 0u);
+    words_[i] = words_[(i + kShift) % kWords] ^ twisted;
+  }
+  next_ = 0;
+}
+
+uint32_t Generator::random32() {
+  if (next_ == kWords) refill();
+  uint32_t word = words_[next_++];
+  word ^= word >> 11;
+  word ^= (word << 7) & 0x9d2c5680u;
+  word ^= (word << 15) & 0xefc60000u;
+  return word ^ (word >> 18);
+}
+
+uint64_t Generator::random64() {
+  const uint64_t high = random32();
+  return (high << 32) | random32();
+}
+
+float Generator::uniform_float() {
+  return static_cast<float>(random32() & ((1u << 24) - 1)) * 0x1p-24f;
+}
+
+double Generator::uniform_double() {
+  return static_cast<double>(random64() & ((1ull << 53) - 1)) * 0x1p-53;
+}
+
+double Generator::normal_double() {
+  if (cached_normal_) {
+    const double value = *cached_normal_;
+    cached_normal_.reset();
+    return value;
+  }
+  const double u1 = uniform_double();
+  const double u2 = uniform_double();
+  const double radius = std::sqrt(-2.0 * std::log1p(-u2));
+  const double angle = 2.0 * std::numbers::pi * u1;
+  cached_normal_ = radius * std::sin(angle);
+  return radius * std::cos(angle);
+}
+
+std::vector<int64_t> Generator::randperm(int64_t n) {
+  std::vector<int64_t> order(static_cast<size_t>(n));
+  std::iota(order.begin(), order.end(), int64_t{0});
+  for (int64_t i = 0; i < n - 1; ++i) {
+    const auto other = i + static_cast<int64_t>(random32() % static_cast<uint32_t>(n - i));
+    std::swap(order[static_cast<size_t>(i)], order[static_cast<size_t>(other)]);
+  }
+  return order;
+}
+
+int64_t Generator::random_int63() {
+  return static_cast<int64_t>(random64() & ((1ull << 63) - 1));
+}
+
+Generator& default_generator() {
+  static thread_local Generator generator;
+  return generator;
+}
+
+void manual_seed(uint64_t seed) {
+  default_generator().manual_seed(seed);
+}
+
+}  // namespace nw

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace nw {
+
+/// The 32-bit Mersenne Twister with PyTorch's ways of drawing from it: the same seed gives the same
+/// bits as PyTorch's CPU generator (1.13, x86). Not thread-safe; one generator belongs to one
+/// thread. Source: Matsumoto & Nishimura 1998;
+/// https://pytorch.org/docs/stable/generated/torch.Generator.html
+class Generator {
+ public:
+  static constexpr uint64_t kDefaultSeed = 67280421310721u;  // torch's default_rng_seed_val
+
+  explicit Generator(uint64_t seed = kDefaultSeed) { manual_seed(seed); }
+
+  /// Only the low 32 bits of the seed count, as in PyTorch.
+  void manual_seed(uint64_t seed);
+  uint64_t initial_seed() const { return seed_; }
+
+  uint32_t random32();
+  /// Two 32-bit draws, the first one high.
+  uint64_t random64();
+  /// [0, 1) with 24 bits.
+  float uniform_float();
+  /// [0, 1) with 53 bits.
+  double uniform_double();
+  /// One draw of N(0, 1) by Box–Muller in double; every second value comes from a cache.
+  double normal_double();
+
+  /// A uniformly drawn permutation of 0 … n−1, as torch.randperm.
+  std::vector<int64_t> randperm(int64_t n);
+  /// [0, 2⁶³): `torch.empty((), dtype=torch.int64).random_()`; the seeds a DataLoader draws.
+  int64_t random_int63();
+
+  friend bool operator==(const Generator&, const Generator&) = default;
+
+ private:
+  void refill();
+
+  static constexpr int kWords = 624;
+  std::array<uint32_t, kWords> words_{};
+  int next_ = kWords;
+  uint64_t seed_ = 0;
+  std::optional<double> cached_normal_;
+};
+
+/// The generator of the calling thread from which initial weights and dropout masks are drawn.
+Generator& default_generator();
+/// `torch.manual_seed`: seeds default_generator().
+void manual_seed(uint64_t seed);
+
+}  // namespace nw

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "core/base/random.h"
+#include "core/data/dataset.h"
+
+namespace nw::data {
+
+struct Batch {
+  Tensor x;  // (n, sample…) float32
+  Tensor y;  // (n, target…)
+  int64_t size() const { return x.size(0); }
+};
+
+/// Walks over a data set in batches, in PyTorch's order: each start() draws from `generator`
+/// exactly as iter(DataLoader(..., shuffle=...)) does. The last batch may be smaller. Batch memory
+/// is reused.
+class Loader {
+ public:
+  /// Throws Error for an empty data set and for a batch size below 1.
+  Loader(std::shared_ptr<const Dataset> dataset, int64_t batch_size, bool shuffle);
+
+  void start(Generator& generator);
+  /// False at the end of the epoch. The batch is valid until the next call.
+  bool next(Batch& batch);
+  int64_t batch_count() const;
+  int64_t sample_count() const { return dataset_->size(); }
+
+ private:
+  std::shared_ptr<const Dataset> dataset_;
+  int64_t batch_size_;
+  bool shuffle_;
+  std::vector<int64_t> order_;
+  int64_t position_ = 0;
+  Batch full_;
+};
+
+}  // namespace nw::data

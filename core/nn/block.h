@@ -1,0 +1,75 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/nn/description.h"
+#include "core/nn/module.h"
+
+namespace nw::nn {
+
+enum class Role : uint8_t {
+  Input,  // stands for the data set; makes no module
+  Layer,
+  Loss,
+};
+
+struct Port {
+  std::string name;  // "input", "target", "output"
+  std::string help;
+  bool optional = false;  // may stay unwired
+};
+
+/// A unit in the palette. See Description for what derives from it.
+struct Block : Description {
+  Role role = Role::Layer;
+  std::vector<Port> inputs = {{"input", "", false}};
+  std::vector<Port> outputs = {{"output", "", false}};
+  bool draws_random = false;  // forward draws from the generator while training (Dropout)
+
+  /// Builds the module; args are complete and have no inferred None. Null for Role::Input.
+  std::unique_ptr<Module> (*make)(const Args& args) = nullptr;
+  /// Fills inferred arguments from the input's sizes (batch first); null: nothing to infer. Leaves
+  /// an argument None when the sizes do not tell (the module's own check then speaks).
+  void (*infer)(const Dims& input, Args& args) = nullptr;
+  /// The parameters that matter, for the card: "6 → 16 · 5×5". Null: empty.
+  std::string (*caption)(const Args& args) = nullptr;
+  /// Multiply-adds of one sample; null: none.
+  int64_t (*multiply_adds)(const Args& args, const Dims& input, const Dims& output) = nullptr;
+};
+
+/// An ordered set of descriptions of one kind, looked up by id.
+template <typename T>
+class Registry {
+ public:
+  /// Throws InternalError for a second description with the same id.
+  void add(T item);
+  /// Null when unknown.
+  const T* find(std::string_view id) const;
+  std::span<const T> all() const { return items_; }
+
+ private:
+  std::vector<T> items_;
+};
+
+/// Every block of the program, in palette order. Filled by core/nn/register_blocks.cpp.
+const Registry<Block>& blocks();
+
+template <typename T>
+void Registry<T>::add(T item) {
+  NW_ASSERT(find(item.id) == nullptr && "two descriptions with one id");
+  items_.push_back(std::move(item));
+}
+
+template <typename T>
+const T* Registry<T>::find(std::string_view id) const {
+  for (const T& item : items_) {
+    if (item.id == id) return &item;
+  }
+  return nullptr;
+}
+
+}  // namespace nw::nn

@@ -1,0 +1,184 @@
+#include "core/tensor/tensor.h"
+
+namespace nw {
+namespace {
+
+bool is_dense(const Dims& sizes, const Dims& strides, const Dims& dense) {
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    if (sizes[i] == 0) return true;
+  }
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    if (sizes[i] != 1 && strides[i] != dense[i]) return false;
+  }
+  return true;
+}
+
+/// Elements from the first to one past the last that the view can touch.
+int64_t reach(const Dims& sizes, const Dims& strides) {
+  int64_t last = 0;
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    if (sizes[i] == 0) return 0;
+    int64_t step = 0;
+    NW_CHECK(strides[i] >= 0 && !__builtin_mul_overflow(sizes[i] - 1, strides[i], &step) &&
+                 !__builtin_add_overflow(last, step, &last),
+             "[tensor] strides ", to_string(strides), " do not suit sizes ", to_string(sizes));
+  }
+  return last + 1;
+}
+
+TensorImpl::Gradient& gradient_of(const TensorImpl& impl) {
+  auto& mutable_impl = const_cast<TensorImpl&>(impl);
+  if (mutable_impl.gradient == nullptr) mutable_impl.gradient = new TensorImpl::Gradient;
+  return *mutable_impl.gradient;
+}
+
+}  // namespace
+
+Tensor::Tensor(Ref<Storage> storage, const Dims& sizes, const Dims& strides, int64_t offset,
+               DType dtype)
+    : impl_(make_ref<TensorImpl>()) {
+  NW_CHECK(sizes.size() == strides.size(), "[tensor] ", sizes.size(), " sizes but ", strides.size(),
+           " strides");
+  TensorImpl& impl = *impl_;
+  impl.numel = nw::numel(sizes);
+  if (storage->device().type != DeviceType::Meta) {
+    const auto capacity = static_cast<int64_t>(storage->bytes() / item_bytes(dtype));
+    NW_CHECK(offset >= 0 && offset <= capacity && reach(sizes, strides) <= capacity - offset,
+             "[tensor] a view of ", to_string(sizes), " from element ", offset,
+             " leaves its storage of ", capacity, " elements");
+  }
+  impl.storage = std::move(storage);
+  impl.sizes = sizes;
+  impl.strides = strides;
+  impl.offset = offset;
+  impl.dtype = dtype;
+  impl.contiguous = is_dense(sizes, strides, contiguous_strides(sizes));
+}
+
+const TensorImpl& Tensor::impl() const {
+  NW_CHECK(impl_, "[tensor] is undefined");
+  return *impl_;
+}
+
+void Tensor::check_dtype(DType expected) const {
+  NW_CHECK(dtype() == expected, "[tensor] expects ", name(expected), ", gets ", name(dtype()));
+}
+
+const Dims& Tensor::sizes() const {
+  return impl().sizes;
+}
+const Dims& Tensor::strides() const {
+  return impl().strides;
+}
+int64_t Tensor::size(int64_t d) const {
+  return sizes()[static_cast<size_t>(wrap_dim(d, dim(), "size"))];
+}
+int64_t Tensor::numel() const {
+  return impl().numel;
+}
+DType Tensor::dtype() const {
+  return impl().dtype;
+}
+Device Tensor::device() const {
+  return impl().storage->device();
+}
+int64_t Tensor::offset() const {
+  return impl().offset;
+}
+const Ref<Storage>& Tensor::storage() const {
+  return impl().storage;
+}
+bool Tensor::is_contiguous() const {
+  return impl().contiguous;
+}
+
+bool Tensor::is_channels_last() const {
+  return dim() >= 3 && is_dense(sizes(), strides(), channels_last_strides(sizes()));
+}
+
+void* Tensor::raw() const {
+  const TensorImpl& self = impl();
+  auto* start = static_cast<char*>(self.storage->data());
+  if (start == nullptr) return nullptr;
+  return start + static_cast<size_t>(self.offset) * item_bytes(self.dtype);
+}
+
+double Tensor::item() const {
+  NW_CHECK(numel() == 1, "[item] expects one element, gets ", numel());
+  NW_CHECK(device() == kCpu, "[item] expects a tensor on the CPU, gets ", to_string(device()));
+  switch (dtype()) {
+    case DType::Float32:
+      return *data<float>();
+    case DType::Float64:
+      return *data<double>();
+    case DType::Int64:
+      return static_cast<double>(*data<int64_t>());
+    case DType::Int32:
+      return *data<int32_t>();
+    case DType::UInt8:
+      return *data<uint8_t>();
+    case DType::Bool:
+      return *data<bool>() ? 1.0 : 0.0;
+    default:
+      throw Error(concat("[item] does not read ", name(dtype())));
+  }
+}
+
+Tensor Tensor::as_strided(const Dims& sizes, const Dims& strides, int64_t offset) const {
+  return Tensor(storage(), sizes, strides, offset, dtype());
+}
+
+Tensor Tensor::detach() const {
+  return as_strided(sizes(), strides(), offset());
+}
+
+bool Tensor::requires_grad() const {
+  const auto* gradient = impl().gradient;
+  return gradient != nullptr && (gradient->requires_grad || gradient->grad_fn);
+}
+
+const Tensor& Tensor::set_requires_grad(bool on) const {
+  NW_CHECK(!on || is_floating(dtype()), "[requires_grad_] expects a floating-point tensor, gets ",
+           name(dtype()));
+  NW_CHECK(is_leaf(), "[requires_grad_] can be changed on leaves only");
+  if (on || impl().gradient != nullptr) gradient_of(impl()).requires_grad = on;
+  return *this;
+}
+
+const Tensor& Tensor::grad() const {
+  static const Tensor kNone;
+  const auto* gradient = impl().gradient;
+  return gradient == nullptr ? kNone : gradient->grad;
+}
+
+void Tensor::set_grad(Tensor grad) const {
+  if (grad.defined() || impl().gradient != nullptr) gradient_of(impl()).grad = std::move(grad);
+}
+
+const Ref<RefCounted>& Tensor::grad_fn() const {
+  static const Ref<RefCounted> kNone;
+  const auto* gradient = impl().gradient;
+  return gradient == nullptr ? kNone : gradient->grad_fn;
+}
+
+uint32_t Tensor::output_index() const {
+  const auto* gradient = impl().gradient;
+  return gradient == nullptr ? 0 : gradient->output_index;
+}
+
+void Tensor::set_history(Ref<RefCounted> grad_fn, uint32_t output_index) const {
+  auto& gradient = gradient_of(impl());
+  gradient.grad_fn = std::move(grad_fn);
+  gradient.output_index = output_index;
+}
+
+int Tensor::use_count() const {
+  return impl_ ? impl_->use_count() : 0;
+}
+
+std::string describe(const Tensor& tensor) {
+  if (!tensor.defined()) return "an undefined tensor";
+  return concat(name(tensor.dtype()), " ", to_string(tensor.sizes()));
+}
+
+}  // namespace nw

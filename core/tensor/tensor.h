@@ -1,0 +1,112 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "core/base/intrusive.h"
+#include "core/tensor/device.h"
+#include "core/tensor/dtype.h"
+#include "core/tensor/shape.h"
+#include "core/tensor/storage.h"
+
+namespace nw {
+
+struct TensorImpl;
+
+/// A strided, typed view of a Storage (torch.Tensor): copying the handle shares the numbers. A
+/// default-constructed Tensor is undefined. Handles may be copied across threads; writing the same
+/// numbers from two threads at once is the caller's fault. Creation is in core/backend/creation.h,
+/// differentiable functions in core/ops, backward in core/autograd.
+class Tensor {
+ public:
+  Tensor() = default;
+  /// A view of `storage`; strides and offset count elements. Throws Error when it leaves the
+  /// storage.
+  Tensor(Ref<Storage> storage, const Dims& sizes, const Dims& strides, int64_t offset, DType dtype);
+
+  bool defined() const { return static_cast<bool>(impl_); }
+  explicit operator bool() const { return defined(); }
+  const Dims& sizes() const;
+  const Dims& strides() const;
+  int64_t dim() const { return static_cast<int64_t>(sizes().size()); }
+  /// Negative `d` counts from the end.
+  int64_t size(int64_t d) const;
+  int64_t numel() const;
+  DType dtype() const;
+  Device device() const;
+  int64_t offset() const;
+  const Ref<Storage>& storage() const;
+  /// Dense and row-major.
+  bool is_contiguous() const;
+  /// Dense with channels innermost; (N, C, spatial…) only.
+  bool is_channels_last() const;
+
+  /// Pointer to the first element; null on meta. Throws Error when T is not the dtype.
+  template <typename T>
+  T* data() const {
+    check_dtype(DTypeOf<T>::value);
+    return static_cast<T*>(raw());
+  }
+  void* raw() const;
+  /// The only element as a double; throws Error unless numel is 1 and the device is the CPU.
+  double item() const;
+
+  /// Another view of the same numbers, without history.
+  Tensor as_strided(const Dims& sizes, const Dims& strides, int64_t offset) const;
+  /// Same numbers, no history.
+  Tensor detach() const;
+
+  bool requires_grad() const;
+  /// Marks a leaf; throws Error unless floating point.
+  const Tensor& set_requires_grad(bool on = true) const;
+  bool is_leaf() const { return !grad_fn(); }
+  /// The accumulated gradient of a leaf; undefined until backward reaches it.
+  const Tensor& grad() const;
+  void set_grad(Tensor grad) const;
+
+  /// The autograd::Node that made this tensor while recording, and which of its outputs this is;
+  /// null for leaves. Set by core/autograd.
+  const Ref<RefCounted>& grad_fn() const;
+  uint32_t output_index() const;
+  void set_history(Ref<RefCounted> grad_fn, uint32_t output_index) const;
+
+  /// Handles to this very tensor object.
+  int use_count() const;
+  bool is_same(const Tensor& other) const { return impl_ == other.impl_; }
+
+ private:
+  const TensorImpl& impl() const;
+  void check_dtype(DType expected) const;
+
+  Ref<TensorImpl> impl_;
+};
+
+/// The tensors that go into or come out of one module or function.
+using Tensors = SmallVector<Tensor, 8>;
+
+/// "float32 64×1×28×28", for messages.
+std::string describe(const Tensor& tensor);
+
+/// Part of Tensor; here so that handles copy inline.
+struct TensorImpl final : RefCounted {
+  struct Gradient : Pooled {
+    virtual ~Gradient() = default;
+    bool requires_grad = false;
+    Tensor grad;
+    Ref<RefCounted> grad_fn;
+    uint32_t output_index = 0;
+  };
+
+  ~TensorImpl() override { delete gradient; }
+
+  Ref<Storage> storage;
+  Dims sizes;
+  Dims strides;
+  int64_t offset = 0;
+  int64_t numel = 0;
+  DType dtype = DType::Float32;
+  bool contiguous = true;
+  Gradient* gradient = nullptr;  // made on first use
+};
+
+}  // namespace nw
