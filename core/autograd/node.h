@@ -25,9 +25,9 @@ class Node : public RefCounted {
   ~Node() override;
 
   virtual std::string_view name() const = 0;
-  /// grads: one for each output, undefined where none came. Writes one for each edge that
-  /// needs_grad(); leaves the others undefined.
-  virtual void backward(const Tensors& grads, Tensors& grad_inputs) = 0;
+  /// grads: one for each output, undefined where none came; may be taken over. Writes one for each
+  /// edge that needs_grad(); leaves the others undefined.
+  virtual void backward(Tensors& grads, Tensors& grad_inputs) = 0;
   /// Drops the saved tensors; a second backward then throws Error.
   virtual void release_saved() = 0;
 
@@ -42,10 +42,10 @@ class Node : public RefCounted {
 
   SmallVector<Edge, kMaxEdges> edges_;
   uint64_t sequence_;
-  // The engine's notes while it walks: what has arrived, and how many arrivals are still to come.
+  // The engine's notes while it walks: the gradients that have arrived, and whether it waits in
+  // line.
   Tensors arrived_;
-  int awaited_ = 0;
-  bool seen_ = false;
+  bool waiting_ = false;
 };
 
 /// A tensor kept for backward. Reading it throws Error when it was edited in place since, or
@@ -53,7 +53,7 @@ class Node : public RefCounted {
 class SavedTensor {
  public:
   SavedTensor() = default;
-  /// Keeps `tensor` without its history.
+  /// Keeps `tensor`, which may be undefined.
   explicit SavedTensor(const Tensor& tensor);
   /// Undefined if an undefined tensor was saved. `op` starts the error message.
   const Tensor& get(std::string_view op) const;

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <tuple>
+#include <array>
 #include <utility>
 
 #include "core/autograd/node.h"
@@ -15,7 +15,7 @@ class FunctionNode final : public Node {
   FunctionNode(std::string_view name, Backward backward) : name_(name), backward_(backward) {}
 
   std::string_view name() const override { return name_; }
-  void backward(const Tensors& grads, Tensors& grad_inputs) override {
+  void backward(Tensors& grads, Tensors& grad_inputs) override {
     std::array<Tensor, kSaved> saved;
     for (size_t i = 0; i < kSaved; ++i) saved[i] = saved_[i].get(name_);
     backward_(*this, grads, grad_inputs, saved);
@@ -39,7 +39,10 @@ template <size_t kInputs, size_t kSaved, typename Backward>
 void record(std::string_view name, const Tensor& output, const std::array<Tensor, kInputs>& inputs,
             const std::array<Tensor, kSaved>& saved, Backward backward) {
   auto node = make_ref<FunctionNode<Backward, kSaved>>(name, std::move(backward));
-  for (size_t i = 0; i < kSaved; ++i) node->saved(i) = SavedTensor(saved[i]);
+  for (size_t i = 0; i < kSaved; ++i) {
+    // An output that kept its own history would keep its node, which keeps the output: a circle.
+    node->saved(i) = SavedTensor(saved[i].is_same(output) ? output.detach() : saved[i]);
+  }
   for (const Tensor& input : inputs) node->add_edge(edge_of(input));
   set_maker(output, node);
 }
