@@ -1,0 +1,53 @@
+#pragma once
+
+#include <QWidget>
+#include <memory>
+#include <optional>
+
+#include "widgets/charts/history.h"
+
+namespace nw::widgets {
+
+/// Loss and accuracy of a run, side by side, drawn while it goes on. Points may be added as fast as
+/// they come: drawing is queued, at most 30 times a second.
+class CurvesChart : public QWidget {
+  Q_OBJECT
+
+ public:
+  explicit CurvesChart(QWidget* parent = nullptr);
+  ~CurvesChart() override;
+
+  /// One training batch. `accuracy` is a share, 0 … 1. Steps ascend.
+  void addStep(qint64 step, qint64 epoch, double loss, double accuracy);
+  /// Validation at the end of an epoch; `step` is the last one of it.
+  void addEpoch(qint64 step, qint64 epoch, std::optional<double> validationLoss,
+                std::optional<double> validationAccuracy);
+  /// Takes over a whole history (a finished run read from its file).
+  void setHistory(History history);
+  const History& history() const;
+  void clear();
+  /// Without classes there is no accuracy: the loss takes the whole width.
+  void setClassifies(bool classifies);
+
+  /// Share of the past in the smoothed curve, 0 (raw) … 0.99.
+  void setSmoothing(double amount);
+  double smoothing() const;
+  void setLogarithmicLoss(bool on);
+  bool logarithmicLoss() const;
+
+  /// Writes what is on screen, `scale` times finer. False and a message when that fails.
+  bool exportPng(const QString& path, qreal scale, QString* error);
+  bool exportCsv(const QString& path, QString* error) const;
+  /// Draws pending points now instead of at the next turn; returns the time taken in milliseconds.
+  double replotNow();
+
+ signals:
+  /// A short sentence for the status bar or a message bar: what was written where, or why not.
+  void notified(const QString& text);
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace nw::widgets

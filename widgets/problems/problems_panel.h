@@ -1,0 +1,44 @@
+#pragma once
+
+#include <QWidget>
+
+#include "widgets/problems/problems_model.h"
+
+class QLabel;
+class QListView;
+
+namespace nw::widgets {
+
+class ProblemsDelegate;
+
+/// The list of everything wrong or doubtful in the graph, each with its fixes. Enter or double
+/// click leads to the block; a fix is a link in the row, Alt+Enter takes the first.
+class ProblemsPanel : public QWidget {
+  Q_OBJECT
+
+ public:
+  explicit ProblemsPanel(QWidget* parent = nullptr);
+
+  void setProblems(const QVector<graph::Problem>& problems,
+                   const QHash<graph::NodeId, QString>& names);
+  int count() const;
+  ProblemsModel* model() const { return model_; }
+  QListView* view() const { return view_; }
+
+ signals:
+  void nodeActivated(nw::graph::NodeId node);
+  void fixRequested(const nw::graph::Fix& fix);
+
+ protected:
+  bool eventFilter(QObject* watched, QEvent* event) override;
+
+ private:
+  void showFixMenu(const QPoint& position);
+
+  ProblemsModel* model_;
+  QListView* view_;
+  QLabel* empty_;
+  ProblemsDelegate* delegate_;
+};
+
+}  // namespace nw::widgets
