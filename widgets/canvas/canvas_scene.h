@@ -1,0 +1,87 @@
+#pragma once
+
+#include <QGraphicsScene>
+#include <QHash>
+#include <QPointF>
+#include <QVector>
+#include <memory>
+#include <optional>
+
+#include "core/graph/graph.h"
+#include "core/graph/infer.h"
+
+namespace nw::widgets {
+
+class NodeItem;
+class WireItem;
+class WireDrag;
+
+/// Which way the network runs over the canvas; ports lie accordingly.
+enum class FlowDirection { TopToBottom, LeftToRight };
+
+/// Draws a Graph and turns gestures into requests. The document is the truth: the scene never
+/// changes the graph; what it asks for shows once the document has done it and calls setGraph.
+/// Ids, not items, cross its border. Lives in the window's thread.
+class CanvasScene : public QGraphicsScene {
+  Q_OBJECT
+
+ public:
+  explicit CanvasScene(QObject* parent = nullptr);
+  ~CanvasScene() override;
+
+  /// Shows this graph; items of nodes that stay are kept, and so is the selection.
+  void setGraph(const graph::Graph& graph);
+  /// Shows shapes, captions and problems. Nodes that the inference does not know show none.
+  void setInference(const graph::Inference& inference);
+  void setFlowDirection(FlowDirection direction);
+
+  const graph::Graph& graph() const { return graph_; }
+  const graph::Inference& inference() const { return inference_; }
+  FlowDirection flowDirection() const { return direction_; }
+
+  QVector<graph::NodeId> selectedIds() const;
+  QVector<graph::Wire> selectedWires() const;
+  void setSelectedIds(const QVector<graph::NodeId>& ids);
+  /// Asks to remove the selected nodes and wires.
+  void removeSelection();
+  /// Asks to move the selected nodes by `offset`.
+  void nudgeSelection(QPointF offset);
+  /// Asks to place all nodes in layers along the flow (see arranged()).
+  void arrange();
+
+  /// Card of a node, and centre of one of its ports, in scene coordinates; empty if there is none.
+  std::optional<QRectF> nodeRect(graph::NodeId id) const;
+  std::optional<QPointF> portPosition(const graph::Endpoint& port) const;
+  /// The wire under a point, or close to it.
+  std::optional<graph::Wire> wireAt(QPointF at) const;
+  /// A free place for a new block: at `near`, or the next one from there along the flow.
+  QPointF freePlace(QPointF near) const;
+  /// Marks the wire that a dragged block would be inserted on; none: unmarks.
+  void setDropWire(const std::optional<graph::Wire>& wire);
+
+ signals:
+  // Each is a request to the document.
+  void addRequested(const QString& blockId, QPointF at);
+  /// Add a block and one wire to it. The end of `wire` that belongs to the new block has node
+  /// kNoNode.
+  void addWiredRequested(const QString& blockId, QPointF at, const nw::graph::Wire& wire);
+  void insertOnWireRequested(const QString& blockId, QPointF at, const nw::graph::Wire& wire);
+  void moveRequested(const QVector<QPair<nw::graph::NodeId, QPointF>>& positions);
+  /// Into an occupied input it replaces the wire there.
+  void connectRequested(const nw::graph::Endpoint& from, const nw::graph::Endpoint& to);
+  void disconnectRequested(const nw::graph::Wire& wire);
+  /// A wire's end was carried to another port.
+  void rewireRequested(const nw::graph::Wire& before, const nw::graph::Wire& after);
+  void removeRequested(const QVector<nw::graph::NodeId>& nodes,
+                       const QVector<nw::graph::Wire>& wires);
+  void fixRequested(const nw::graph::Fix& fix);
+
+  void selectionIdsChanged(const QVector<nw::graph::NodeId>& ids);
+  /// A wire was dropped on the empty canvas at `at`: choose a block for its free end (node kNoNode,
+  /// port empty). CanvasView answers with the search popup.
+  void searchRequested(QPointF at, const nw::graph::Wire& wire);
+  /// The badge of a node was clicked. CanvasView answers with the callout.
+  void problemsRequested(nw::graph::NodeId id);
+};
+
+}  // namespace nw::widgets
