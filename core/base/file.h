@@ -1,8 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <span>
 #include <string>
 #include <string_view>
 
@@ -11,15 +11,41 @@ namespace nw {
 /// The whole file. Throws Error naming the file, the system's reason and a remedy.
 std::string read_file(const std::string& path);
 
+/// A file or pipe open for reading; devices and folders are refused. Every failure is an Error that
+/// names the file, the system's reason and a remedy.
+class InputFile {
+ public:
+  explicit InputFile(std::string path);
+  ~InputFile();
+  InputFile(const InputFile&) = delete;
+  InputFile& operator=(const InputFile&) = delete;
+
+  const std::string& path() const { return path_; }
+  /// Bytes in the file when it was opened; 0 for a pipe.
+  uint64_t size() const { return size_; }
+  /// Reads up to `count` bytes from where the last read ended; fewer only at the end.
+  size_t read(void* bytes, size_t count);
+  /// Fills `bytes` from `offset`; throws Error when the file ends before.
+  void read_at(uint64_t offset, void* bytes, size_t count) const;
+
+ private:
+  std::string path_;
+  uint64_t size_ = 0;
+  int descriptor_ = -1;
+};
+
 /// Writes a file so that a reader sees the old content or the new, never a part: a temporary file
 /// beside it, flushed to the disk, renamed over it, and the folder flushed. Keeps the permissions
-/// of an existing file; follows a symbolic link. On any failure throws Error and leaves the old
-/// file and no temporary one.
+/// of an existing file; follows a symbolic link; a device or pipe is written to directly. On any
+/// failure throws Error and leaves the old file and no temporary one.
 void write_file_atomically(const std::string& path, std::string_view content);
 
 /// Streaming form for large files: `produce` gets a function that appends bytes.
 using Append = std::function<void(const void* bytes, size_t count)>;
 void write_file_atomically(const std::string& path,
                            const std::function<void(const Append&)>& produce);
+
+/// The last part of a path, by which messages name a file.
+std::string file_name(std::string_view path);
 
 }  // namespace nw
