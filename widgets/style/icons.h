@@ -17,10 +17,12 @@ QIcon icon(const QString& name, const QColor& color = {});
 /// Whether there is such an icon.
 bool hasIcon(const QString& name);
 
-/// The icon of a block: its own, else its category's. For the palette and for menus.
+/// The name of a block's icon: its own, else its category's, else "unknown".
+QString blockIconName(const QString& blockId);
+/// The icon of that name.
 QIcon blockIcon(const QString& blockId, const QColor& color = {});
 
-/// Paints an icon in a colour without the detour of a QIcon; pixmaps are cached by size and scale.
+/// Paints an icon in a colour, at the painter's own scale; pixmaps are cached.
 void paintIcon(QPainter& painter, const QRectF& rect, const QString& name, const QColor& color);
 
 }  // namespace nw::widgets
