@@ -1,3 +1,5 @@
-int main() {
-  return 0;
+#include "app/cli/run.h"
+
+int main(int argc, char** argv) {
+  return nw::cli::run(argc, argv);
 }

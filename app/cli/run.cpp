@@ -1,0 +1,94 @@
+#include "app/cli/run.h"
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string_view>
+
+#include "app/cli/bench.h"
+#include "app/cli/console.h"
+#include "app/cli/verbs.h"
+#include "core/base/error.h"
+
+namespace nw::cli {
+namespace {
+
+constexpr void (*kVerbs[])(CLI::App&) = {
+    add_train, add_eval, add_export, add_check, add_blocks, add_bench,
+};
+
+bool asks_for_json(int argc, const char* const* argv) {
+  return std::any_of(argv, argv + argc, [](std::string_view word) { return word == "--json"; });
+}
+
+int fail(const std::string& text, int code, bool json) {
+  note("netwright-cli: " + text + "\n");
+  if (json) print(json_text({{"error", text}}) + "\n");
+  return code;
+}
+
+int usage(const CLI::App& app, const CLI::ParseError& error, bool json) {
+  std::string command = "netwright-cli";
+  for (const CLI::App* verb : app.get_subcommands()) command += " " + verb->get_name();
+  const std::string text = error.what();
+  return fail(text + (text.ends_with('.') ? "" : ".") + " See " + command + " --help.", kUsage,
+              json);
+}
+
+int parse_and_run(CLI::App& app, int argc, const char* const* argv, bool json) {
+  try {
+    app.parse(argc, argv);
+    return 0;
+  } catch (const CLI::RuntimeError& end) {
+    return end.get_exit_code();
+  } catch (const CLI::Success& wanted) {  // --help and --version
+    std::ostringstream out;
+    app.exit(wanted, out, out);
+    print(out.str());
+    return 0;
+  } catch (const CLI::ParseError& error) {
+    return usage(app, error, json);
+  } catch (const InternalError& error) {
+    return fail(error.text() + " This is a mistake in the program; please report it.", kFailure,
+                json);
+  } catch (const std::bad_alloc&) {
+    return fail("Out of memory. Try a smaller batch size or data set.", kFailure, json);
+  } catch (const std::exception& error) {
+    return fail(error.what(), kFailure, json);
+  }
+}
+
+}  // namespace
+
+int run(int argc, const char* const* argv) {
+  keep_standard_streams_open();
+  // A closed pipe and a file-size limit then come as errors of the write that meets them, and what
+  // was trained can still be saved.
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
+
+  CLI::App app("Train, test and export the networks that are drawn in Netwright, without a window.",
+               "netwright-cli");
+  app.set_version_flag("--version", "netwright-cli " NW_VERSION, "Show the version");
+  app.set_help_flag("-h,--help", "Show this help");
+  app.require_subcommand(1);
+  app.footer("Each verb has its own --help, with an example.");
+  for (const auto add : kVerbs) add(app);
+
+  const bool json = asks_for_json(argc, argv);
+  const int code = parse_and_run(app, argc, argv, json);
+  switch (finish_output()) {
+    case Output::Written:
+      return code;
+    case Output::ReaderGone:
+      return code != 0 ? code : 128 + SIGPIPE;
+    case Output::Failed:
+      note("netwright-cli: standard output: " + output_error() + ". Not all results could be " +
+           "written there; free some space or choose another place.\n");
+      return code != 0 ? code : kFailure;
+  }
+  return kFailure;
+}
+
+}  // namespace nw::cli
