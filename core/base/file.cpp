@@ -187,17 +187,18 @@ std::string file_name(std::string_view path) {
 }
 
 InputFile::InputFile(std::string path) : path_(std::move(path)) {
-  descriptor_ = retry([&] { return ::open(path_.c_str(), O_RDONLY | O_CLOEXEC); });
+  // Without O_NONBLOCK, opening a pipe would wait for a writer.
+  descriptor_ = retry([&] { return ::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK); });
   if (descriptor_ < 0) throw Error(reading_problem(path_, errno));
   struct stat status {};
   int code = ::fstat(descriptor_, &status) != 0 ? errno : 0;
-  if (S_ISDIR(status.st_mode)) code = EISDIR;
-  if (code == 0 && !S_ISREG(status.st_mode) && !S_ISFIFO(status.st_mode)) code = EINVAL;
+  if (code == 0 && S_ISDIR(status.st_mode)) code = EISDIR;
+  if (code == 0 && !S_ISREG(status.st_mode)) code = ENOTSUP;
   if (code != 0) {
     ::close(descriptor_);
     throw Error(reading_problem(path_, code));
   }
-  if (S_ISREG(status.st_mode)) size_ = static_cast<uint64_t>(status.st_size);
+  size_ = static_cast<uint64_t>(status.st_size);
 }
 
 InputFile::~InputFile() {
@@ -237,7 +238,7 @@ std::string read_file(const std::string& path) {
   try {
     std::string content(file.size(), '\0');
     content.resize(file.read(content.data(), content.size()));
-    // A pipe tells no size, and a file may have grown meanwhile.
+    // Files of the system, such as those in /proc, tell no size, and a file may have grown.
     std::vector<char> more(kBufferBytes);
     while (const size_t got = file.read(more.data(), more.size())) content.append(more.data(), got);
     return content;

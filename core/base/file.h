@@ -11,8 +11,8 @@ namespace nw {
 /// The whole file. Throws Error naming the file, the system's reason and a remedy.
 std::string read_file(const std::string& path);
 
-/// A file or pipe open for reading; devices and folders are refused. Every failure is an Error that
-/// names the file, the system's reason and a remedy.
+/// A regular file open for reading; folders, devices and pipes are refused, so that opening never
+/// waits. Every failure is an Error that names the file, the system's reason and a remedy.
 class InputFile {
  public:
   explicit InputFile(std::string path);
@@ -21,7 +21,7 @@ class InputFile {
   InputFile& operator=(const InputFile&) = delete;
 
   const std::string& path() const { return path_; }
-  /// Bytes in the file when it was opened; 0 for a pipe.
+  /// Bytes in the file when it was opened.
   uint64_t size() const { return size_; }
   /// Reads up to `count` bytes from where the last read ended; fewer only at the end.
   size_t read(void* bytes, size_t count);

@@ -64,12 +64,15 @@ double Generator::normal_double() {
 
 std::vector<int64_t> Generator::randperm(int64_t n) {
   std::vector<int64_t> order(static_cast<size_t>(n));
-  std::iota(order.begin(), order.end(), int64_t{0});
-  for (int64_t i = 0; i < n - 1; ++i) {
-    const auto other = i + static_cast<int64_t>(random32() % static_cast<uint32_t>(n - i));
-    std::swap(order[static_cast<size_t>(i)], order[static_cast<size_t>(other)]);
-  }
+  randperm(order);
   return order;
+}
+
+void Generator::randperm(std::span<int64_t> order) {
+  std::iota(order.begin(), order.end(), int64_t{0});
+  for (size_t i = 0; i + 1 < order.size(); ++i) {
+    std::swap(order[i], order[i + random32() % static_cast<uint32_t>(order.size() - i)]);
+  }
 }
 
 int64_t Generator::random_int63() {

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 namespace nw {
@@ -33,6 +34,8 @@ class Generator {
 
   /// A uniformly drawn permutation of 0 … n−1, as torch.randperm.
   std::vector<int64_t> randperm(int64_t n);
+  /// The same into memory that is there already, whose size is n.
+  void randperm(std::span<int64_t> order);
   /// [0, 2⁶³): `torch.empty((), dtype=torch.int64).random_()`; the seeds a DataLoader draws.
   int64_t random_int63();
 

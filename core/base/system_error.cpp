@@ -36,6 +36,8 @@ const char* reading_remedy(int code) {
       return "Ask its owner for permission to read it, or choose another file";
     case EISDIR:
       return "Name a file, not a folder";
+    case ENOTSUP:
+      return "Name a regular file, not a device or a pipe";
     case ENOMEM:
       return "Close other programs, or choose a smaller file";
     case EIO:

@@ -1,0 +1,27 @@
+#include "core/base/error.h"
+#include "core/data/sources/sources.h"
+
+namespace nw::data {
+
+const nn::Registry<DatasetSpec>& datasets() {
+  static const nn::Registry<DatasetSpec> kRegistry = [] {
+    nn::Registry<DatasetSpec> registry;
+    registry.add(fashion_mnist());
+    registry.add(idx_files());
+    registry.add(two_moons());
+    registry.add(spirals());
+    registry.add(circles());
+    registry.add(exclusive_or());
+    registry.add(noisy_sine());
+    return registry;
+  }();
+  return kRegistry;
+}
+
+nn::Args checked(const nn::Description& description, const nn::Args& args) {
+  const auto problems = description.problems(args);
+  NW_CHECK(problems.empty(), problems.front());
+  return description.complete(args);
+}
+
+}  // namespace nw::data
