@@ -30,14 +30,16 @@ struct Block : Description {
   std::vector<Port> outputs = {{"output", "", false}};
   bool draws_random = false;  // forward draws from the generator while training (Dropout)
 
-  /// Builds the module; args are complete and have no inferred None. Null for Role::Input.
+  /// Builds the module where the innermost ParameterScope says (core/nn/init.h; meta for
+  /// inference); args are complete. An inferred None becomes any size, so that forward refuses the
+  /// input with its own message. Null for Role::Input.
   std::unique_ptr<Module> (*make)(const Args& args) = nullptr;
   /// Fills inferred arguments from the input's sizes (batch first); null: nothing to infer. Leaves
   /// an argument None when the sizes do not tell (the module's own check then speaks).
   void (*infer)(const Dims& input, Args& args) = nullptr;
   /// The parameters that matter, for the card: "6 → 16 · 5×5". Null: empty.
   std::string (*caption)(const Args& args) = nullptr;
-  /// Multiply-adds of one sample; null: none.
+  /// Multiply-adds of one sample, from sizes with the batch in front; null: none.
   int64_t (*multiply_adds)(const Args& args, const Dims& input, const Dims& output) = nullptr;
 };
 

@@ -16,7 +16,7 @@ enum class ParamType : uint8_t {
   Choice,  // one of `choices`
   Text,
   Path,      // a file or folder
-  IntTuple,  // `arity` integers; one integer stands for all
+  IntTuple,  // `arity` integers; one integer stands for all; one of `choices` if there are any
 };
 
 /// One parameter of a block, an optimiser or a data set: all that an editor, a file, a check, a
@@ -24,19 +24,21 @@ enum class ParamType : uint8_t {
 struct Param {
   std::string name;  // torch's
   ParamType type = ParamType::Int;
-  Value fallback;    // the default; None in a parameter with `inferred`
-  std::string help;  // one sentence
-  std::optional<double> min;
-  std::optional<double> max;
+  Value fallback = {};    // the default; None in a parameter with `inferred`
+  std::string help = {};  // one sentence
+  std::optional<double> min = {};
+  std::optional<double> max = {};
   bool min_exclusive = false;
   bool max_exclusive = false;
   size_t arity = 1;
-  std::vector<std::string> choices;
-  std::string unit;           // "px", "%", "samples"; empty: none
+  std::vector<std::string> choices = {};
+  std::string unit = {};      // "px", "%", "samples"; empty: none
   bool optional = false;      // None is a meaning of its own (stride=None)
   bool inferred = false;      // None: taken from what the wire brings (in_features)
   bool required = false;      // has no default in torch
   bool keyword_only = false;  // not among the positional arguments of torch's constructor
+  bool real_list = false;     // Text that holds real numbers: "1, 0.5, 2" (torch: a tensor)
+  std::string tuple = {};     // torch takes it as an item of the tuple of this name (Adam's betas)
 };
 
 struct Constraint {
@@ -72,6 +74,8 @@ std::string problem_of(const Param& param, const Value& value);
 /// `value` in the parameter's own type where that loses nothing (2 -> 2.0; (3, 3) -> 3); else
 /// unchanged.
 Value normalized(const Param& param, const Value& value);
+/// The numbers of a `real_list` text; throws Error for anything else.
+std::vector<double> real_list(std::string_view text);
 /// Reads what a person typed ("3", "0.5", "3, 5", "(3,5)", "None", "same"); throws Error with the
 /// expectation.
 Value parse_value(const Param& param, std::string_view text);

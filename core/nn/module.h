@@ -73,6 +73,9 @@ class Module {
   Tensor register_buffer(std::string name, Tensor tensor, bool persistent = true);
   /// torch's `_version` in `_metadata`.
   virtual int state_version() const { return 1; }
+  const std::vector<std::pair<std::string, std::unique_ptr<Module>>>& children() const {
+    return children_;
+  }
 
  private:
   struct Buffer {

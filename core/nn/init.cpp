@@ -1,0 +1,55 @@
+#include "core/nn/init.h"
+
+#include <cmath>
+#include <utility>
+
+#include "core/backend/backend.h"
+#include "core/backend/creation.h"
+#include "core/base/random.h"
+
+namespace nw::nn {
+namespace {
+
+thread_local Device current_device = kCpu;
+thread_local DType current_dtype = DType::Float32;
+
+}  // namespace
+
+ParameterScope::ParameterScope(Device device, DType dtype)
+    : device_(std::exchange(current_device, device)), dtype_(std::exchange(current_dtype, dtype)) {}
+
+ParameterScope::~ParameterScope() {
+  current_device = device_;
+  current_dtype = dtype_;
+}
+
+Tensor new_parameter(const Dims& sizes) {
+  return empty(sizes, current_dtype, current_device);
+}
+
+namespace init {
+
+void uniform_(const Tensor& tensor, double from, double to) {
+  if (tensor.numel() == 0 || tensor.device() == kMeta) return;
+  kernels_of(tensor).uniform(default_generator(), from, to, tensor);
+}
+
+void linear_(const Tensor& weight, const Tensor& bias) {
+  const int64_t outputs = weight.size(0);
+  if (outputs == 0 || weight.numel() == 0) {
+    if (bias.defined()) raw::fill_(bias, 0);
+    return;
+  }
+  const auto fan_in = static_cast<double>(weight.numel() / outputs);
+  // torch.nn.init.kaiming_uniform_ with a = √5, in its order of rounding.
+  const double slope = std::sqrt(5.0);
+  const double gain = std::sqrt(2.0 / (1.0 + slope * slope));
+  const double bound = std::sqrt(3.0) * (gain / std::sqrt(fan_in));
+  uniform_(weight, -bound, bound);
+  if (!bias.defined()) return;
+  const double bias_bound = 1.0 / std::sqrt(fan_in);
+  uniform_(bias, -bias_bound, bias_bound);
+}
+
+}  // namespace init
+}  // namespace nw::nn

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <initializer_list>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/tensor/shape.h"
+
+namespace nw::nn {
+
+/// One integer for each of N spatial dimensions; a single one stands for all, as in torch.
+template <size_t N>
+class Extents {
+ public:
+  Extents(int64_t all) { items_.fill(all); }
+  Extents(std::initializer_list<int64_t> items) { assign(items); }
+  Extents(const std::vector<int64_t>& items) { assign(items); }
+
+  operator SmallVector<int64_t, 3>() const {
+    return SmallVector<int64_t, 3>(items_.begin(), items_.end());
+  }
+
+ private:
+  template <typename Items>
+  void assign(const Items& items) {
+    NW_CHECK(items.size() == 1 || items.size() == N, "[extents] expects 1 or ", N,
+             " integers, gets ", items.size());
+    if (items.size() == 1) {
+      items_.fill(*items.begin());
+    } else {
+      std::copy(items.begin(), items.end(), items_.begin());
+    }
+  }
+
+  std::array<int64_t, N> items_{};
+};
+
+/// "5×5".
+inline std::string to_string(const std::vector<int64_t>& items) {
+  std::string text;
+  for (int64_t item : items) text += (text.empty() ? "" : "×") + std::to_string(item);
+  return text;
+}
+
+}  // namespace nw::nn

@@ -1,0 +1,109 @@
+#include "core/nn/value.h"
+
+#include <charconv>
+#include <cmath>
+
+#include "core/base/error.h"
+
+namespace nw::nn {
+namespace {
+
+std::string real_to_python(double value) {
+  if (std::isnan(value)) return "float('nan')";
+  if (std::isinf(value)) return value > 0 ? "float('inf')" : "-float('inf')";
+  char buffer[32];
+  const auto end = std::to_chars(buffer, buffer + sizeof buffer, value).ptr;
+  std::string text(buffer, end);
+  // Without a point or an exponent Python would read an integer.
+  if (text.find_first_of(".e") == std::string::npos) text += ".0";
+  return text;
+}
+
+std::string text_to_python(const std::string& value) {
+  std::string text = "'";
+  for (char c : value) {
+    if (c == '\n') {
+      text += "\\n";
+      continue;
+    }
+    if (c == '\'' || c == '\\') text += '\\';
+    text += c;
+  }
+  return text + "'";
+}
+
+std::string tuple_to_python(const std::vector<int64_t>& items) {
+  std::string text = "(";
+  for (size_t i = 0; i < items.size(); ++i) {
+    if (i > 0) text += ", ";
+    text += std::to_string(items[i]);
+  }
+  return text + (items.size() == 1 ? ",)" : ")");
+}
+
+}  // namespace
+
+std::string to_python(const Value& value) {
+  if (const auto* flag = std::get_if<bool>(&value)) return *flag ? "True" : "False";
+  if (const auto* number = std::get_if<int64_t>(&value)) return std::to_string(*number);
+  if (const auto* number = std::get_if<double>(&value)) return real_to_python(*number);
+  if (const auto* text = std::get_if<std::string>(&value)) return text_to_python(*text);
+  if (const auto* tuple = std::get_if<std::vector<int64_t>>(&value)) return tuple_to_python(*tuple);
+  return "None";
+}
+
+const Value* Args::find(std::string_view name) const {
+  const auto it = values_.find(name);
+  return it == values_.end() ? nullptr : &it->second;
+}
+
+void Args::erase(std::string_view name) {
+  const auto it = values_.find(name);
+  if (it != values_.end()) values_.erase(it);
+}
+
+const Value& Args::at(std::string_view name) const {
+  const Value* value = find(name);
+  NW_ASSERT(value != nullptr && "argument of a complete set");
+  return *value;
+}
+
+bool Args::is_none(std::string_view name) const {
+  return std::holds_alternative<None>(at(name));
+}
+
+bool Args::boolean(std::string_view name) const {
+  const auto* value = std::get_if<bool>(&at(name));
+  NW_ASSERT(value != nullptr && "a bool argument");
+  return *value;
+}
+
+int64_t Args::integer(std::string_view name) const {
+  const auto* value = std::get_if<int64_t>(&at(name));
+  NW_ASSERT(value != nullptr && "an integer argument");
+  return *value;
+}
+
+double Args::real(std::string_view name) const {
+  const Value& value = at(name);
+  if (const auto* whole = std::get_if<int64_t>(&value)) return static_cast<double>(*whole);
+  const auto* number = std::get_if<double>(&value);
+  NW_ASSERT(number != nullptr && "a real argument");
+  return *number;
+}
+
+const std::string& Args::text(std::string_view name) const {
+  const auto* value = std::get_if<std::string>(&at(name));
+  NW_ASSERT(value != nullptr && "a text argument");
+  return *value;
+}
+
+std::vector<int64_t> Args::integers(std::string_view name, size_t count) const {
+  const Value& value = at(name);
+  if (const auto* one = std::get_if<int64_t>(&value)) return std::vector<int64_t>(count, *one);
+  const auto* items = std::get_if<std::vector<int64_t>>(&value);
+  NW_ASSERT(items != nullptr && items->size() == count && "an argument of that many integers");
+  return *items;
+}
+
+}  // namespace nw::nn
