@@ -161,8 +161,8 @@ class AtomicWriter {
   /// Makes the new name durable. Not every file system can flush a folder, and one may write into
   /// a folder that one may not read; the file itself is safe by then.
   void flush_folder() const {
-    std::string folder = std::filesystem::path(target_).parent_path().string();
-    if (folder.empty()) folder = ".";
+    const std::filesystem::path parent = std::filesystem::path(target_).parent_path();
+    const std::filesystem::path folder = parent.empty() ? std::filesystem::path(".") : parent;
     const Descriptor descriptor(
         retry([&] { return ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));
     if (!descriptor.valid() || retry([&] { return ::fsync(descriptor.number()); }) == 0) return;
