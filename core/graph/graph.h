@@ -16,7 +16,8 @@ struct Node {
   std::string name;  // module name in the state_dict; empty: its position, as nn.Sequential counts
   nn::Args args;     // only what differs from the defaults
   double x = 0, y = 0;  // centre on the canvas, px
-  /// Members of the project file that this program does not know (JSON text), saved back untouched.
+  /// Members of the project file that this program does not know, saved back untouched: the text of
+  /// a JSON object. Holds the arguments of an unknown block too. Empty: none.
   std::string extra;
 };
 
@@ -48,8 +49,11 @@ struct Graph {
   bool would_cycle(NodeId from, NodeId to) const;
 };
 
-/// Nodes so that each comes after those it takes from; ties in order of id. Nodes on a circle are
-/// left out.
+/// The block of a node; null when this program does not know it, or not in this version.
+const nn::Block* find_block(const Node& node);
+
+/// Nodes so that each comes after those it takes from; ties in order of id. Nodes on a circle, and
+/// those that depend on them, are left out.
 std::vector<NodeId> topological_order(const Graph& graph);
 
 }  // namespace nw::graph

@@ -1,11 +1,17 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
+#include "core/data/dataset.h"
 #include "core/graph/graph.h"
 #include "core/nn/value.h"
+#include "core/optim/optimizer.h"
 
 namespace nw::graph {
+
+/// What project files are called: "lenet.netwright".
+inline constexpr std::string_view kProjectExtension = ".netwright";
 
 /// A chosen description and its arguments: which optimiser, which data set.
 struct Choice {
@@ -30,7 +36,8 @@ struct RunSettings {
 struct Project {
   Graph graph;
   RunSettings run;
-  /// Members of the file that this program does not know (JSON text), saved back untouched.
+  /// Members of the file that this program does not know, saved back untouched: the text of a JSON
+  /// object shaped like the file ({"run": {"note": 1}}); empty: none.
   std::string extra;
 };
 
@@ -41,7 +48,25 @@ const nn::Description& run_settings_description();
 nn::Args to_args(const RunSettings& settings);
 void apply_args(const nn::Args& args, RunSettings& settings);
 
-/// JSON text of a project: two-space indent, keys in a fixed order, one trailing newline.
+/// What is wrong with the settings, one sentence each: numbers out of range, an unknown optimiser,
+/// data set or device, bad arguments. Looks at no file. Empty: nothing.
+std::vector<std::string> problems_of(const RunSettings& settings);
+
+/// What a chosen data set tells without reading its samples, or why it cannot tell.
+struct DataStatus {
+  data::Signature signature;  // without sizes when there is a problem
+  std::string problem;        // names file, place and remedy; empty: none
+};
+DataStatus data_status(const Choice& choice);
+
+/// The description and complete arguments of a choice. Throw Error for an unknown id and for bad
+/// arguments.
+const data::DatasetSpec& find_data(const Choice& choice, nn::Args& complete);
+const optim::OptimizerSpec& find_optimizer(const Choice& choice, nn::Args& complete);
+
+/// JSON text of a project: two-space indent, keys in a fixed order, arguments only where they
+/// differ from the defaults, one trailing newline. Throws Error for a number that JSON cannot
+/// write.
 std::string to_json(const Project& project);
 /// Reads it; throws Error naming `place` (a file), the JSON path, what was expected and what came.
 /// Unknown blocks and unknown members are kept.
