@@ -1,0 +1,78 @@
+#pragma once
+
+#include <QObject>
+#include <QThread>
+#include <QThreadPool>
+#include <QTimer>
+#include <memory>
+#include <vector>
+
+#include "app/training/event_mailbox.h"
+#include "core/io/state_file.h"
+#include "core/train/trainer.h"
+
+namespace nw::app {
+
+/// Trains a project on a thread of its own and tells the window about it at most 30 times a second.
+/// Its members belong to the window's thread and return at once; what they ask for happens within
+/// one batch. The weights of the last run stay until the next one starts.
+class TrainingSession : public QObject {
+  Q_OBJECT
+
+ public:
+  enum class State {
+    Idle,
+    Preparing,  // data and model are being made
+    Running,
+    Paused,
+    Stopping,  // the current batch still ends
+  };
+  Q_ENUM(State)
+
+  explicit TrainingSession(QObject* parent = nullptr);
+  /// Stops the run and waits for it: one batch at most.
+  ~TrainingSession() override;
+
+  State state() const { return state_; }
+  bool isActive() const { return state_ != State::Idle; }
+  /// Whether there are weights to export: a run has seen its first batch or ended.
+  bool hasWeights() const { return weights_; }
+
+  /// Starts a run of the project as it is now; nothing while one goes on.
+  void start(graph::Project project);
+  void pause();
+  void resume();
+  void stop();
+  /// Trains one batch of a paused run and pauses again; without a run, starts one in this way.
+  void step(const graph::Project& project);
+  /// Stops and waits until the run has ended and its last events were told.
+  void finish();
+
+  /// Writes the weights as they are between two batches; answered by exported().
+  void exportWeights(const QString& path, io::StateFormat format);
+
+ signals:
+  void stateChanged(nw::app::TrainingSession::State state);
+  /// Events in order, at most 30 times a second.
+  void events(const std::vector<nw::train::Event>& events);
+  /// `error` tells what failed, where and what to do; empty when the file is written.
+  void exported(const QString& path, const QString& error);
+
+ private:
+  enum class Begin { Running, OneStep };
+
+  void launch(graph::Project project, Begin begin);
+  void deliver();
+  void follow(const train::Event& event);
+  void setState(State state);
+
+  State state_ = State::Idle;
+  bool weights_ = false;
+  std::shared_ptr<EventMailbox> mailbox_;
+  std::shared_ptr<train::Trainer> trainer_;
+  std::unique_ptr<QThread> thread_;
+  QTimer delivery_;
+  QThreadPool writers_;
+};
+
+}  // namespace nw::app
