@@ -30,9 +30,9 @@ struct Block : Description {
   std::vector<Port> outputs = {{"output", "", false}};
   bool draws_random = false;  // forward draws from the generator while training (Dropout)
 
-  /// Builds the module where the innermost ParameterScope says (core/nn/init.h; meta for
-  /// inference); args are complete. An inferred None becomes any size, so that forward refuses the
-  /// input with its own message. Null for Role::Input.
+  /// Builds the module on default_device() (meta for inference); args are complete. An inferred
+  /// None becomes any size, so that forward refuses the input with its own message. Null for
+  /// Role::Input.
   std::unique_ptr<Module> (*make)(const Args& args) = nullptr;
   /// Fills inferred arguments from the input's sizes (batch first); null: nothing to infer. Leaves
   /// an argument None when the sizes do not tell (the module's own check then speaks).

@@ -10,21 +10,18 @@
 namespace nw::nn {
 namespace {
 
-thread_local Device current_device = kCpu;
 thread_local DType current_dtype = DType::Float32;
 
 }  // namespace
 
-ParameterScope::ParameterScope(Device device, DType dtype)
-    : device_(std::exchange(current_device, device)), dtype_(std::exchange(current_dtype, dtype)) {}
+DTypeGuard::DTypeGuard(DType dtype) : before_(std::exchange(current_dtype, dtype)) {}
 
-ParameterScope::~ParameterScope() {
-  current_device = device_;
-  current_dtype = dtype_;
+DTypeGuard::~DTypeGuard() {
+  current_dtype = before_;
 }
 
 Tensor new_parameter(const Dims& sizes) {
-  return empty(sizes, current_dtype, current_device);
+  return empty(sizes, current_dtype, default_device());
 }
 
 namespace init {

@@ -4,22 +4,20 @@
 
 namespace nw::nn {
 
-/// While it lives, modules that this thread makes put their parameters on this device in this dtype
-/// (torch: `with torch.device(…)` and set_default_dtype). Outside: float32 on the CPU. On meta a
-/// module has shapes, draws nothing and costs nothing, which is how a graph is inferred.
-class ParameterScope {
+/// While it lives, modules that this thread makes have parameters of this dtype (torch:
+/// set_default_dtype); outside, float32. The device is core/backend's default_device().
+class DTypeGuard {
  public:
-  explicit ParameterScope(Device device, DType dtype = DType::Float32);
-  ~ParameterScope();
-  ParameterScope(const ParameterScope&) = delete;
-  ParameterScope& operator=(const ParameterScope&) = delete;
+  explicit DTypeGuard(DType dtype);
+  ~DTypeGuard();
+  DTypeGuard(const DTypeGuard&) = delete;
+  DTypeGuard& operator=(const DTypeGuard&) = delete;
 
  private:
-  Device device_;
-  DType dtype_;
+  DType before_;
 };
 
-/// Uninitialised memory for a parameter, where the innermost ParameterScope says.
+/// Uninitialised memory for a parameter, of the default dtype on the default device.
 Tensor new_parameter(const Dims& sizes);
 
 namespace init {
