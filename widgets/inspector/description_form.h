@@ -1,8 +1,8 @@
 #pragma once
 
-#include <QHash>
 #include <QString>
 #include <QWidget>
+#include <vector>
 
 #include "core/nn/description.h"
 
@@ -11,6 +11,7 @@ class QVBoxLayout;
 namespace nw::widgets {
 
 class ParamRow;
+class TextLabel;
 
 /// A form made wholly from a Description: one row a parameter, with the editor of its type, unit,
 /// help, range check and a way back to the default. Owns its rows, not the description. Sends only
@@ -40,12 +41,13 @@ class DescriptionForm : public QWidget {
   void argChanged(const QString& param, const nw::nn::Value& value);
 
  private:
+  ParamRow* row(const QString& param) const;
   void checkConstraints(const nn::Args& complete);
 
   const nn::Description* description_ = nullptr;
   QVBoxLayout* layout_;
   std::vector<ParamRow*> rows_;
-  class QLabel* constraints_;
+  TextLabel* constraints_;
 };
 
 }  // namespace nw::widgets

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <QStringList>
 #include <QVector>
 #include <QWidget>
+#include <memory>
 
 #include "core/graph/infer.h"
 #include "core/graph/problem.h"

@@ -4,12 +4,12 @@
 
 #include "widgets/problems/problems_model.h"
 
-class QLabel;
 class QListView;
 
 namespace nw::widgets {
 
 class ProblemsDelegate;
+class TextLabel;
 
 /// The list of everything wrong or doubtful in the graph, each with its fixes. Enter or double
 /// click leads to the block; a fix is a link in the row, Alt+Enter takes the first.
@@ -33,11 +33,12 @@ class ProblemsPanel : public QWidget {
   bool eventFilter(QObject* watched, QEvent* event) override;
 
  private:
+  void activate(const QModelIndex& index);
   void showFixMenu(const QPoint& position);
 
   ProblemsModel* model_;
   QListView* view_;
-  QLabel* empty_;
+  TextLabel* empty_;
   ProblemsDelegate* delegate_;
 };
 

@@ -32,6 +32,7 @@ class ProgressStrip : public QWidget {
   State state() const;
   /// The words shown now, without the bar.
   QString text() const;
+  QSize sizeHint() const override;
 
  public slots:
   /// Nothing runs and nothing has run.
@@ -43,11 +44,11 @@ class ProgressStrip : public QWidget {
   /// Any event of the Trainer, in order.
   void handle(const nw::train::Event& event);
 
- protected:
-  void changeEvent(QEvent* event) override;
-
  private:
   struct Parts;
+  void setState(State state);
+  void finish(const train::Finished& finished);
+
   std::unique_ptr<Parts> parts_;
 };
 

@@ -30,6 +30,9 @@ class RunSettingsForm : public QWidget {
 
  private:
   struct Parts;
+  void changeRun(const QString& param, const nn::Value& value);
+  void showRun();
+
   std::unique_ptr<Parts> parts_;
 };
 

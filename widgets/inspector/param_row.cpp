@@ -1,0 +1,143 @@
+#include "widgets/inspector/param_row.h"
+
+#include <QGridLayout>
+#include <QPainter>
+#include <QToolButton>
+
+#include "widgets/controls/text_label.h"
+#include "widgets/controls/value_field.h"
+#include "widgets/inspector/param_editor.h"
+#include "widgets/style/icons.h"
+#include "widgets/style/theme.h"
+
+namespace nw::widgets {
+
+namespace {
+
+constexpr int kLabelWidth = 112;
+
+/// "At least 0, below 1" of a numeric parameter; empty without bounds.
+QString rangeText(const nn::Param& param) {
+  QStringList parts;
+  if (param.min) {
+    const QString low = valueText(*param.min);
+    parts
+        << (param.min_exclusive ? ParamRow::tr("above %1") : ParamRow::tr("at least %1")).arg(low);
+  }
+  if (param.max) {
+    const QString high = valueText(*param.max);
+    parts
+        << (param.max_exclusive ? ParamRow::tr("below %1") : ParamRow::tr("at most %1")).arg(high);
+  }
+  return parts.join(QStringLiteral(", "));
+}
+
+QString tooltip(const nn::Param& param) {
+  QStringList lines{QString::fromStdString(param.help)};
+  const QString range = rangeText(param);
+  if (!range.isEmpty()) lines << ParamRow::tr("Range: %1").arg(range);
+  if (param.inferred) {
+    lines << ParamRow::tr("Automatic: taken from what arrives at the input.");
+  } else if (!param.required) {
+    lines << ParamRow::tr("Default: %1").arg(QString::fromStdString(nn::to_python(param.fallback)));
+  }
+  return lines.join(QLatin1Char('\n'));
+}
+
+}  // namespace
+
+ParamRow::ParamRow(const nn::Param& param, QWidget* parent)
+    : QWidget(parent),
+      param_(param),
+      label_(new TextLabel(name())),
+      editor_(ParamEditor::create(param, this)),
+      reset_(new QToolButton(this)),
+      note_(TextLabel::note(QString::fromStdString(param.help))) {
+  auto* layout = new QGridLayout(this);
+  layout->setContentsMargins(0, 0, 0, 0);
+  layout->setHorizontalSpacing(Theme::kGrid);
+  layout->setVerticalSpacing(2);
+  layout->addWidget(label_, 0, 0);
+  layout->addWidget(editor_, 0, 1);
+  if (!param.unit.empty()) {
+    const QString unit = QString::fromStdString(param.unit);
+    layout->addWidget(new TextLabel(unit, TextLabel::Tone::Secondary, Theme::kSecondaryPx), 0, 2);
+  }
+  layout->addWidget(reset_, 0, 3);
+  layout->addWidget(note_, 1, 0, 1, 4);
+  layout->setColumnMinimumWidth(0, kLabelWidth);
+  layout->setColumnStretch(1, 1);
+
+  buildLabel();
+  connect(editor_, &ParamEditor::valueEdited, this,
+          [this](const nn::Value& value) { emit edited(name(), value); });
+  connect(editor_, &ParamEditor::messageChanged, this, &ParamRow::showMessage);
+  connect(reset_, &QToolButton::clicked, this, &ParamRow::reset);
+  setValue(nullptr, param.fallback);
+}
+
+void ParamRow::buildLabel() {
+  QWidget* field = editor_->field();
+  label_->setBuddy(field);
+  field->setObjectName(name());
+  field->setAccessibleName(name());
+  field->setAccessibleDescription(QString::fromStdString(param_.help));
+  setToolTip(tooltip(param_));
+
+  reset_->setIcon(icon(QStringLiteral("undo")));
+  reset_->setIconSize(QSize(14, 14));
+  reset_->setAutoRaise(true);
+  reset_->setFixedSize(22, 22);
+  reset_->setFocusPolicy(Qt::TabFocus);
+  reset_->setToolTip(param_.inferred ? tr("Back to automatic") : tr("Back to the default"));
+  reset_->setAccessibleName(tr("%1 of %2").arg(reset_->toolTip(), name()));
+  QSizePolicy policy = reset_->sizePolicy();
+  policy.setRetainSizeWhenHidden(true);
+  reset_->setSizePolicy(policy);
+}
+
+QWidget* ParamRow::field() const {
+  return editor_->field();
+}
+
+QString ParamRow::message() const {
+  return editor_->message();
+}
+
+void ParamRow::setValue(const nn::Value* given, const nn::Value& complete) {
+  const bool automatic = param_.inferred && (!given || std::holds_alternative<nn::None>(*given));
+  const nn::Value shown = given ? *given : param_.fallback;
+  editor_->setValue(shown, automatic ? complete : nn::Value{});
+  const bool changed = given && *given != param_.fallback;
+  const bool hasWayBack = param_.inferred || !param_.required;
+  reset_->setVisible(changed && hasWayBack);
+  label_->setFont(uiFont(Theme::kBasePx, changed && hasWayBack ? QFont::DemiBold : QFont::Normal));
+  showMessage(editor_->message());
+}
+
+void ParamRow::reset() {
+  emit edited(name(), param_.inferred ? nn::Value(nn::None{}) : param_.fallback);
+  field()->setFocus();
+}
+
+void ParamRow::showMessage(const QString& message) {
+  note_->setText(message.isEmpty() ? QString::fromStdString(param_.help) : message);
+  note_->setTone(message.isEmpty() ? TextLabel::Tone::Secondary : TextLabel::Tone::Error);
+  note_->setVisible(!note_->text().isEmpty());
+  field()->setAccessibleDescription(note_->text());
+  update();
+}
+
+void ParamRow::paintEvent(QPaintEvent*) {
+  if (message().isEmpty()) return;
+  // The frame stands around the field, whatever style draws it.
+  const Theme theme = Theme::of(this);
+  QPainter painter(this);
+  painter.setRenderHint(QPainter::Antialiasing);
+  painter.setPen(QPen(theme.error, 1.5));
+  const QRectF frame(QRect(field()->mapTo(this, QPoint(0, 0)), field()->size()));
+  painter.drawRoundedRect(frame.adjusted(-1.25, -1.25, 1.25, 1.25), Theme::kRadius + 1,
+                          Theme::kRadius + 1);
+}
+
+}  // namespace nw::widgets
