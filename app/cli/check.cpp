@@ -40,6 +40,12 @@ std::vector<const graph::Node*> in_order(const graph::Graph& graph) {
   return nodes;
 }
 
+/// What is known of a node; nothing for one that inference could not reach.
+graph::NodeInfo info_of(const graph::Inference& inference, const graph::Node& node) {
+  const auto found = inference.nodes.find(node.id);
+  return found == inference.nodes.end() ? graph::NodeInfo{} : found->second;
+}
+
 std::string shapes_of(const graph::NodeInfo& info) {
   std::string text;
   for (const graph::Flow& flow : info.outputs) {
@@ -52,7 +58,7 @@ void print_table(const graph::Graph& graph, const graph::Inference& inference) {
   std::vector<std::vector<std::string>> rows{
       {"block", "key", "", "output", "parameters", "multiply-adds"}, {""}};
   for (const graph::Node* node : in_order(graph)) {
-    const graph::NodeInfo& info = inference.nodes.at(node->id);
+    const graph::NodeInfo info = info_of(inference, *node);
     rows.push_back({node->block, info.key, info.caption, shapes_of(info), grouped(info.parameters),
                     grouped(info.multiply_adds)});
   }
@@ -105,7 +111,7 @@ void print_json(const LoadedProject& loaded, const graph::Inference& inference) 
   out["ok"] = inference.ok();
   out["blocks"] = Json::array();
   for (const graph::Node* node : in_order(graph)) {
-    out["blocks"].push_back(node_json(*node, inference.nodes.at(node->id)));
+    out["blocks"].push_back(node_json(*node, info_of(inference, *node)));
   }
   out["parameters"] = inference.parameters;
   out["multiply_adds_per_sample"] = inference.multiply_adds;

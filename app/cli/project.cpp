@@ -4,32 +4,16 @@
 #include "core/io/state_file.h"
 
 namespace nw::cli {
-namespace {
-
-const data::DatasetSpec& data_of(const LoadedProject& loaded) {
-  const graph::Choice& choice = loaded.project.run.data;
-  const data::DatasetSpec* spec = data::datasets().find(choice.id);
-  if (!spec) {
-    std::string known;
-    for (const data::DatasetSpec& one : data::datasets().all()) {
-      known += (known.empty() ? "" : ", ") + one.id;
-    }
-    throw Error(concat(loaded.path, ": run.data: expects a data set this program knows (", known,
-                       "), gets \"", choice.id, "\""));
-  }
-  const std::vector<std::string> problems = spec->problems(choice.args);
-  NW_CHECK(problems.empty(), loaded.path, ": run.data: ", problems.front());
-  return *spec;
-}
-
-}  // namespace
 
 LoadedProject open_project(const std::string& path) {
   LoadedProject loaded;
   loaded.path = path;
   loaded.project = graph::load_project(path);
-  loaded.data = &data_of(loaded);
-  loaded.data_args = loaded.data->complete(loaded.project.run.data.args);
+  try {
+    loaded.data = &graph::find_data(loaded.project.run.data, loaded.data_args);
+  } catch (const Error& error) {
+    throw Error(path + ": " + error.text());
+  }
   loaded.signature = loaded.data->signature(loaded.data_args);
   return loaded;
 }

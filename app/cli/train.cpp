@@ -13,6 +13,7 @@
 #include "app/cli/text.h"
 #include "app/cli/threads.h"
 #include "app/cli/verbs.h"
+#include "core/base/error.h"
 #include "core/train/trainer.h"
 
 namespace nw::cli {
@@ -162,6 +163,8 @@ int exit_code(const train::Finished& end, int signal) {
 void train_project(const TrainOptions& options) {
   LoadedProject loaded = open_project(options.project);
   options.overrides.apply(loaded.project.run);
+  const std::vector<std::string> problems = graph::problems_of(loaded.project.run);
+  NW_CHECK(problems.empty(), options.project, ": ", problems.front());
   const graph::Inference inference = require_trainable(loaded);
   const std::string stem = std::filesystem::path(options.project).stem().string();
   OutputFolder folder(options.folder.empty() ? stem + "-run" : options.folder, stem);
