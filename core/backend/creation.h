@@ -6,12 +6,29 @@
 
 namespace nw {
 
+/// Where tensors are made when no device is named: the CPU, unless a DeviceGuard says otherwise.
+Device default_device();
+
+/// While it lives, tensors of this thread are made on `device` unless another one is named. Modules
+/// made under a guard for meta have shapes and no numbers, and draw nothing at random.
+class DeviceGuard {
+ public:
+  explicit DeviceGuard(Device device);
+  ~DeviceGuard();
+  DeviceGuard(const DeviceGuard&) = delete;
+  DeviceGuard& operator=(const DeviceGuard&) = delete;
+
+ private:
+  Device before_;
+};
+
 /// Uninitialised dense memory on `device`.
-Tensor empty(const Dims& sizes, DType dtype = DType::Float32, Device device = kCpu);
+Tensor empty(const Dims& sizes, DType dtype = DType::Float32, Device device = default_device());
 /// An uninitialised dense tensor with the sizes, dtype and device of `like`.
 Tensor empty_like(const Tensor& like);
-Tensor zeros(const Dims& sizes, DType dtype = DType::Float32, Device device = kCpu);
-Tensor full(const Dims& sizes, double value, DType dtype = DType::Float32, Device device = kCpu);
+Tensor zeros(const Dims& sizes, DType dtype = DType::Float32, Device device = default_device());
+Tensor full(const Dims& sizes, double value, DType dtype = DType::Float32,
+            Device device = default_device());
 
 /// A CPU tensor holding a copy of `values`, which must fill `sizes`.
 template <typename T>

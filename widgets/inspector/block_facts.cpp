@@ -2,8 +2,8 @@
 
 #include <QCoreApplication>
 
+#include "core/backend/creation.h"
 #include "core/base/error.h"
-#include "core/nn/init.h"
 #include "widgets/training/figures.h"
 
 namespace nw::widgets {
@@ -31,7 +31,7 @@ QString parameterBreakdown(const nn::Block& block, const nn::Args& args) {
   if (!block.problems(args).empty()) return {};
   try {
     // On the meta device a module has shapes only: no memory, no random numbers drawn.
-    const nn::ParameterScope scope(kMeta);
+    const DeviceGuard guard(kMeta);
     QStringList parts;
     for (const auto& [name, tensor] : block.make(args)->named_parameters()) {
       parts << QString::fromStdString(name) + QLatin1Char(' ') + sizesText(tensor.sizes());
