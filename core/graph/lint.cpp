@@ -1,0 +1,95 @@
+#include "core/graph/lint.h"
+
+#include <algorithm>
+
+namespace nw::graph {
+namespace {
+
+/// Layers that a loss computes itself.
+struct Doubled {
+  std::string_view layer;
+  std::string_view loss;
+};
+constexpr std::array kDoubled = {Doubled{"Softmax", "CrossEntropyLoss"}};
+
+bool has_error(const Inference& out, NodeId node) {
+  return std::any_of(out.problems.begin(), out.problems.end(), [&](const Problem& p) {
+    return p.node == node && p.severity == Severity::Error;
+  });
+}
+
+/// The nearest layer with parameters in front of `node`: the one that decides how many numbers
+/// come.
+const Node* last_learner(const Structure& s, const Node* node, const Inference& out) {
+  while (node != nullptr && out.nodes.at(node->id).parameters == 0) {
+    const nn::Block* block = find_block(*node);
+    node = block == nullptr || block->inputs.empty() ? nullptr
+                                                     : s.before(node->id, block->inputs[0].name);
+  }
+  return node;
+}
+
+/// Sets the parameter of the last layer that is `given` now and is the layer's own choice.
+std::vector<Fix> set_outputs(const Node* layer, const Inference& out, int64_t given,
+                             int64_t wanted) {
+  if (layer == nullptr) return {};
+  const nn::Block* block = find_block(*layer);
+  const nn::Args& args = out.nodes.at(layer->id).args;
+  for (const nn::Param& param : block->params) {
+    const nn::Value* value = args.find(param.name);
+    if (!param.required || param.inferred || value == nullptr || *value != nn::Value(given))
+      continue;
+    return {{concat("Set ", param.name, " to ", wanted, " in ", label(*layer)), layer->id,
+             param.name, wanted}};
+  }
+  return {};
+}
+
+void check_classes(const Structure& s, const data::Signature& data, const Flows& flows,
+                   Inference& out) {
+  if (s.loss == kNoNode || data.classes == 0 || has_error(out, s.loss)) return;
+  const Node& loss = *s.nodes.at(s.loss);
+  const std::string& port = find_block(loss)->inputs[0].name;
+  const Wire* target = s.wire_into(loss.id, std::string(kTargetPort));
+  if (target != nullptr && !(target->from.node == s.input && target->from.port == kTargetPort))
+    return;
+  const Wire* wire = s.wire_into(loss.id, port);
+  if (wire == nullptr) return;
+  const auto flow = flows.find({wire->from.node, wire->from.port});
+  if (flow == flows.end() || flow->second.one.dim() < 2) return;
+  const int64_t given = flow->second.one.size(1);
+  if (given == data.classes) return;
+  const bool too_few = given < data.classes;
+  const Node* layer = last_learner(s, s.nodes.at(wire->from.node), out);
+  out.problems.push_back({too_few ? Severity::Error : Severity::Warning, loss.id, port,
+                          concat("[", loss.block, "] gets ", given,
+                                 given == 1 ? " class" : " classes", ", the data set has ",
+                                 data.classes, too_few ? "" : "; the others will never be right"),
+                          set_outputs(layer, out, given, data.classes)});
+}
+
+void check_doubled(const Structure& s, Inference& out) {
+  if (s.loss == kNoNode) return;
+  const Node& loss = *s.nodes.at(s.loss);
+  const Node* last = s.before(loss.id, find_block(loss)->inputs[0].name);
+  for (const Doubled& doubled : kDoubled) {
+    if (last == nullptr || last->block != doubled.layer || loss.block != doubled.loss) continue;
+    out.problems.push_back(
+        {Severity::Warning,
+         last->id,
+         "",
+         concat("[", doubled.layer, "] stands in front of ", doubled.loss,
+                ", which applies it itself; twice makes learning slow. Remove it"),
+         {}});
+  }
+}
+
+}  // namespace
+
+void lint(const Structure& structure, const data::Signature& data, const Flows& flows,
+          Inference& out) {
+  check_classes(structure, data, flows, out);
+  check_doubled(structure, out);
+}
+
+}  // namespace nw::graph
