@@ -1,0 +1,202 @@
+#include <csignal>
+
+#include "core/base/file.h"
+#include "core/base/resources.h"
+#include "core/graph/project.h"
+#include "tests/cli/child.h"
+
+using namespace nw::cli_test;
+
+/// What each verb does with good input.
+class TestCliVerbs : public QObject {
+  Q_OBJECT
+
+ private:
+  QTemporaryDir folder_;
+  QString run_folder_;  // of a trained spirals project
+
+  QString path(const QString& name) const { return folder_.filePath(name); }
+
+ private slots:
+  void initTestCase() {
+    run_folder_ = path("trained");
+    const Result result = run({"train", example("spirals.netwright"), "--out", run_folder_});
+    VERIFY_CHILD(result.code == 0, result);
+    VERIFY_CHILD(result.out.contains("test accuracy "), result);
+    VERIFY_CHILD(result.out.contains("epoch 1/"), result);
+    VERIFY_CHILD(!result.err.contains('\r'), result);  // no bar where there is no terminal
+  }
+
+  void the_program_links_no_qt() {
+    QProcess ldd;
+    ldd.start("ldd", {program()});
+    QVERIFY(ldd.waitForFinished());
+    const QByteArray libraries = ldd.readAllStandardOutput();
+    QVERIFY(libraries.contains("netwright-core"));
+    QVERIFY2(!libraries.contains("Qt"), libraries.constData());
+  }
+
+  void examples_are_as_the_program_writes_them_data() {
+    QTest::addColumn<QString>("name");
+    for (const QString& name : QDir(example("")).entryList({"*.netwright"})) {
+      QTest::newRow(qPrintable(name)) << name;
+    }
+  }
+
+  void examples_are_as_the_program_writes_them() {
+    QFETCH(QString, name);
+    const std::string file = nw::resource_path("examples/" + name.toStdString());
+    QCOMPARE(nw::graph::to_json(nw::graph::load_project(file)), nw::read_file(file));
+    const Result result = run({"check", example(name)});
+    VERIFY_CHILD(result.code == 0 && result.err.isEmpty(), result);
+  }
+
+  void check_counts_lenet() {
+    const Result result = run({"check", example("lenet.netwright"), "--json"});
+    VERIFY_CHILD(result.code == 0, result);
+    const QJsonObject json = result.json();
+    QCOMPARE(json["parameters"].toInt(), 61706);
+    // 28·28·6·25 + 10·10·16·6·25 + 400·120 + 120·84 + 84·10
+    QCOMPARE(json["multiply_adds_per_sample"].toInt(), 117600 + 240000 + 48000 + 10080 + 840);
+    QCOMPARE(json["ok"].toBool(), true);
+    QCOMPARE(json["blocks"].toArray().size(), 14);
+    QVERIFY(!json.contains("error"));
+    const QJsonObject conv = json["blocks"].toArray()[4].toObject();
+    QCOMPARE(conv["block"].toString(), "Conv2d");
+    QCOMPARE(conv["key"].toString(), "3");
+    QCOMPARE(conv["outputs"].toArray()[0].toString(), "N×16×10×10");
+
+    const Result people = run({"check", example("lenet.netwright")});
+    VERIFY_CHILD(people.out.contains("61 706") && people.out.contains("N×16×10×10"), people);
+  }
+
+  void train_learns_spirals_and_repeats_bit_for_bit() {
+    const Result again =
+        run({"train", example("spirals.netwright"), "--out", path("again"), "--json"});
+    VERIFY_CHILD(again.code == 0 && again.err.isEmpty(), again);
+    const QJsonObject json = again.json();
+    VERIFY_CHILD(json["test_accuracy"].toDouble() > 0.95, again);
+    QCOMPARE(json["outcome"].toString(), "completed");
+    VERIFY_CHILD(json["train_seconds"].toDouble() > 0, again);
+    VERIFY_CHILD(json["samples_per_second"].toDouble() > 0, again);
+    for (const QString name : {"spirals.pt", "spirals.safetensors", "curves.csv"}) {
+      const QByteArray first = read(run_folder_ + "/" + name);
+      QVERIFY2(!first.isEmpty(), qPrintable(name));
+      QCOMPARE(read(path("again/") + name), first);
+    }
+    const Result other = run({"train", example("spirals.netwright"), "--out", path("other"),
+                              "--seed", "1", "--epochs", "1", "--json"});
+    VERIFY_CHILD(other.code == 0, other);
+    QCOMPARE(other.json()["epochs"].toInt(), 1);
+    QVERIFY(!read(run_folder_ + "/curves.csv").startsWith(read(path("other/curves.csv"))));
+  }
+
+  void curves_have_the_promised_columns() {
+    const Result result = run({"train", example("spirals.netwright"), "--epochs", "3",
+                               "--batch-size", "100", "--out", path("curves"), "--json"});
+    VERIFY_CHILD(result.code == 0, result);
+    QList<QByteArray> lines = read(path("curves/curves.csv")).split('\n');
+    QCOMPARE(lines.takeFirst(), QByteArray("step,epoch,train_loss,train_accuracy,validation_loss,"
+                                           "validation_accuracy"));
+    QVERIFY(lines.takeLast().isEmpty());
+    const qsizetype steps = result.json()["steps"].toInt();
+    QCOMPARE(lines.size(), steps);
+    QCOMPARE(steps % 3, 0);
+    for (qsizetype i = 0; i < steps; ++i) {
+      const QList<QByteArray> fields = lines[i].split(',');
+      QCOMPARE(fields.size(), 6);
+      QCOMPARE(fields[0].toLongLong(), i + 1);
+      QCOMPARE(fields[1].toLongLong(), i / (steps / 3) + 1);
+      const bool ends_epoch = (i + 1) % (steps / 3) == 0;
+      QCOMPARE(!fields[4].isEmpty(), ends_epoch);
+      QCOMPARE(!fields[5].isEmpty(), ends_epoch);
+    }
+    QCOMPARE(lines.last().split(',')[5].toDouble(),
+             result.json()["validation_accuracy"].toDouble());
+  }
+
+  void eval_gives_what_train_gave() {
+    const Result trained = run(
+        {"train", example("spirals.netwright"), "--out", path("eval"), "--json", "--epochs", "20"});
+    VERIFY_CHILD(trained.code == 0, trained);
+    for (const QString name : {"spirals.pt", "spirals.safetensors"}) {
+      const Result result =
+          run({"eval", example("spirals.netwright"), "--weights", path("eval/") + name, "--json"});
+      VERIFY_CHILD(result.code == 0, result);
+      QCOMPARE(result.json()["test_accuracy"], trained.json()["test_accuracy"]);
+      QCOMPARE(result.json()["test_loss"], trained.json()["test_loss"]);
+    }
+  }
+
+  void export_goes_both_ways() {
+    const QString project = example("spirals.netwright");
+    Result result = run({"export", project, "--weights", run_folder_ + "/spirals.pt", "--format",
+                         "safetensors", "-o", path("a.safetensors"), "--json"});
+    VERIFY_CHILD(result.code == 0, result);
+    QCOMPARE(result.json()["tensors"].toInt(), 6);
+    QCOMPARE(result.json()["bytes"].toInteger(), read(path("a.safetensors")).size());
+    QCOMPARE(read(path("a.safetensors")), read(run_folder_ + "/spirals.safetensors"));
+    result = run({"export", project, "--weights", path("a.safetensors"), "-o", path("spirals.pt")});
+    VERIFY_CHILD(result.code == 0, result);
+    QCOMPARE(read(path("spirals.pt")), read(run_folder_ + "/spirals.pt"));
+  }
+
+  void blocks_describe_everything() {
+    const Result result = run({"blocks", "--json"});
+    VERIFY_CHILD(result.code == 0, result);
+    const QJsonObject json = result.json();
+    QStringList ids;
+    for (const QJsonValue block : json["blocks"].toArray()) ids += block["id"].toString();
+    for (const QString id :
+         {"Input", "Linear", "Conv2d", "MaxPool2d", "AvgPool2d", "Flatten", "ReLU", "Tanh",
+          "Sigmoid", "Softmax", "Dropout", "CrossEntropyLoss", "MSELoss"}) {
+      QVERIFY2(ids.contains(id), qPrintable(id));
+    }
+    for (const QJsonValue block : json["blocks"].toArray()) {
+      QVERIFY2(!block["summary"].toString().isEmpty(), qPrintable(block["id"].toString()));
+      for (const QJsonValue param : block["params"].toArray()) {
+        QVERIFY(!param["help"].toString().isEmpty());
+      }
+    }
+    QVERIFY(json["optimizers"].toArray().size() >= 2);
+    QVERIFY(json["data_sets"].toArray().size() >= 7);
+    const Result people = run({"blocks"});
+    for (const QString& id : ids) VERIFY_CHILD(people.out.contains(id.toUtf8()), people);
+  }
+
+  void help_has_an_example_for_every_verb() {
+    for (const QString verb : {"train", "eval", "export", "check", "blocks", "bench"}) {
+      const Result result = run({verb, "--help"});
+      VERIFY_CHILD(result.code == 0 && result.err.isEmpty(), result);
+      VERIFY_CHILD(result.out.contains("netwright-cli " + verb.toUtf8() + " "), result);
+      VERIFY_CHILD(result.out.contains("--json"), result);
+    }
+    const Result version = run({"--version"});
+    VERIFY_CHILD(version.code == 0 && version.out.startsWith("netwright-cli "), version);
+  }
+
+  void ctrl_c_stops_and_saves() {
+    Setup setup;
+    setup.meanwhile = [](QProcess& child) {
+      // The first epoch's line shows that training runs.
+      QByteArray seen;
+      while (!seen.contains("epoch 1/") && child.waitForReadyRead(kWaitMs)) {
+        seen += child.readAllStandardOutput();
+      }
+      ::kill(static_cast<pid_t>(child.processId()), SIGINT);
+    };
+    const Result result =
+        run({"train", example("spirals.netwright"), "--epochs", "100000", "--out", path("stopped")},
+            setup);
+    QVERIFY(!result.crashed);
+    QCOMPARE(result.code, 130);
+    VERIFY_CHILD(result.out.contains("stopped after"), result);
+    const Result eval =
+        run({"eval", example("spirals.netwright"), "--weights", path("stopped/spirals.pt")});
+    VERIFY_CHILD(eval.code == 0, eval);
+    QVERIFY(read(path("stopped/curves.csv")).count('\n') > 1);
+  }
+};
+
+QTEST_GUILESS_MAIN(TestCliVerbs)
+#include "test_cli_verbs.moc"
