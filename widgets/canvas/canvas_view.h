@@ -1,9 +1,10 @@
 #pragma once
 
 #include <QGraphicsView>
-#include <QPointer>
+#include <QVector>
+#include <optional>
 
-#include "core/graph/problem.h"
+#include "core/graph/graph.h"
 
 namespace nw::widgets {
 
@@ -28,15 +29,17 @@ class CanvasView : public QGraphicsView {
   Q_OBJECT
 
  public:
+  static constexpr qreal kMinZoom = 0.05, kMaxZoom = 4;
+
+  /// `scene` must outlive the view.
   explicit CanvasView(CanvasScene* scene, QWidget* parent = nullptr);
-  ~CanvasView() override;
 
   CanvasScene* canvas() const { return scene_; }
 
   /// What the empty canvas offers, three at best.
   void setTemplates(const QVector<CanvasTemplate>& templates);
 
-  qreal zoom() const;
+  qreal zoom() const { return transform().m11(); }
   /// Zooms so that the point of the scene under `anchor` (viewport px) stays there.
   void setZoom(qreal zoom, QPoint anchor);
 
@@ -57,6 +60,50 @@ class CanvasView : public QGraphicsView {
  signals:
   void templateRequested(const QString& id);
   void zoomChanged(qreal zoom);
+  /// The part of the scene in sight changed.
+  void sightChanged();
+
+ protected:
+  void drawBackground(QPainter* painter, const QRectF& rect) override;
+  void scrollContentsBy(int dx, int dy) override;
+  void resizeEvent(QResizeEvent* event) override;
+  void showEvent(QShowEvent* event) override;
+  void changeEvent(QEvent* event) override;
+  bool viewportEvent(QEvent* event) override;
+  void wheelEvent(QWheelEvent* event) override;
+  void keyPressEvent(QKeyEvent* event) override;
+  void keyReleaseEvent(QKeyEvent* event) override;
+  bool focusNextPrevChild(bool next) override;
+  void mousePressEvent(QMouseEvent* event) override;
+  void mouseMoveEvent(QMouseEvent* event) override;
+  void mouseReleaseEvent(QMouseEvent* event) override;
+  void dragEnterEvent(QDragEnterEvent* event) override;
+  void dragMoveEvent(QDragMoveEvent* event) override;
+  void dragLeaveEvent(QDragLeaveEvent* event) override;
+  void dropEvent(QDropEvent* event) override;
+
+ private:
+  void takeTheme();
+  void placeOverlays();
+  void placeCallout();
+  void sceneShown();
+  void pan(QPoint by);
+  bool nudge(const QKeyEvent& event);
+  bool selectNext(bool forward);
+  void speakSelection();
+  void openSearchAt(QPointF at, const std::optional<graph::Wire>& wire);
+
+  CanvasScene* scene_;
+  Minimap* minimap_;
+  ZoomBar* zoomBar_;
+  EmptyInvitation* invitation_;
+  ProblemCallout* callout_;
+  BlockSearchPopup* search_;
+  QVector<QPointF> dots_;  // reused by drawBackground
+  graph::NodeId calloutNode_ = graph::kNoNode;
+  std::optional<QPoint> panFrom_;
+  bool spaceHeld_ = false;
+  bool fitted_ = false;
 };
 
 }  // namespace nw::widgets

@@ -1,0 +1,321 @@
+#include "widgets/canvas/node_item.h"
+
+#include <QCursor>
+#include <QGraphicsSceneHoverEvent>
+#include <QPainter>
+#include <QPainterPath>
+#include <QStyleOptionGraphicsItem>
+#include <cmath>
+
+#include "core/nn/block.h"
+#include "widgets/canvas/detail.h"
+#include "widgets/style/icons.h"
+#include "widgets/style/theme.h"
+
+namespace nw::widgets {
+namespace {
+
+constexpr QRectF kCard(-NodeItem::kWidth / 2, -NodeItem::kHeight / 2, NodeItem::kWidth,
+                       NodeItem::kHeight);
+constexpr qreal kStripe = 4;
+constexpr qreal kTextLeft = kCard.left() + 44;
+constexpr qreal kTextWidth = NodeItem::kWidth - 44 - 14;
+constexpr QPointF kBadge(kCard.right() - 3, kCard.top() + 3);
+constexpr qreal kBadgeRadius = 9;
+
+qreal distance(QPointF a, QPointF b) {
+  return std::hypot(a.x() - b.x(), a.y() - b.y());
+}
+
+QStringList names(const std::vector<nn::Port>& ports) {
+  QStringList list;
+  for (const nn::Port& port : ports) list << QString::fromStdString(port.name);
+  return list;
+}
+
+void setText(QStaticText& text, const QString& content, const QFont& font) {
+  text.setTextFormat(Qt::PlainText);
+  text.setText(content);
+  text.prepare({}, font);
+}
+
+}  // namespace
+
+NodeItem::NodeItem(CanvasScene* scene, graph::NodeId id) : scene_(scene), id_(id) {
+  setFlags(ItemIsSelectable | ItemIsMovable | ItemSendsGeometryChanges);
+  setAcceptHoverEvents(true);
+}
+
+void NodeItem::setNode(const graph::Node& node, const QStringList& inputs,
+                       const QStringList& outputs) {
+  const nn::Block* block = nn::blocks().find(node.block);
+  known_ = block != nullptr;
+  block_ = node.block;
+  title_ = QString::fromStdString(node.block);
+  ownName_ = QString::fromStdString(node.name);
+  inputs_ = block ? names(block->inputs) : inputs;
+  outputs_ = block ? names(block->outputs) : outputs;
+  color_ = nw::widgets::categoryColor(block ? block->category : std::string());
+  iconName_ = blockIconName(title_);
+  summary_ = block ? QString::fromStdString(block->summary)
+                   : CanvasScene::tr(
+                         "This program does not know the block “%1”. It is kept as it "
+                         "is and saved back unchanged.")
+                         .arg(title_);
+  ownCaption_ = block ? QString() : CanvasScene::tr("unknown block");
+  if (block && block->caption) {
+    ownCaption_ = QString::fromStdString(block->caption(block->complete(node.args)));
+  }
+}
+
+void NodeItem::setInfo(const graph::NodeInfo* info, const QVector<graph::Problem>& problems) {
+  problems_ = problems;
+  flows_.clear();
+  name_ = ownName_;
+  caption_ = ownCaption_;
+  if (info) {
+    if (known_ && !info->caption.empty()) caption_ = QString::fromStdString(info->caption);
+    if (!info->key.empty()) name_ = QString::fromStdString(info->key);
+    for (const graph::Flow& flow : info->outputs) flows_ << QString::fromStdString(flow.text);
+  }
+  layOutText();
+  themeChanged();
+}
+
+void NodeItem::themeChanged() {
+  const Theme& theme = scene_->theme();
+  ink_ = known_ ? readable(color_, theme.card) : theme.secondary;
+  update();
+}
+
+void NodeItem::layOutText() {
+  const QFont& bold = scene_->titleFont();
+  const QFont& small = scene_->smallFont();
+  const QFontMetricsF boldMetrics(bold), smallMetrics(small);
+  // The name in the state_dict stands at the right of the title and yields to it.
+  const qreal titleWidth = std::min(boldMetrics.horizontalAdvance(title_), kTextWidth);
+  const QString name =
+      smallMetrics.elidedText(name_, Qt::ElideMiddle, std::max(0.0, kTextWidth - titleWidth - 8));
+  setText(titleText_, boldMetrics.elidedText(title_, Qt::ElideRight, kTextWidth), bold);
+  setText(nameText_, name, small);
+  setText(captionText_, smallMetrics.elidedText(caption_, Qt::ElideRight, kTextWidth), small);
+}
+
+QString NodeItem::spoken() const {
+  QStringList parts{title_};
+  if (!name_.isEmpty()) parts << name_;
+  if (!caption_.isEmpty()) parts << caption_;
+  if (!flows_.isEmpty() && !flows_.front().isEmpty()) {
+    parts << CanvasScene::tr("output %1").arg(flows_.front());
+  }
+  for (const graph::Problem& problem : problems_) parts << QString::fromStdString(problem.text);
+  return parts.join(", ");
+}
+
+QPointF NodeItem::portCentre(PortSide side, int index) const {
+  const int count = std::max(1, int(ports(side).size()));
+  const qreal share = (index + 1.0) / (count + 1);
+  if (scene_->flowDirection() == FlowDirection::TopToBottom) {
+    const qreal y = side == PortSide::Input ? kCard.top() : kCard.bottom();
+    return {kCard.left() + kWidth * share, y};
+  }
+  const qreal x = side == PortSide::Input ? kCard.left() : kCard.right();
+  return {x, kCard.top() + kHeight * share};
+}
+
+QPointF NodeItem::portCentre(PortSide side, const QString& port) const {
+  return portCentre(side, std::max(0, int(ports(side).indexOf(port))));
+}
+
+std::optional<PortRef> NodeItem::portNear(QPointF at) const {
+  std::optional<PortRef> found;
+  qreal nearest = kPortReach;
+  for (PortSide side : {PortSide::Input, PortSide::Output}) {
+    for (int i = 0; i < ports(side).size(); ++i) {
+      const qreal away = distance(at, portCentre(side, i));
+      if (away > nearest) continue;
+      nearest = away;
+      found = PortRef{{id_, ports(side)[i].toStdString()}, side};
+    }
+  }
+  return found;
+}
+
+bool NodeItem::badgeNear(QPointF at) const {
+  return !problems_.isEmpty() && distance(at, kBadge) <= kPortReach;
+}
+
+void NodeItem::setOffered(std::optional<PortSide> side) {
+  if (offered_ == side) return;
+  offered_ = side;
+  update();
+}
+
+void NodeItem::setHoveredPort(const std::optional<PortRef>& port) {
+  if (hoveredPort_ == port) return;
+  hoveredPort_ = port;
+  update();
+}
+
+QRectF NodeItem::boundingRect() const {
+  return kCard.adjusted(-8, -10, 10, 10);
+}
+
+QPainterPath NodeItem::shape() const {
+  QPainterPath path;
+  path.setFillRule(Qt::WindingFill);
+  path.addRect(kCard);
+  for (PortSide side : {PortSide::Input, PortSide::Output}) {
+    for (int i = 0; i < ports(side).size(); ++i) {
+      path.addEllipse(portCentre(side, i), kPortReach, kPortReach);
+    }
+  }
+  if (!problems_.isEmpty()) path.addEllipse(kBadge, kBadgeRadius + 1, kBadgeRadius + 1);
+  return path;
+}
+
+QVariant NodeItem::itemChange(GraphicsItemChange change, const QVariant& value) {
+  if (change == ItemPositionChange && scene_->mouseGrabberItem()) {
+    // Dragged by hand: on the grid.
+    const QPointF at = value.toPointF() / Theme::kGrid;
+    return QPointF(std::round(at.x()), std::round(at.y())) * Theme::kGrid;
+  }
+  if (change == ItemPositionHasChanged) scene_->followNode(id_);
+  if (change == ItemSelectedHasChanged) setZValue(isSelected() ? 1 : 0);
+  return QGraphicsItem::itemChange(change, value);
+}
+
+void NodeItem::hoverMoveEvent(QGraphicsSceneHoverEvent* event) {
+  hovered_ = true;
+  setHoveredPort(portNear(event->pos()));
+  setToolTip(tipAt(event->pos()));
+  setCursor(hoveredPort_              ? Qt::CrossCursor
+            : badgeNear(event->pos()) ? Qt::PointingHandCursor
+                                      : Qt::ArrowCursor);
+  update();
+}
+
+void NodeItem::hoverLeaveEvent(QGraphicsSceneHoverEvent*) {
+  hovered_ = false;
+  setHoveredPort({});
+  update();
+}
+
+QString NodeItem::tipAt(QPointF at) const {
+  if (badgeNear(at)) {
+    QStringList lines;
+    for (const graph::Problem& problem : problems_) lines << QString::fromStdString(problem.text);
+    return lines.join('\n');
+  }
+  const std::optional<PortRef> port = portNear(at);
+  if (!port) return summary_;
+  QString tip = QString::fromStdString(port->endpoint.port);
+  if (const nn::Block* block = nn::blocks().find(block_)) {
+    for (const nn::Port& one : port->side == PortSide::Input ? block->inputs : block->outputs) {
+      if (one.name == port->endpoint.port && !one.help.empty()) {
+        tip += ": " + QString::fromStdString(one.help);
+      }
+    }
+  }
+  if (port->side == PortSide::Output && !flows_.isEmpty() && !flows_.front().isEmpty()) {
+    tip += "\n" + flows_.front();
+  }
+  return tip;
+}
+
+void NodeItem::paint(QPainter* painter, const QStyleOptionGraphicsItem* option, QWidget*) {
+  const qreal detail = option->levelOfDetailFromTransform(painter->worldTransform());
+  painter->setRenderHint(QPainter::Antialiasing);
+  paintCard(*painter, detail);
+  if (detail >= kTextDetail) paintText(*painter);
+  if (detail >= kPortDetail) paintPorts(*painter);
+  if (!problems_.isEmpty()) paintBadge(*painter);
+}
+
+void NodeItem::paintCard(QPainter& painter, qreal detail) const {
+  const Theme& theme = scene_->theme();
+  if (hovered_ && !theme.highContrast && detail >= kTextDetail) {
+    painter.setPen(Qt::NoPen);
+    for (int spread = 4; spread >= 1; --spread) {
+      painter.setBrush(QColor(0, 0, 0, theme.dark ? 34 : 10));
+      painter.drawRoundedRect(kCard.adjusted(-spread, 1 - spread, spread, spread + 2),
+                              Theme::kRadius + spread, Theme::kRadius + spread);
+    }
+  }
+  if (detail < kPortDetail) {  // from afar only colour and place
+    painter.setPen(Qt::NoPen);
+    painter.setBrush(isSelected() ? theme.accent : color_);
+    painter.drawRect(kCard);
+    return;
+  }
+  QPen outline(isSelected() ? theme.accent
+               : hovered_   ? theme.wire
+                            : theme.line,
+               isSelected() ? 2 : theme.lineWidth, known_ ? Qt::SolidLine : Qt::DashLine);
+  if (!known_ && !isSelected()) outline.setColor(theme.secondary);
+  painter.setPen(outline);
+  painter.setBrush(known_ ? theme.card : theme.window);
+  const qreal inset = outline.widthF() / 2;
+  painter.drawRoundedRect(kCard.adjusted(inset, inset, -inset, -inset), Theme::kRadius,
+                          Theme::kRadius);
+  if (!known_) return;
+  painter.save();
+  painter.setClipRect(QRectF(kCard.left(), kCard.top(), kStripe, kHeight), Qt::IntersectClip);
+  painter.setPen(Qt::NoPen);
+  painter.setBrush(color_);
+  painter.drawRoundedRect(kCard, Theme::kRadius, Theme::kRadius);
+  painter.restore();
+}
+
+void NodeItem::paintText(QPainter& painter) const {
+  const Theme& theme = scene_->theme();
+  paintIcon(painter, QRectF(kCard.left() + 14, -10, 20, 20), iconName_, ink_);
+  painter.setPen(known_ ? theme.text : theme.secondary);
+  painter.setFont(scene_->titleFont());
+  const bool alone = caption_.isEmpty();
+  const qreal titleTop = alone ? -titleText_.size().height() / 2 : -19;
+  painter.drawStaticText(QPointF(kTextLeft, titleTop), titleText_);
+  painter.setPen(theme.secondary);
+  painter.setFont(scene_->smallFont());
+  const qreal nameLeft = kTextLeft + kTextWidth - nameText_.size().width();
+  const qreal nameTop = titleTop + titleText_.size().height() - nameText_.size().height() - 1;
+  painter.drawStaticText(QPointF(nameLeft, nameTop), nameText_);
+  if (!alone) painter.drawStaticText(QPointF(kTextLeft, 2), captionText_);
+}
+
+void NodeItem::paintPorts(QPainter& painter) const {
+  const Theme& theme = scene_->theme();
+  for (PortSide side : {PortSide::Input, PortSide::Output}) {
+    const bool offered = offered_ == side;
+    for (int i = 0; i < ports(side).size(); ++i) {
+      const bool hot = hoveredPort_ && hoveredPort_->side == side &&
+                       hoveredPort_->endpoint.port == ports(side)[i].toStdString();
+      painter.setPen(QPen(theme.canvas, 1.5));
+      painter.setBrush(hot || offered ? theme.accent : theme.wire);
+      const qreal radius = hot ? 6.5 : offered ? 5.5 : 4.5;
+      painter.drawEllipse(portCentre(side, i), radius, radius);
+    }
+  }
+}
+
+void NodeItem::paintBadge(QPainter& painter) const {
+  const Theme& theme = scene_->theme();
+  graph::Severity worst = graph::Severity::Info;
+  for (const graph::Problem& problem : problems_) worst = std::max(worst, problem.severity);
+  painter.setPen(QPen(theme.canvas, 2));
+  painter.setBrush(severityColor(theme, worst));
+  if (worst == graph::Severity::Warning) {  // told by its shape, too
+    const QPointF triangle[] = {kBadge + QPointF(0, -9), kBadge + QPointF(10, 8),
+                                kBadge + QPointF(-10, 8)};
+    painter.drawConvexPolygon(triangle, 3);
+  } else {
+    painter.drawEllipse(kBadge, kBadgeRadius, kBadgeRadius);
+  }
+  painter.setPen(QPen(theme.card, 2, Qt::SolidLine, Qt::RoundCap));
+  const qreal flip = worst == graph::Severity::Info ? -1 : 1;
+  const qreal down = worst == graph::Severity::Warning ? 1.5 : 0;
+  painter.drawLine(kBadge + QPointF(0, -4 * flip + down), kBadge + QPointF(0, 0.5 * flip + down));
+  painter.drawPoint(kBadge + QPointF(0, 4 * flip + down));
+}
+
+}  // namespace nw::widgets
