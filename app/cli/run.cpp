@@ -10,6 +10,7 @@
 #include "app/cli/console.h"
 #include "app/cli/verbs.h"
 #include "core/base/error.h"
+#include "core/plugin/loader.h"
 
 namespace nw::cli {
 namespace {
@@ -36,8 +37,15 @@ int usage(const CLI::App& app, const CLI::ParseError& error, bool json) {
               json);
 }
 
+void load_plugins() {
+  for (const plugin::LoadResult& one : plugin::load_plugins(plugin::plugin_folders())) {
+    if (!one.failure.empty()) note("netwright-cli: " + one.failure + "\n");
+  }
+}
+
 int parse_and_run(CLI::App& app, int argc, const char* const* argv, bool json) {
   try {
+    load_plugins();
     app.parse(argc, argv);
     return 0;
   } catch (const CLI::RuntimeError& end) {
