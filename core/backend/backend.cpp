@@ -1,0 +1,46 @@
+#include "core/backend/backend.h"
+
+#include <array>
+#include <atomic>
+
+#include "core/backend/cpu/cpu_backend.h"
+#include "core/backend/meta/meta_backend.h"
+
+namespace nw {
+namespace {
+
+/// The backends that are there, by device type.
+struct Slots {
+  std::array<std::atomic<Backend*>, kDeviceTypeCount> backends{};
+
+  Slots() {
+    backends[static_cast<size_t>(DeviceType::Cpu)] = &cpu::cpu_backend();
+    backends[static_cast<size_t>(DeviceType::Meta)] = &meta::meta_backend();
+  }
+};
+
+std::atomic<Backend*>& slot(DeviceType type) {
+  static Slots slots;
+  return slots.backends[static_cast<size_t>(type)];
+}
+
+}  // namespace
+
+Backend& backend_of(Device device) {
+  Backend* backend = slot(device.type).load(std::memory_order_acquire);
+  NW_CHECK(backend != nullptr, "[device] ", to_string(device),
+           " needs the CUDA plugin, which is not loaded; install it or choose the device cpu");
+  return *backend;
+}
+
+const Kernels& kernels_of(const Tensor& tensor) {
+  return backend_of(tensor.device()).kernels();
+}
+
+void register_backend(DeviceType type, Backend& backend) {
+  Backend* expected = nullptr;
+  NW_ASSERT(slot(type).compare_exchange_strong(expected, &backend) &&
+            "two backends for one type of device");
+}
+
+}  // namespace nw

@@ -1,0 +1,113 @@
+#include "core/backend/cpu/caching_allocator.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstdlib>
+
+#include "core/base/error.h"
+
+namespace nw::cpu {
+namespace {
+
+constexpr size_t kAlignment = 64;
+constexpr size_t kLargestPerThread = size_t{32} << 10;
+constexpr size_t kPerThreadClasses = 32;  // those up to kLargestPerThread
+constexpr size_t kMostKeptPerThread = 32;
+constexpr size_t kAlwaysKept = size_t{64} << 20;
+constexpr size_t kLargestRequest = size_t{1} << 48;
+
+struct CpuMemory;
+using ThreadLists = ThreadFreeLists<CpuMemory, kPerThreadClasses, kMostKeptPerThread>;
+
+struct SizeClass {
+  size_t number;
+  size_t bytes;
+};
+
+/// 64, 128, 192, 256, then four steps to each doubling: 320, 384, 448, 512, 640, …
+SizeClass class_of(size_t bytes) {
+  const size_t units = bytes == 0 ? 1 : (bytes + kAlignment - 1) / kAlignment;
+  if (units <= 4) return {units - 1, units * kAlignment};
+  const auto doubling = static_cast<size_t>(std::bit_width(units - 1)) - 3;
+  const size_t step = size_t{1} << doubling;
+  const size_t quarters = (units + step - 1) / step;  // 5 … 8
+  return {doubling * 4 + quarters - 1, quarters * step * kAlignment};
+}
+
+}  // namespace
+
+void* CachingAllocator::allocate(size_t bytes) {
+  NW_CHECK(bytes <= kLargestRequest, "[memory] not enough for a tensor of ", bytes,
+           " bytes; try a smaller batch or model");
+  const SizeClass size = class_of(bytes);
+  if (size.bytes <= kLargestPerThread) {
+    void* memory = ThreadLists::take(size.number);
+    if (memory == nullptr) memory = ask_system(size.bytes);
+    return memory;
+  }
+  void* memory = take_kept(size.number, size.bytes);
+  if (memory == nullptr) memory = ask_system(size.bytes);
+  const std::lock_guard lock(mutex_);
+  in_use_ += size.bytes;
+  most_in_use_ = std::max(most_in_use_, in_use_);
+  return memory;
+}
+
+void* CachingAllocator::take_kept(size_t block_class, size_t bytes) {
+  const std::lock_guard lock(mutex_);
+  FreeList& list = lists_[block_class];
+  if (list.empty()) return nullptr;
+  kept_ -= bytes;
+  return list.pop();
+}
+
+void* CachingAllocator::ask_system(size_t bytes) {
+  system_requests_.fetch_add(1, std::memory_order_relaxed);
+  void* memory = std::aligned_alloc(kAlignment, bytes);
+  if (memory == nullptr) {
+    trim();
+    memory = std::aligned_alloc(kAlignment, bytes);
+  }
+  NW_CHECK(memory != nullptr, "[memory] not enough for a tensor of ", bytes,
+           " bytes; try a smaller batch or model");
+  return memory;
+}
+
+void CachingAllocator::free(void* memory, size_t bytes) noexcept {
+  if (memory == nullptr) return;
+  const SizeClass size = class_of(bytes);
+  if (size.bytes <= kLargestPerThread) {
+    ThreadLists::give(size.number, memory);
+    return;
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    in_use_ -= size.bytes;
+    if (kept_ + size.bytes <= std::max(kAlwaysKept, most_in_use_)) {
+      lists_[size.number].push(memory);
+      kept_ += size.bytes;
+      return;
+    }
+  }
+  std::free(memory);
+}
+
+size_t CachingAllocator::kept_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return kept_;
+}
+
+void CachingAllocator::trim() {
+  const std::lock_guard lock(mutex_);
+  for (FreeList& list : lists_) {
+    while (!list.empty()) std::free(list.pop());
+  }
+  kept_ = 0;
+}
+
+CachingAllocator& caching_allocator() {
+  static CachingAllocator& allocator = *new CachingAllocator;  // outlives every tensor
+  return allocator;
+}
+
+}  // namespace nw::cpu

@@ -1,0 +1,117 @@
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstdint>
+
+// Vectors as wide as the instruction set that the including file is compiled for. For *.isa.cpp
+// only: all of it is in an anonymous namespace, so that no copy compiled for one instruction set
+// can stand in for another's.
+
+#define NW_INLINE inline NW_ALWAYS
+#define NW_ALWAYS __attribute__((always_inline))  // for lambdas
+
+namespace nw::cpu {
+namespace {
+
+#if defined(__AVX512F__)
+constexpr int kVectorBytes = 64;
+constexpr int kVectorRegisters = 32;
+#elif defined(__AVX2__)
+constexpr int kVectorBytes = 32;
+constexpr int kVectorRegisters = 16;
+#else
+constexpr int kVectorBytes = 16;
+constexpr int kVectorRegisters = 16;
+#endif
+
+template <typename T>
+struct VecTypes {
+  typedef T vec __attribute__((vector_size(kVectorBytes)));
+};
+template <typename T>
+using Vec = typename VecTypes<T>::vec;
+using Floats = Vec<float>;
+using Doubles = Vec<double>;
+using Ints = Vec<int32_t>;
+
+/// Numbers in a vector.
+template <typename T>
+constexpr int64_t kLanes = kVectorBytes / static_cast<int64_t>(sizeof(T));
+
+template <typename T>
+NW_INLINE Vec<T> splat(T value) {
+  return value - Vec<T>{};  // not {} + value, which would lose the sign of −0
+}
+
+template <typename T>
+NW_INLINE Vec<T> load(const T* from) {
+  Vec<T> value;
+  __builtin_memcpy(&value, from, sizeof(value));
+  return value;
+}
+template <typename T>
+NW_INLINE void store(T* to, Vec<T> value) {
+  __builtin_memcpy(to, &value, sizeof(value));
+}
+#if defined(__AVX512F__)
+/// The first `count` lanes, the others 0.
+NW_INLINE Floats load_part(const float* from, int64_t count) {
+  return Floats(_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1), from));
+}
+NW_INLINE Doubles load_part(const double* from, int64_t count) {
+  return Doubles(_mm512_maskz_loadu_pd(static_cast<__mmask8>((1u << count) - 1), from));
+}
+NW_INLINE void store_part(float* to, Floats value, int64_t count) {
+  _mm512_mask_storeu_ps(to, static_cast<__mmask16>((1u << count) - 1), __m512(value));
+}
+NW_INLINE void store_part(double* to, Doubles value, int64_t count) {
+  _mm512_mask_storeu_pd(to, static_cast<__mmask8>((1u << count) - 1), __m512d(value));
+}
+#else
+template <typename T>
+NW_INLINE Vec<T> load_part(const T* from, int64_t count) {
+  Vec<T> value{};
+  for (int64_t i = 0; i < count; ++i) value[i] = from[i];
+  return value;
+}
+template <typename T>
+NW_INLINE void store_part(T* to, Vec<T> value, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) to[i] = value[i];
+}
+#endif
+
+template <typename V>
+NW_INLINE V select(decltype(V{} < V{}) mask, V yes, V no) {
+  return mask ? yes : no;
+}
+
+template <typename T>
+NW_INLINE T sum_lanes(Vec<T> value) {
+  T total = 0;
+  for (int64_t i = 0; i < kLanes<T>; ++i) total += value[i];
+  return total;
+}
+
+/// Calls body(i, lanes) for every vector of `count` numbers, the last one perhaps in part.
+template <typename T, typename Body>
+NW_INLINE void for_each_vector(int64_t count, const Body& body) {
+  int64_t i = 0;
+  for (; i + kLanes<T> <= count; i += kLanes<T>) body(i, kLanes<T>);
+  if (i < count) body(i, count - i);
+}
+template <typename T>
+NW_INLINE Vec<T> load_lanes(const T* from, int64_t lanes) {
+  return lanes == kLanes<T> ? load(from) : load_part(from, lanes);
+}
+template <typename T>
+NW_INLINE void store_lanes(T* to, Vec<T> value, int64_t lanes) {
+  if (lanes == kLanes<T>) {
+    store(to, value);
+  } else {
+    store_part(to, value, lanes);
+  }
+}
+
+}  // namespace
+}  // namespace nw::cpu
