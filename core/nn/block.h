@@ -59,6 +59,8 @@ class Registry {
 
 /// Every block of the program, in palette order. Filled by core/nn/register_blocks.cpp.
 const Registry<Block>& blocks();
+/// Adds a plugin's block. Only at start, before anything holds what blocks() gave.
+void add_block(Block block);
 
 template <typename T>
 void Registry<T>::add(T item) {

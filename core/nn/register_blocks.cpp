@@ -30,11 +30,19 @@ Registry<Block> register_all() {
   return registry;
 }
 
+Registry<Block>& registry() {
+  static Registry<Block> all = register_all();
+  return all;
+}
+
 }  // namespace
 
 const Registry<Block>& blocks() {
-  static const Registry<Block> registry = register_all();
-  return registry;
+  return registry();
+}
+
+void add_block(Block block) {
+  registry().add(std::move(block));
 }
 
 }  // namespace nw::nn

@@ -13,7 +13,4 @@ Tensor flatten(const Tensor& x, int64_t start_dim = 0, int64_t end_dim = -1);
 Tensor transpose(const Tensor& x, int64_t dim0, int64_t dim1);
 /// A view with sizes of 1 (or missing in front) repeated to `sizes`.
 Tensor expand(const Tensor& x, const Dims& sizes);
-/// A view of elements start … start+length−1 of one dimension (torch.narrow).
-Tensor narrow(const Tensor& x, int64_t dim, int64_t start, int64_t length);
-
 }  // namespace nw::ops

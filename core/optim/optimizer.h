@@ -11,7 +11,8 @@ namespace nw::optim {
 /// Changes parameters by their gradients, as torch.optim.Optimizer. Shares the parameters' numbers.
 class Optimizer {
  public:
-  explicit Optimizer(std::vector<Tensor> params) : params_(std::move(params)) {}
+  /// Throws Error for an empty list, or for something that is not a learnable leaf.
+  explicit Optimizer(std::vector<Tensor> params);
   virtual ~Optimizer() = default;
 
   /// One update; parameters without a gradient stay as they are.

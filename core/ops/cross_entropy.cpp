@@ -1,0 +1,172 @@
+#include "core/autograd/record.h"
+#include "core/backend/backend.h"
+#include "core/backend/creation.h"
+#include "core/ops/arithmetic.h"
+#include "core/ops/checks.h"
+#include "core/ops/loss.h"
+#include "core/ops/reduction.h"
+#include "core/ops/softmax.h"
+
+namespace nw::ops {
+namespace {
+
+constexpr std::string_view kOp = "CrossEntropyLoss";
+
+/// Scores with the classes in dimension 1 seen as (rows, C, inner).
+Dims rows_of(const Tensor& x) {
+  if (x.dim() == 1) return Dims{1, x.sizes()[0], 1};
+  const int64_t kept = x.sizes()[0] * x.sizes()[1];
+  return Dims{x.sizes()[0], x.sizes()[1], kept == 0 ? 0 : x.numel() / kept};
+}
+
+int64_t class_dim(const Tensor& x) {
+  return x.dim() == 1 ? 0 : 1;
+}
+
+/// Sizes of the targets, and of the losses without reduction: those of the scores without classes.
+Dims target_sizes(const Tensor& x) {
+  Dims sizes = x.sizes();
+  sizes.erase(static_cast<size_t>(class_dim(x)));
+  return sizes;
+}
+
+void check(const Tensor& x, const Tensor& target, const CrossEntropyOptions& options) {
+  check_floating(x, kOp);
+  NW_CHECK(target.defined(), "[", kOp, "] expects targets, gets none");
+  NW_CHECK(x.dim() >= 1, "[", kOp, "] expects scores (N, C) or (C), gets a scalar");
+  NW_CHECK(x.device() == target.device(), "[", kOp, "] expects tensors on one device, gets ",
+           to_string(x.device()), " and ", to_string(target.device()));
+  if (target.dtype() == DType::Int64) {
+    const Dims sizes = target_sizes(x);
+    NW_CHECK(target.sizes() == sizes, "[", kOp, "] expects classes of sizes ", to_string(sizes),
+             " for scores of ", to_string(x.sizes()), ", gets ", to_string(target.sizes()));
+  } else {
+    NW_CHECK(target.dtype() == x.dtype() && target.sizes() == x.sizes(), "[", kOp,
+             "] expects classes as int64 ", to_string(target_sizes(x)), " or probabilities as ",
+             describe(x), ", gets ", describe(target));
+    NW_CHECK(options.ignore_index < 0, "[", kOp, "] cannot ignore a class (ignore_index ",
+             options.ignore_index, ") where targets are probabilities");
+  }
+  NW_CHECK(options.label_smoothing >= 0 && options.label_smoothing <= 1, "[", kOp,
+           "] label_smoothing must be between 0 and 1, is ", options.label_smoothing);
+  if (!options.weight.defined()) return;
+  check_alike(x, options.weight, kOp);
+  const int64_t classes = x.sizes()[static_cast<size_t>(class_dim(x))];
+  NW_CHECK(options.weight.dim() == 1 && options.weight.sizes()[0] == classes, "[", kOp,
+           "] expects a weight for each of ", classes, " classes, gets ",
+           to_string(options.weight.sizes()));
+}
+
+/// −w[t]·log_probs[t] of each target, and the w[t] (0 where ignored; without history).
+struct Picked {
+  Tensor loss;
+  Tensor weights;
+};
+
+Picked pick(const Tensor& log_probs, const Tensor& target, const Tensor& weight,
+            int64_t ignore_index) {
+  const Dims view = rows_of(log_probs);
+  const Dims flat{view[0], view[2]};
+  const Tensor classes = view_dense(raw::contiguous(target), flat);
+  const Tensor dense_weight = weight.defined() ? raw::contiguous(weight) : weight;
+  const Picked out{new_result(target.sizes(), log_probs), new_result(target.sizes(), log_probs)};
+  if (target.numel() > 0) {
+    kernels_of(log_probs).nll(view_dense(raw::contiguous(log_probs), view), classes, dense_weight,
+                              ignore_index, view_dense(out.loss, flat),
+                              view_dense(out.weights, flat));
+  }
+  if (autograd::needs_record(log_probs)) {
+    autograd::record("nll", out.loss, std::array{log_probs}, std::array{classes, dense_weight},
+                     [view, flat, sizes = log_probs.sizes(), ignore_index](
+                         const autograd::Node&, const Tensors& grads, Tensors& grad_inputs,
+                         const std::array<Tensor, 2>& saved) {
+                       const Tensor grad = view_dense(raw::contiguous(grads[0]), flat);
+                       const Tensor grad_x = new_result(sizes, grad);
+                       grad_inputs[0] = grad_x;
+                       if (grad_x.numel() == 0) return;
+                       kernels_of(grad).nll_grad(grad, saved[0], saved[1], ignore_index,
+                                                 view_dense(grad_x, view));
+                     });
+  }
+  return out;
+}
+
+/// The class weights seen so that they broadcast over the scores.
+Tensor weight_like(const Tensor& weight, const Tensor& x) {
+  Dims sizes(x.sizes().size(), 1);
+  sizes[static_cast<size_t>(class_dim(x))] = weight.numel();
+  return view_dense(raw::contiguous(weight), sizes);
+}
+
+/// −Σ over the classes of log_probs · w.
+Tensor minus_class_sum(const Tensor& log_probs, const Tensor& weight) {
+  const Tensor weighted =
+      weight.defined() ? mul(log_probs, weight_like(weight, log_probs)) : log_probs;
+  return neg(sum(weighted, Dims{class_dim(log_probs)}));
+}
+
+Tensor with_classes(const Tensor& x, const Tensor& target, const CrossEntropyOptions& options) {
+  const Tensor log_probs = log_softmax(x, class_dim(x));
+  Picked picked = pick(log_probs, target, options.weight, options.ignore_index);
+  Tensor loss = picked.loss;
+  if (options.label_smoothing > 0) {
+    const Tensor kept = options.weight.defined()
+                            ? pick(log_probs.detach(), target, {}, options.ignore_index).weights
+                            : picked.weights;
+    const Tensor spread = mul(minus_class_sum(log_probs, options.weight), kept);
+    const auto classes = static_cast<double>(rows_of(x)[1]);
+    loss = loss * (1 - options.label_smoothing) + spread * (options.label_smoothing / classes);
+  }
+  if (options.reduction == Reduction::None) return loss;
+  if (options.reduction == Reduction::Sum) return sum(loss);
+  return div(sum(loss), sum(picked.weights));
+}
+
+Tensor with_probabilities(const Tensor& x, const Tensor& target,
+                          const CrossEntropyOptions& options) {
+  const Dims view = rows_of(x);
+  const double smoothing = options.label_smoothing;
+  const Tensor wanted =
+      smoothing == 0 ? target
+                     : affine(target, 1 - smoothing, smoothing / static_cast<double>(view[1]));
+  const Tensor loss = minus_class_sum(mul(log_softmax(x, class_dim(x)), wanted), options.weight);
+  if (options.reduction == Reduction::None) return loss;
+  if (options.reduction == Reduction::Sum) return sum(loss);
+  return sum(loss) / static_cast<double>(view[0] * view[2]);
+}
+
+bool has_fused_form(const Tensor& x, const Tensor& target, const CrossEntropyOptions& options) {
+  return x.dim() == 2 && target.dtype() == DType::Int64 && !options.weight.defined() &&
+         options.label_smoothing == 0 && options.reduction == Reduction::Mean && x.numel() > 0 &&
+         kernels_of(x).cross_entropy != nullptr;
+}
+
+/// Loss and gradient in one pass over the scores.
+Tensor fused(const Tensor& x, const Tensor& target, int64_t ignore_index) {
+  const Tensor loss = new_result({}, x);
+  const Tensor grad_x = new_result(x.sizes(), x);
+  kernels_of(x).cross_entropy(raw::contiguous(x), raw::contiguous(target), ignore_index, loss,
+                              grad_x);
+  if (autograd::needs_record(x)) {
+    autograd::record(kOp, loss, std::array{x}, std::array{grad_x},
+                     [](const autograd::Node&, const Tensors& grads, Tensors& grad_inputs,
+                        const std::array<Tensor, 1>& saved) {
+                       const Tensor scaled = new_result(saved[0].sizes(), saved[0]);
+                       kernels_of(scaled).binary(BinaryOp::Mul, saved[0],
+                                                 raw::expand(grads[0], scaled.sizes()), scaled);
+                       grad_inputs[0] = scaled;
+                     });
+  }
+  return loss;
+}
+
+}  // namespace
+
+Tensor cross_entropy(const Tensor& x, const Tensor& target, const CrossEntropyOptions& options) {
+  check(x, target, options);
+  if (has_fused_form(x, target, options)) return fused(x, target, options.ignore_index);
+  if (target.dtype() == DType::Int64) return with_classes(x, target, options);
+  return with_probabilities(x, target, options);
+}
+
+}  // namespace nw::ops
