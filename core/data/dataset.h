@@ -57,6 +57,8 @@ struct DatasetSpec : nn::Description {
 
 /// Every data source. Filled by core/data/register_datasets.cpp.
 const nn::Registry<DatasetSpec>& datasets();
+/// Adds a plugin's data source. Only at start, before anything holds what datasets() gave.
+void add_dataset(DatasetSpec dataset);
 
 /// Some samples of another data set, in an order of their own.
 std::shared_ptr<const Dataset> subset(std::shared_ptr<const Dataset> whole,
