@@ -1,0 +1,122 @@
+#include <algorithm>
+#include <map>
+
+#include "core/backend/creation.h"
+#include "core/base/error.h"
+#include "core/io/little_endian.h"
+#include "core/io/torch_file.h"
+#include "core/io/torch_types.h"
+
+namespace nw::io {
+namespace {
+
+using namespace pickle;
+
+/// The first pickle: PROTO 2, torch's magic number, STOP.
+constexpr std::string_view kHead{"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.", 15};
+
+/// Remembers the type of each storage that the pickle mentions: the file has only their lengths.
+class RecordingTypes final : public Types {
+ public:
+  explicit RecordingTypes(const std::string& place) : types_(place) {}
+
+  bool allows(std::string_view global) const override { return types_.allows(global); }
+  Value* call(const Global& global, const Tuple& arguments, Arena& arena) const override {
+    return types_.call(global, arguments, arena);
+  }
+  Value* persistent(const Value& id, Arena& arena) const override {
+    Value* value = types_.persistent(id, arena);
+    const Storage& storage = *value->as<Storage>();
+    storages_.emplace(*storage.key->as<std::string>(), storage);
+    return value;
+  }
+
+  const Storage* find(const std::string& key) const {
+    const auto it = storages_.find(key);
+    return it == storages_.end() ? nullptr : &it->second;
+  }
+
+ private:
+  TorchTypes types_;
+  mutable std::map<std::string, Storage> storages_;
+};
+
+/// Where the numbers of each storage begin: after the pickles, in the order of `keys`, each with
+/// its count before it.
+std::map<std::string, uint64_t> find_storages(const InputFile& file, uint64_t position,
+                                              const Value& keys, const RecordingTypes& types) {
+  const std::string place = file_name(file.path());
+  const List* list = keys.as<List>();
+  NW_CHECK(list != nullptr, "[", place,
+           "] is damaged: its list of storages is missing. Copy or export it again");
+  std::map<std::string, uint64_t> offsets;
+  for (const Value* key : list->items) {
+    const auto* text = key->as<std::string>();
+    const Storage* storage = text != nullptr ? types.find(*text) : nullptr;
+    NW_CHECK(storage != nullptr, "[", place,
+             "] is damaged: it lists a storage that no tensor uses. Copy or export it again");
+    char count[sizeof(int64_t)];
+    file.read_at(position, count, sizeof(count));
+    position += sizeof(count);
+    const uint64_t room = file.size() - std::min(position, file.size());
+    const uint64_t item = item_bytes(storage->dtype);
+    NW_CHECK(load_le<int64_t>(count) == storage->numel &&
+                 static_cast<uint64_t>(storage->numel) <= room / item,
+             "[", place, "] is cut short or damaged: expects ", storage->numel, " numbers of type ",
+             name(storage->dtype), " from byte ", position, ", where ", room,
+             " bytes are left. Copy or export it again");
+    offsets.emplace(*text, position);
+    position += static_cast<uint64_t>(storage->numel) * item;
+  }
+  return offsets;
+}
+
+void check_byte_order(const Value& system, const std::string& place) {
+  const Dict* dict = system.as<Dict>();
+  if (dict == nullptr) return;
+  for (const auto& [key, value] : dict->items) {
+    const auto* name = key->as<std::string>();
+    const auto* little = value->as<bool>();
+    if (name == nullptr || *name != "little_endian" || little == nullptr) continue;
+    NW_CHECK(*little, "[", place,
+             "] comes from a machine that stores the high byte first. Save it again on this one");
+  }
+}
+
+}  // namespace
+
+bool is_torch_legacy(std::string_view head) {
+  return head.starts_with(kHead);
+}
+
+nn::StateDict read_torch_legacy(const InputFile& file) {
+  const std::string place = file_name(file.path());
+  std::string bytes(std::min(file.size(), kMostPickleBytes), '\0');
+  file.read_at(0, bytes.data(), bytes.size());
+  const RecordingTypes types(place);
+  Arena arena;
+  size_t position = 0;
+  const auto next = [&] {
+    size_t taken = 0;
+    const Value* value = read(std::string_view(bytes).substr(position), types, place, arena, taken);
+    position += taken;
+    return value;
+  };
+  next();  // the magic number
+  next();  // the version of the format, 1001 ever since
+  check_byte_order(*next(), place);
+  const Value* top = next();
+  const Value* keys = next();
+  const auto offsets = find_storages(file, position, *keys, types);
+  return state_from_pickle(*top, place, [&](const Storage& storage) {
+    const auto it = offsets.find(*storage.key->as<std::string>());
+    NW_CHECK(it != offsets.end(), "its numbers are missing");
+    const Tensor memory = empty({storage.numel}, storage.dtype);
+    fill_storage(memory, [&](void* out) {
+      file.read_at(it->second, out, static_cast<size_t>(storage.numel) * item_bytes(storage.dtype));
+    });
+    return memory;
+  });
+}
+
+}  // namespace nw::io
