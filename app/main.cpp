@@ -1,3 +1,5 @@
-int main() {
-  return 0;
+#include "app/windows/program.h"
+
+int main(int argc, char** argv) {
+  return nw::app::runProgram(argc, argv);
 }

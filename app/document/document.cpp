@@ -10,21 +10,19 @@
 namespace nw::app {
 namespace {
 
-/// Nothing can be said of shapes without the data: keep captions and names, and let the one problem
-/// that matters speak for those that follow from it.
-graph::Inference withoutData(graph::Inference inference, const graph::Graph& graph,
-                             const std::string& reason) {
-  for (auto& [id, info] : inference.nodes) {
-    for (graph::Flow& flow : info.outputs) flow = {};
-  }
+graph::Problem errorAt(graph::NodeId node, std::string text) {
   graph::Problem problem;
-  problem.text = reason;
+  problem.node = node;
+  problem.text = std::move(text);
+  return problem;
+}
+
+graph::NodeId inputOf(const graph::Graph& graph) {
   for (const graph::Node& node : graph.nodes) {
     const nn::Block* block = nn::blocks().find(node.block);
-    if (block && block->role == nn::Role::Input) problem.node = node.id;
+    if (block && block->role == nn::Role::Input) return node.id;
   }
-  inference.problems = {problem};
-  return inference;
+  return graph::kNoNode;
 }
 
 Aspects aspectsOf(const Edit& edit, Change& change) {
@@ -89,15 +87,17 @@ void Document::announce(const std::vector<Edit>& edits) {
 }
 
 void Document::infer() {
-  const auto found = signatures_.find(project_.run.data);
-  if (const auto* signature = std::get_if<data::Signature>(&found)) {
-    signature_ = *signature;
-    inference_ = graph::infer(project_.graph, *signature);
-    return;
+  const graph::DataStatus data = signatures_.find(project_.run.data);
+  dataKnown_ = data.problem.empty();
+  signature_ = data.signature;
+  inference_ = graph::infer(project_.graph, data.signature);
+  std::vector<graph::Problem>& problems = inference_.problems;
+  for (const std::string& text : graph::problems_of(project_.run)) {
+    if (text != data.problem) problems.push_back(errorAt(graph::kNoNode, text));
   }
-  signature_.reset();
-  inference_ = withoutData(graph::infer(project_.graph, data::Signature{}), project_.graph,
-                           std::get<std::string>(found));
+  if (!dataKnown_) {
+    problems.insert(problems.begin(), errorAt(inputOf(project_.graph), data.problem));
+  }
 }
 
 void Document::refreshData() {
@@ -113,12 +113,6 @@ QString Document::title() const {
 
 bool Document::isPristine() const {
   return path_.isEmpty() && !isModified() && history_.count() == 0;
-}
-
-void Document::reset(graph::Project project) {
-  project_ = std::move(project);
-  signatures_.forget();
-  infer();
 }
 
 graph::NodeId Document::place(const std::string& block, Position at) {

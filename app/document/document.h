@@ -31,7 +31,7 @@ class Document : public QObject {
   /// Shapes, costs and problems as of the last edit.
   const graph::Inference& inference() const { return inference_; }
   /// Null when the data set cannot be read; the inference then has a Problem that tells why.
-  const data::Signature* signature() const { return signature_ ? &*signature_ : nullptr; }
+  const data::Signature* signature() const { return dataKnown_ ? &signature_ : nullptr; }
   QUndoStack& history() { return history_; }
 
   // Edits of the graph. What cannot be done changes nothing and gives kNoNode, false or a reason.
@@ -55,15 +55,19 @@ class Document : public QObject {
 
   /// The nodes and the wires among them as JSON, for the clipboard.
   QByteArray copy(const std::vector<graph::NodeId>& nodes) const;
+  /// Puts a whole project, a template, into this one: its graph and its run settings.
+  std::vector<graph::NodeId> insert(const graph::Project& project, const QString& title);
   /// Adds what copy() gave, moved a little aside, with fresh ids; `verb` names the step. Gives the
   /// new nodes; none when `json` is no such thing.
   std::vector<graph::NodeId> paste(const QByteArray& json, const QString& verb);
 
-  // Files. A failure gives a message that names place and remedy and changes nothing; success an
-  // empty text.
+  // Files.
 
-  QString open(const QString& path);
+  /// A failure gives a message that names place and remedy, and changes nothing; success an empty
+  /// text.
   QString save(const QString& path);
+  /// Takes over what was read from a file.
+  void adoptFile(graph::Project project, const QString& path);
   /// Takes over a project without a file: an example, recovered work. `modified` asks before it is
   /// lost.
   void adopt(graph::Project project, const QString& title, bool modified);
@@ -91,11 +95,12 @@ class Document : public QObject {
   void perform(const std::vector<Edit>& edits);
   void announce(const std::vector<Edit>& edits);
   void infer();
-  void reset(graph::Project project);
+  void reset(graph::Project project, const QString& path);
 
   graph::Project project_;
   graph::Inference inference_;
-  std::optional<data::Signature> signature_;
+  data::Signature signature_;
+  bool dataKnown_ = false;
   SignatureCache signatures_;
   QUndoStack history_;
   QString path_;

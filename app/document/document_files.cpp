@@ -33,19 +33,34 @@ std::vector<graph::NodeId> Document::paste(const QByteArray& json, const QString
   return added;
 }
 
-QString Document::open(const QString& path) {
-  const QString absolute = QFileInfo(path).absoluteFilePath();
-  try {
-    reset(graph::load_project(absolute.toStdString()));
-  } catch (const std::exception& error) {
-    return QString::fromUtf8(error.what());
-  }
-  path_ = absolute;
+std::vector<graph::NodeId> Document::insert(const graph::Project& project, const QString& title) {
+  std::vector<graph::NodeId> added;
+  edit(tr("Insert %1").arg(title), [&](Transaction& t) {
+    added = addFragment(t, project.graph);
+    t.setRun(project.run, "run");
+  });
+  return added;
+}
+
+void Document::reset(graph::Project project, const QString& path) {
+  project_ = std::move(project);
+  path_ = path;
   savedAt_ = {};
-  unsavedOrigin_ = false;
+  signatures_.forget();
+  infer();
   history_.clear();
   emit changed({Aspect::All, {}, {}, {}});
-  return {};
+}
+
+void Document::adoptFile(graph::Project project, const QString& path) {
+  unsavedOrigin_ = false;
+  reset(std::move(project), QFileInfo(path).absoluteFilePath());
+}
+
+void Document::adopt(graph::Project project, const QString& title, bool modified) {
+  title_ = title;
+  unsavedOrigin_ = modified;
+  reset(std::move(project), {});
 }
 
 QString Document::save(const QString& path) {
@@ -61,16 +76,6 @@ QString Document::save(const QString& path) {
   history_.setClean();
   emit changed({Aspect::File, {}, {}, {}});
   return {};
-}
-
-void Document::adopt(graph::Project project, const QString& title, bool modified) {
-  reset(std::move(project));
-  path_.clear();
-  title_ = title;
-  savedAt_ = {};
-  unsavedOrigin_ = modified;
-  history_.clear();
-  emit changed({Aspect::All, {}, {}, {}});
 }
 
 }  // namespace nw::app

@@ -1,10 +1,7 @@
 #pragma once
 
 #include <optional>
-#include <string>
-#include <variant>
 
-#include "core/data/dataset.h"
 #include "core/graph/project.h"
 
 namespace nw::app {
@@ -13,9 +10,8 @@ namespace nw::app {
 /// failure is not kept: files may come.
 class SignatureCache {
  public:
-  /// The signature, or why it cannot be had: what, where and what to do.
-  std::variant<data::Signature, std::string> find(const graph::Choice& choice);
-  void forget() { known_ = {}; }
+  graph::DataStatus find(const graph::Choice& choice);
+  void forget() { known_.reset(); }
 
  private:
   struct Known {

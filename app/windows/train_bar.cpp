@@ -1,0 +1,103 @@
+#include "app/windows/train_bar.h"
+
+#include <QAction>
+#include <QComboBox>
+#include <QStackedWidget>
+#include <QToolButton>
+
+#include "widgets/style/icons.h"
+#include "widgets/style/theme.h"
+#include "widgets/training/progress_strip.h"
+
+namespace nw::app {
+namespace {
+
+using State = TrainingSession::State;
+
+constexpr int kProgressWidth = 360;
+
+QAction* makeAction(QToolBar* bar, const QString& icon, const QString& text,
+                    const QKeySequence& keys, const QString& tip) {
+  QAction* action = bar->addAction(widgets::icon(icon), text);
+  action->setShortcut(keys);
+  action->setToolTip(QString("%1 (%2)").arg(tip, keys.toString(QKeySequence::NativeText)));
+  return action;
+}
+
+}  // namespace
+
+TrainBar::TrainBar(QWidget* parent) : QToolBar(tr("Training"), parent) {
+  setObjectName("trainBar");
+  setMovable(false);
+  setIconSize({widgets::Theme::kIconPx, widgets::Theme::kIconPx});
+  train_ = makeAction(this, "play", tr("Train"), Qt::Key_F5, tr("Train the network"));
+  pause_ = makeAction(this, "pause", tr("Pause"), Qt::Key_F6, tr("Pause after this batch"));
+  stop_ = makeAction(this, "stop", tr("Stop"), QKeySequence(Qt::SHIFT | Qt::Key_F5),
+                     tr("End the run after this batch; the weights stay"));
+  step_ = makeAction(this, "step", tr("Step"), Qt::Key_F10, tr("Train one batch, then pause"));
+  for (QAction* action : {train_, step_}) {
+    auto* button = qobject_cast<QToolButton*>(widgetForAction(action));
+    button->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
+  }
+  widgetForAction(train_)->setObjectName("trainButton");
+
+  addSeparator();
+  device_ = new QComboBox(this);
+  device_->setToolTip(tr("Where the network is trained"));
+  device_->setAccessibleName(tr("Device"));
+  addWidget(device_);
+  addSeparator();
+  progress_ = new QStackedWidget(this);
+  progress_->setMinimumWidth(kProgressWidth);
+  progress_->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Preferred);
+  addWidget(progress_);
+  addSeparator();
+
+  connect(train_, &QAction::triggered, this, &TrainBar::trainRequested);
+  connect(step_, &QAction::triggered, this, &TrainBar::stepRequested);
+  connect(pause_, &QAction::triggered, this, [this] { workspace_->session().pause(); });
+  connect(stop_, &QAction::triggered, this, [this] { workspace_->session().stop(); });
+  connect(device_, &QComboBox::textActivated, this, [this](const QString& device) {
+    graph::RunSettings settings = workspace_->document().project().run;
+    settings.device = device.toStdString();
+    workspace_->document().setRun(settings);
+  });
+}
+
+void TrainBar::setWorkspace(Workspace* workspace) {
+  if (workspace_) {
+    workspace_->session().disconnect(this);
+    workspace_->document().disconnect(this);
+  }
+  workspace_ = workspace;
+  if (progress_->indexOf(workspace->progress()) < 0) progress_->addWidget(workspace->progress());
+  progress_->setCurrentWidget(workspace->progress());
+  connect(&workspace->session(), &TrainingSession::stateChanged, this, &TrainBar::showState);
+  connect(&workspace->document(), &Document::changed, this, [this](const Change& change) {
+    if (change.aspects & Aspect::Run) showDevice();
+  });
+  showState();
+  showDevice();
+}
+
+void TrainBar::showState() {
+  const State state = workspace_->session().state();
+  const bool paused = state == State::Paused;
+  train_->setText(paused ? tr("Resume") : tr("Train"));
+  train_->setEnabled(state == State::Idle || paused);
+  pause_->setEnabled(state == State::Preparing || state == State::Running);
+  stop_->setEnabled(workspace_->session().isActive() && state != State::Stopping);
+  step_->setEnabled(state == State::Idle || paused);
+  device_->setEnabled(state == State::Idle);
+}
+
+void TrainBar::showDevice() {
+  const QString device = QString::fromStdString(workspace_->document().project().run.device);
+  device_->clear();
+  device_->addItem("cpu");
+  // A project may name a device that this machine lacks: it stays visible and can be changed.
+  if (device_->findText(device) < 0) device_->addItem(device);
+  device_->setCurrentText(device);
+}
+
+}  // namespace nw::app

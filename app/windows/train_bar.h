@@ -1,0 +1,46 @@
+#pragma once
+
+#include <QPointer>
+#include <QToolBar>
+
+#include "app/windows/workspace.h"
+
+class QAction;
+class QComboBox;
+class QStackedWidget;
+
+namespace nw::app {
+
+/// The line at the top: training, device, progress. Shows the workspace in front.
+class TrainBar : public QToolBar {
+  Q_OBJECT
+
+ public:
+  explicit TrainBar(QWidget* parent = nullptr);
+
+  void setWorkspace(Workspace* workspace);
+
+  QAction* trainAction() const { return train_; }
+  QAction* pauseAction() const { return pause_; }
+  QAction* stopAction() const { return stop_; }
+  QAction* stepAction() const { return step_; }
+
+ signals:
+  /// Train or Step was pressed while nothing runs.
+  void trainRequested();
+  void stepRequested();
+
+ private:
+  void showState();
+  void showDevice();
+
+  QPointer<Workspace> workspace_;
+  QAction* train_;
+  QAction* pause_;
+  QAction* stop_;
+  QAction* step_;
+  QComboBox* device_;
+  QStackedWidget* progress_;
+};
+
+}  // namespace nw::app
