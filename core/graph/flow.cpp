@@ -25,9 +25,9 @@ Extent extent(int64_t one, int64_t other) {
 std::string text_of(const Extent& e) {
   if (!e.linear) return "?";
   if (e.a == 0) return std::to_string(e.b);
-  const std::string batch = e.a == 1 ? "N" : std::to_string(e.a) + "N";
+  const std::string batch = e.a == 1 ? "N" : concat(e.a, "N");
   if (e.b == 0) return batch;
-  return batch + (e.b > 0 ? "+" : "−") + std::to_string(std::abs(e.b));
+  return concat(batch, e.b > 0 ? "+" : "−", std::abs(e.b));
 }
 
 std::string joined(const Dims& sizes, size_t begin, size_t end) {
@@ -78,7 +78,7 @@ std::string with_number_as(std::string text, int64_t number, std::string_view wo
     const size_t end = at + digits.size();
     const bool whole =
         (at == 0 || !is_digit(text[at - 1])) && (end == text.size() || !is_digit(text[end]));
-    if (whole) text.replace(at, digits.size(), word);
+    if (whole) text = concat(text.substr(0, at), word, text.substr(end));
   }
   return text;
 }
@@ -113,7 +113,7 @@ Flow Probe::flow() const {
   for (size_t d = 0; d < one.sizes().size(); ++d) {
     const Extent e = extent(one.sizes()[d], other.sizes()[d]);
     flow.sizes.push_back(e.linear ? e.a + e.b : one.sizes()[d]);
-    flow.text += (d > 0 ? "×" : "") + text_of(e);
+    flow.text += concat(d > 0 ? "×" : "", text_of(e));
   }
   if (one.sizes().empty()) flow.text = "scalar";
   if (flow.dtype != DType::Float32) flow.text += concat(" ", name(flow.dtype));
@@ -148,14 +148,15 @@ std::string explain(const Error& error, const std::vector<Probe>& inputs) {
   int64_t received = 0;
   const size_t end = end_of_received(text, received);
   if (end == text.npos) {
-    return text.find(shape) == text.npos ? text + " (the input is " + shape + ")" : text;
+    return text.find(shape) == text.npos ? concat(text, " (the input is ", shape, ")") : text;
   }
   for (size_t d = input.one.sizes().size(); d-- > 0;) {
     if (input.one.sizes()[d] == received && !input.origin[d].empty()) {
-      return text.insert(end, " (" + input.origin[d] + ")");
+      return concat(text.substr(0, end), " (", input.origin[d], ")", text.substr(end));
     }
   }
-  return text.find(shape) == text.npos ? text.insert(end, " (" + shape + ")") : text;
+  if (text.find(shape) != text.npos) return text;
+  return concat(text.substr(0, end), " (", shape, ")", text.substr(end));
 }
 
 std::vector<Fix> fixes_of(const Error& error, const Node& node, const nn::Block& block) {

@@ -126,7 +126,7 @@ JsonObject::JsonObject(const JsonValue& value) : value_(value) {
   if (text.find('{') != text.find_first_not_of(" \t\r\n")) value.fail_expecting("an object");
   std::set<std::string> seen;
   for (const auto& [raw_key, member] : raw_members(text)) {
-    std::string key = Json::parse("\"" + std::string(raw_key) + "\"").get<std::string>();
+    std::string key = Json::parse(concat('"', raw_key, '"')).get<std::string>();
     if (!seen.insert(key).second) value.fail(concat("has the member \"", key, "\" twice"));
     members_.push_back({std::move(key), raw_key, member});
   }

@@ -84,12 +84,27 @@ void check_doubled(const Structure& s, Inference& out) {
   }
 }
 
+/// Nothing to learn: the optimiser would have no work.
+void check_parameters(const Structure& s, Inference& out) {
+  if (!s.complete || !out.ok()) return;
+  const bool learns = std::any_of(s.live.begin(), s.live.end(),
+                                  [&](NodeId id) { return out.nodes.at(id).parameters > 0; });
+  if (learns) return;
+  out.problems.push_back({Severity::Error,
+                          s.loss,
+                          "",
+                          "[graph] has no layer with parameters, so there is nothing to learn; add "
+                          "one, such as Linear",
+                          {}});
+}
+
 }  // namespace
 
 void lint(const Structure& structure, const data::Signature& data, const Flows& flows,
           Inference& out) {
   check_classes(structure, data, flows, out);
   check_doubled(structure, out);
+  check_parameters(structure, out);
 }
 
 }  // namespace nw::graph

@@ -9,32 +9,39 @@
 namespace nw::graph {
 
 /// A graph built to modules: the network proper, whose parameters have torch's keys, and its loss.
-/// The same as an nn.Sequential when the graph is a chain.
+/// The same as an nn.Sequential when the graph is a chain. Keeps no tensor longer than it is needed
+/// and allocates nothing but tensors.
 class Model : public nn::Module {
  public:
   std::string kind() const override { return "Model"; }
   /// {x} -> {prediction}: what flows into the loss.
   Tensors forward(const Tensors& inputs) override;
-  /// The loss of prediction and target (one element), as the graph wires it. `x` serves a loss
-  /// whose target is wired to the input (an autoencoder).
+  /// The loss of prediction and target (one element), as the graph wires it; to be called right
+  /// after forward. `x` serves a loss whose target is wired to the input (an autoencoder).
   Tensor loss(const Tensor& prediction, const Tensor& target, const Tensor& x);
+  /// The loss of one sample of a batch, from what loss() gave for `samples` of them: the same for a
+  /// loss that averages, a share for one that adds up.
+  double loss_per_sample(double loss, int64_t samples) const;
 
  private:
-  friend std::unique_ptr<Model> build(const Graph&, const data::Signature&);
+  friend class ModelBuilder;
   struct Step {
     nn::Module* module;
-    std::vector<int> inputs;  // slots; 0 is x
-    int output;               // slot
+    std::vector<int> inputs;    // slots; 0 is x, -1 nothing
+    std::vector<int> outputs;   // slots
+    std::vector<int> finished;  // slots that nobody reads later
   };
   std::vector<Step> steps_;
   std::vector<Tensor> slots_;
   int prediction_ = 0;
   int loss_target_ = -1;  // slot; -1: the data set's target
+  bool loss_adds_up_ = false;
   std::unique_ptr<nn::Module> loss_;
 };
 
-/// Builds the modules in topological order, drawing initial weights from default_generator().
-/// Throws Error with the first problem when inference finds one.
+/// Builds the modules that the loss depends on in topological order, drawing initial weights from
+/// default_generator() as torch's constructors do. Throws Error with the first mistake that
+/// inference finds.
 std::unique_ptr<Model> build(const Graph& graph, const data::Signature& data);
 
 }  // namespace nw::graph

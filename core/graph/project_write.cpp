@@ -46,31 +46,37 @@ std::string value_text(const nn::Value& value, std::string_view what) {
   return std::visit(Visitor{what}, value);
 }
 
+std::string new_line(int indent) {
+  std::string line(static_cast<size_t>(indent) + 1, ' ');
+  line[0] = '\n';
+  return line;
+}
+
 /// `{"a": 1, "b": 2}`, or one member a line at `indent` spaces and the brace below them.
 std::string object(const Members& members, int indent) {
-  const std::string separator = indent < 0 ? ", " : ",\n" + std::string(indent, ' ');
+  const std::string separator = indent < 0 ? ", " : concat(",", new_line(indent));
   std::string text;
   for (const auto& [key, value] : members) {
     text += (text.empty() ? "" : separator) + json_string(key) + ": " + value;
   }
-  if (indent < 0 || members.empty()) return "{" + text + "}";
-  return "{\n" + std::string(indent, ' ') + text + "\n" + std::string(indent - 2, ' ') + "}";
+  if (indent < 0 || members.empty()) return concat("{", text, "}");
+  return concat("{", new_line(indent), text, new_line(indent - 2), "}");
 }
 
 std::string array(const std::vector<std::string>& items, int indent) {
   if (items.empty()) return "[]";
   std::string text;
   for (const std::string& item : items) {
-    text += (text.empty() ? "" : ",") + ("\n" + std::string(indent, ' ')) + item;
+    text += concat(text.empty() ? "" : ",", new_line(indent), item);
   }
-  return "[" + text + "\n" + std::string(indent - 2, ' ') + "]";
+  return concat("[", text, new_line(indent - 2), "]");
 }
 
 /// The members kept from the file come last, as they stood there.
 void append_extra(const std::string& extra, Members& members) {
   if (extra.empty()) return;
   for (const auto& [key, value] : raw_members(extra)) {
-    members.emplace_back(Json::parse("\"" + std::string(key) + "\"").get<std::string>(), value);
+    members.emplace_back(Json::parse(concat('"', key, '"')).get<std::string>(), value);
   }
 }
 
@@ -129,7 +135,7 @@ std::string node_text(const Node& node) {
 }
 
 std::string endpoint_text(const Endpoint& end) {
-  return "[" + std::to_string(end.node) + ", " + json_string(end.port) + "]";
+  return concat("[", end.node, ", ", json_string(end.port), "]");
 }
 
 std::string graph_text(const Graph& graph, const std::string& extra) {

@@ -1,0 +1,117 @@
+#include "core/graph/model.h"
+
+#include <algorithm>
+
+#include "core/graph/flow.h"
+#include "core/graph/structure.h"
+
+namespace nw::graph {
+
+Tensors Model::forward(const Tensors& inputs) {
+  slots_[0] = inputs[0];
+  for (const Step& step : steps_) {
+    Tensors arguments;
+    for (int slot : step.inputs) arguments.push_back(slot < 0 ? Tensor() : slots_[slot]);
+    const Tensors results = step.module->forward(arguments);
+    for (size_t i = 0; i < step.outputs.size(); ++i) slots_[step.outputs[i]] = results[i];
+    for (int slot : step.finished) slots_[slot] = Tensor();
+  }
+  const Tensor prediction = slots_[prediction_];
+  if (prediction_ != loss_target_) slots_[prediction_] = Tensor();
+  if (loss_target_ != 0) slots_[0] = Tensor();
+  return {prediction};
+}
+
+Tensor Model::loss(const Tensor& prediction, const Tensor& target, const Tensor& x) {
+  if (loss_target_ < 0) return loss_->forward({prediction, target})[0];
+  const Tensor wired = std::exchange(slots_[loss_target_], Tensor());
+  return loss_->forward({prediction, loss_target_ == 0 ? x : wired})[0];
+}
+
+double Model::loss_per_sample(double loss, int64_t samples) const {
+  return loss_adds_up_ ? loss / static_cast<double>(samples) : loss;
+}
+
+/// Turns a sound graph into steps over numbered slots, one for each output port.
+class ModelBuilder {
+ public:
+  ModelBuilder(const Structure& structure, const Inference& inference)
+      : s_(structure), inference_(inference), model_(std::make_unique<Model>()) {}
+
+  std::unique_ptr<Model> run() {
+    slots_[{s_.input, first_output(s_.input)}] = 0;
+    for (NodeId id : s_.order) {
+      if (s_.is_live(id) && id != s_.input && id != s_.loss) add_layer(*s_.nodes.at(id));
+    }
+    add_loss(*s_.nodes.at(s_.loss));
+    release_after_last_use();
+    model_->slots_.resize(slots_.size());
+    return std::move(model_);
+  }
+
+ private:
+  const std::string& first_output(NodeId id) const {
+    return find_block(*s_.nodes.at(id))->outputs[0].name;
+  }
+
+  int slot_into(NodeId node, const std::string& port) const {
+    const Wire* wire = s_.wire_into(node, port);
+    return wire == nullptr ? -1 : slots_.at({wire->from.node, wire->from.port});
+  }
+
+  void add_layer(const Node& node) {
+    const nn::Block& block = *find_block(node);
+    Model::Step step;
+    step.module =
+        &model_->add_module(s_.keys.at(node.id), block.make(inference_.nodes.at(node.id).args));
+    for (const nn::Port& port : block.inputs) step.inputs.push_back(slot_into(node.id, port.name));
+    for (const nn::Port& port : block.outputs) {
+      const int slot = static_cast<int>(slots_.size());
+      slots_[{node.id, port.name}] = slot;
+      step.outputs.push_back(slot);
+    }
+    model_->steps_.push_back(std::move(step));
+  }
+
+  void add_loss(const Node& node) {
+    const nn::Block& block = *find_block(node);
+    const nn::Args& args = inference_.nodes.at(node.id).args;
+    model_->loss_ = block.make(args);
+    model_->loss_adds_up_ = args.has("reduction") && args.text("reduction") == "sum";
+    model_->prediction_ = slot_into(node.id, block.inputs[0].name);
+    const Wire* target = s_.wire_into(node.id, std::string(kTargetPort));
+    const bool from_data =
+        target == nullptr || (target->from.node == s_.input && target->from.port == kTargetPort);
+    if (!from_data) model_->loss_target_ = slot_into(node.id, target->to.port);
+  }
+
+  /// Outputs that no layer reads are dropped by the step that makes them.
+  void release_after_last_use() {
+    std::map<int, Model::Step*> last;
+    for (Model::Step& step : model_->steps_) {
+      for (int slot : step.outputs) last[slot] = &step;
+      for (int slot : step.inputs) {
+        if (slot >= 0) last[slot] = &step;
+      }
+    }
+    for (const auto& [slot, step] : last) {
+      if (slot != model_->prediction_ && slot != model_->loss_target_)
+        step->finished.push_back(slot);
+    }
+  }
+
+  const Structure& s_;
+  const Inference& inference_;
+  std::unique_ptr<Model> model_;
+  std::map<std::pair<NodeId, std::string>, int> slots_;
+};
+
+std::unique_ptr<Model> build(const Graph& graph, const data::Signature& data) {
+  const Inference inference = infer(graph, data);
+  for (const Problem& problem : inference.problems) {
+    NW_CHECK(problem.severity != Severity::Error, problem.text);
+  }
+  return ModelBuilder(analyze(graph), inference).run();
+}
+
+}  // namespace nw::graph
