@@ -29,7 +29,7 @@ class CurvesChart : public QWidget {
   /// Without classes there is no accuracy: the loss takes the whole width.
   void setClassifies(bool classifies);
 
-  /// Share of the past in the smoothed curve, 0 (raw) … 0.99.
+  /// Share of the past in the smoothed curve, 0 (raw) … 0.999.
   void setSmoothing(double amount);
   double smoothing() const;
   void setLogarithmicLoss(bool on);
@@ -45,8 +45,15 @@ class CurvesChart : public QWidget {
   /// A short sentence for the status bar or a message bar: what was written where, or why not.
   void notified(const QString& text);
 
+ protected:
+  void resizeEvent(QResizeEvent* event) override;
+
  private:
   struct Parts;
+  QPixmap picture(qreal scale) const;
+  void askForPicture();
+  void askForFigures();
+
   std::unique_ptr<Parts> parts_;
 };
 

@@ -1,14 +1,13 @@
 #include "widgets/inspector/param_editor.h"
 
 #include <QCheckBox>
-#include <QComboBox>
 #include <QDir>
 #include <QFileDialog>
 #include <QHBoxLayout>
 #include <QLineEdit>
 #include <QToolButton>
-#include <QWheelEvent>
 
+#include "widgets/controls/calm_combo_box.h"
 #include "widgets/controls/value_field.h"
 #include "widgets/style/icons.h"
 
@@ -62,24 +61,6 @@ class SwitchEditor : public ParamEditor {
   void showWord(bool on) { box_->setText(on ? tr("on") : tr("off")); }
 
   QCheckBox* box_;
-};
-
-/// A combo box that a scrolling panel does not change in passing.
-class CalmComboBox : public QComboBox {
- public:
-  explicit CalmComboBox(QWidget* parent) : QComboBox(parent) {
-    setFocusPolicy(Qt::StrongFocus);
-    setSizeAdjustPolicy(AdjustToMinimumContentsLengthWithIcon);
-  }
-
- protected:
-  void wheelEvent(QWheelEvent* event) override {
-    if (hasFocus()) {
-      QComboBox::wheelEvent(event);
-    } else {
-      event->ignore();
-    }
-  }
 };
 
 class ChoiceEditor : public ParamEditor {

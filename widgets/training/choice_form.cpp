@@ -1,8 +1,8 @@
 #include "widgets/training/choice_form.h"
 
-#include <QComboBox>
 #include <QVBoxLayout>
 
+#include "widgets/controls/calm_combo_box.h"
 #include "widgets/controls/text_label.h"
 #include "widgets/inspector/description_form.h"
 #include "widgets/style/icons.h"
@@ -14,7 +14,7 @@ ChoiceForm::ChoiceForm(const QString& title, std::vector<const nn::Description*>
                        QWidget* parent)
     : QWidget(parent),
       descriptions_(std::move(descriptions)),
-      chooser_(new QComboBox),
+      chooser_(new CalmComboBox),
       summary_(new TextLabel({}, TextLabel::Tone::Secondary)),
       form_(new DescriptionForm) {
   auto* layout = new QVBoxLayout(this);
@@ -25,7 +25,6 @@ ChoiceForm::ChoiceForm(const QString& title, std::vector<const nn::Description*>
   layout->addWidget(form_);
   summary_->setWordWrap(true);
   chooser_->setAccessibleName(title);
-  chooser_->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
   for (const nn::Description* description : descriptions_) {
     const QString id = QString::fromStdString(description->id);
     chooser_->addItem(icon(QString::fromStdString(description->icon)), id, id);

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <qcustomplot.h>
+
+namespace nw::widgets {
+
+/// Whole steps with grouped digits.
+class StepTicker : public QCPAxisTicker {
+ public:
+  StepTicker();
+
+ protected:
+  double getTickStep(const QCPRange& range) override;
+  QString getTickLabel(double tick, const QLocale& locale, QChar formatChar,
+                       int precision) override;
+};
+
+/// Figures or shares, as short as they can be read.
+class FigureTicker : public QCPAxisTicker {
+ public:
+  explicit FigureTicker(bool share);
+
+ protected:
+  QString getTickLabel(double tick, const QLocale& locale, QChar formatChar,
+                       int precision) override;
+
+ private:
+  bool share_;
+};
+
+/// 1, 2, 5 in each decade where there is room, whole decades where there are many, and even steps
+/// where the range is a small part of one.
+class DecadeTicker : public FigureTicker {
+ public:
+  DecadeTicker() : FigureTicker(false) {}
+
+ protected:
+  QVector<double> createTickVector(double tickStep, const QCPRange& range) override;
+};
+
+}  // namespace nw::widgets
