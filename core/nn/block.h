@@ -21,6 +21,10 @@ struct Port {
   std::string name;  // "input", "target", "output"
   std::string help;
   bool optional = false;  // may stay unwired
+  /// Dimensions by name, separated by spaces: a parameter's name stands for its value, * for any
+  /// number of dimensions, = for the sizes of the first input, another name for any size.
+  std::string layout = "*";
+  bool classes = false;  // int64, each below the size of the first input's dimension C
 };
 
 /// A unit in the palette. See Description for what derives from it.

@@ -142,7 +142,7 @@ Block conv2d_block() {
        [](const Args& args) { return divides(args, "out_channels"); }},
       {"padding 'same' needs stride 1", same_has_stride_1},
   };
-  block.inputs = {{"input", "Images (N, in_channels, height, width)", false}};
+  block.inputs = {{"input", "Images (N, in_channels, height, width)", false, "N in_channels H W"}};
   block.outputs = {{"output", "Feature maps (N, out_channels, height, width)", false}};
   block.make = make;
   block.infer = infer;

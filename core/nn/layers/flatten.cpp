@@ -46,7 +46,7 @@ Block flatten_block() {
       dim_param("start_dim", 1, "The first dimension to join; 0 is the batch."),
       dim_param("end_dim", -1, "The last dimension to join; −1 is the last of all."),
   };
-  block.inputs = {{"input", "Numbers of any sizes (N, …)", false}};
+  block.inputs = {{"input", "Numbers of any sizes (N, …)", false, "N *"}};
   block.outputs = {{"output", "The same numbers, one row for each sample (N, features)", false}};
   block.make = make;
   block.caption = caption;

@@ -75,7 +75,7 @@ Block linear_block() {
        .fallback = true,
        .help = "Whether a learnable number is added to each output."},
   };
-  block.inputs = {{"input", "Numbers of any sizes (…, in_features)", false}};
+  block.inputs = {{"input", "Numbers of any sizes (…, in_features)", false, "N * in_features"}};
   block.outputs = {{"output", "The same sizes but the last: (…, out_features)", false}};
   block.make = make;
   block.infer = infer;

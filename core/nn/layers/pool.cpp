@@ -122,7 +122,7 @@ Block common_block() {
   block.category = "pooling";
   block.params = common_params();
   block.constraints = {{"padding must be at most half of kernel_size", padding_fits}};
-  block.inputs = {{"input", "Images (N, C, height, width)", false}};
+  block.inputs = {{"input", "Images (N, C, height, width)", false, "N C H W"}};
   block.outputs = {{"output", "Smaller images (N, C, height, width)", false}};
   block.caption = caption;
   return block;

@@ -81,6 +81,9 @@ Block cross_entropy_loss_block() {
   block.inputs[1].help =
       "Classes (N) or (N, …), or probabilities of the scores' sizes; unwired: the data set's "
       "target";
+  block.inputs[0].layout = "N C *";
+  block.inputs[1].layout = "N *";
+  block.inputs[1].classes = true;
   block.make = make;
   block.caption = caption;
   return block;

@@ -26,8 +26,8 @@ Block loss_block() {
   block.category = "loss";
   block.role = Role::Loss;
   block.inputs = {
-      {"input", "What the network answers", false},
-      {"target", "What it should answer; unwired: the data set's target", true},
+      {"input", "What the network answers", false, "N *"},
+      {"target", "What it should answer; unwired: the data set's target", true, "="},
   };
   block.outputs = {};
   return block;
