@@ -23,6 +23,10 @@ class Model : public nn::Module {
   /// loss that averages, a share for one that adds up.
   double loss_per_sample(double loss, int64_t samples) const;
 
+  /// Whether the loss compares the prediction with the data set's target (an autoencoder's does
+  /// not); only then an accuracy has a meaning.
+  bool learns_targets() const { return loss_target_ < 0; }
+
  private:
   friend class ModelBuilder;
   struct Step {

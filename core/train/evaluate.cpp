@@ -54,6 +54,7 @@ Evaluation evaluate(graph::Model& model, const data::Dataset& dataset, int64_t b
   std::vector<int64_t> order(static_cast<size_t>(dataset.size()));
   std::iota(order.begin(), order.end(), int64_t{0});
 
+  const bool classifies = dataset.class_count() > 0 && model.learns_targets();
   Evaluation sum;
   int64_t correct = 0;
   Tensor x;
@@ -70,7 +71,7 @@ Evaluation evaluate(graph::Model& model, const data::Dataset& dataset, int64_t b
     const Tensor prediction = model.forward({x})[0];
     const double loss = model.loss(prediction, y, x).item();
     sum.loss += model.loss_per_sample(loss, count) * static_cast<double>(count);
-    if (dataset.class_count() > 0) correct += count_correct(prediction, y).value_or(0);
+    if (classifies) correct += count_correct(prediction, y).value_or(0);
     sum.samples += count;
   }
   if (sum.samples == 0) return sum;

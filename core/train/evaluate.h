@@ -10,7 +10,7 @@ namespace nw::train {
 
 struct Evaluation {
   double loss = 0;      // mean over the samples
-  double accuracy = 0;  // share; 0 when the data set has no classes
+  double accuracy = 0;  // share; 0 when the model does not learn classes
   int64_t samples = 0;  // seen
 };
 

@@ -9,10 +9,22 @@
 
 namespace nw::train {
 
-/// Trains one project on the calling thread. run() returns when the run ended and never throws: a
-/// failure is the Finished event. The other members may be called from any thread and take effect
-/// between two batches. Owns model, data and optimiser; they stay usable after the run (the model
-/// is kept).
+/// Trains one project on the calling thread. run() is called once, returns when the run ended and
+/// never throws: a failure is the Finished event. The other members may be called from any thread
+/// and take effect between two batches, of training as of evaluation. Owns model, data and
+/// optimiser; the model stays as it is at the end of the run.
+///
+/// The same project gives the same numbers, bit for bit, on any thread with an equal num_threads().
+/// Random numbers are drawn as this PyTorch script draws them:
+///
+///     train, validation = random_split(data, [n - v, v], torch.Generator().manual_seed(seed))
+///     torch.manual_seed(seed)                        # v = floor(n * share); no split when it is 0
+///     model = nn.Sequential(...)                     # initial weights, layer by layer
+///     for epoch in range(epochs):
+///         for x, t in DataLoader(train, batch_size, shuffle=True):   # two draws for each epoch
+///             optimizer.zero_grad(); loss(model(x), t).backward(); optimizer.step()   # dropout
+///
+/// Evaluation draws nothing from this stream.
 class Trainer {
  public:
   using Sink = std::function<void(const Event&)>;
@@ -32,7 +44,7 @@ class Trainer {
   void step();
 
   /// A copy of the weights as they are between two batches; waits for the current batch at most.
-  /// Empty entries before the model exists.
+  /// No entries before the model exists. May be called by the sink too.
   nn::StateDict state_dict() const;
 
  private:

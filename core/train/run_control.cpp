@@ -1,0 +1,86 @@
+#include "core/train/run_control.h"
+
+namespace nw::train {
+
+void RunControl::pause() {
+  const std::lock_guard lock(mutex_);
+  paused_ = true;
+  stepping_ = false;
+  allowed_ = 0;
+}
+
+void RunControl::resume() {
+  const std::lock_guard lock(mutex_);
+  paused_ = false;
+  stepping_ = false;
+  allowed_ = 0;
+  changed_.notify_all();
+}
+
+void RunControl::stop() {
+  const std::lock_guard lock(mutex_);
+  stopped_ = true;
+  changed_.notify_all();
+}
+
+void RunControl::step() {
+  const std::lock_guard lock(mutex_);
+  paused_ = true;
+  stepping_ = true;
+  ++allowed_;
+  changed_.notify_all();
+}
+
+bool RunControl::stopped() const {
+  const std::lock_guard lock(mutex_);
+  return stopped_;
+}
+
+bool RunControl::blocked(Batch batch) const {
+  if (stopped_ || !paused_) return false;
+  return batch == Batch::Training ? allowed_ == 0 : !stepping_;
+}
+
+bool RunControl::admit(Batch batch, const std::function<void()>& on_pause,
+                       const std::function<void()>& on_resume) {
+  std::unique_lock lock(mutex_);
+  while (blocked(batch)) {
+    lock.unlock();
+    on_pause();
+    lock.lock();
+    changed_.wait(lock, [&] { return !blocked(batch); });
+    if (stopped_ || paused_) continue;
+    lock.unlock();
+    on_resume();
+    lock.lock();
+  }
+  if (stopped_) return false;
+  if (batch == Batch::Training && paused_) --allowed_;
+  return true;
+}
+
+Turnstile::Batch::Batch(Turnstile& turnstile) : turnstile_(turnstile) {
+  std::unique_lock lock(turnstile_.mutex_);
+  turnstile_.changed_.wait(lock, [&] { return turnstile_.visitors_ == 0; });
+  turnstile_.busy_ = true;
+}
+
+Turnstile::Batch::~Batch() {
+  const std::lock_guard lock(turnstile_.mutex_);
+  turnstile_.busy_ = false;
+  turnstile_.changed_.notify_all();
+}
+
+Turnstile::Visit::Visit(Turnstile& turnstile) : turnstile_(turnstile) {
+  std::unique_lock lock(turnstile_.mutex_);
+  ++turnstile_.visitors_;
+  turnstile_.changed_.wait(lock, [&] { return !turnstile_.busy_; });
+}
+
+Turnstile::Visit::~Visit() {
+  const std::lock_guard lock(turnstile_.mutex_);
+  --turnstile_.visitors_;
+  turnstile_.changed_.notify_all();
+}
+
+}  // namespace nw::train

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+
+namespace nw::train {
+
+/// What a person may ask of a run, from any thread, and the gate at which the run obeys.
+class RunControl {
+ public:
+  enum class Batch : uint8_t { Training, Evaluation };
+
+  void pause();
+  void resume();
+  void stop();
+  /// Lets one training batch through, then pauses. Evaluation that follows it belongs to it.
+  void step();
+  bool stopped() const;
+
+  /// Waits while the run is paused; false when it is to stop. `on_pause` and `on_resume` are called
+  /// on the calling thread.
+  bool admit(Batch batch, const std::function<void()>& on_pause,
+             const std::function<void()>& on_resume);
+
+ private:
+  bool blocked(Batch batch) const;
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  bool paused_ = false;
+  bool stopped_ = false;
+  bool stepping_ = false;  // paused by step(), not by pause()
+  int64_t allowed_ = 0;    // training batches to let through while paused
+};
+
+/// Keeps those who copy the weights and the one who changes them apart: a visitor waits for the
+/// current batch at most, and the next batch waits for the visitors.
+class Turnstile {
+ public:
+  /// The run's side, around each batch.
+  class Batch {
+   public:
+    explicit Batch(Turnstile& turnstile);
+    ~Batch();
+    Batch(const Batch&) = delete;
+    Batch& operator=(const Batch&) = delete;
+
+   private:
+    Turnstile& turnstile_;
+  };
+  /// The visitors' side; many at a time.
+  class Visit {
+   public:
+    explicit Visit(Turnstile& turnstile);
+    ~Visit();
+    Visit(const Visit&) = delete;
+    Visit& operator=(const Visit&) = delete;
+
+   private:
+    Turnstile& turnstile_;
+  };
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool busy_ = false;
+  int visitors_ = 0;
+};
+
+}  // namespace nw::train

@@ -1,0 +1,289 @@
+#include "core/train/trainer.h"
+
+#include <cmath>
+#include <new>
+
+#include "core/autograd/engine.h"
+#include "core/backend/creation.h"
+#include "core/data/loader.h"
+#include "core/data/split.h"
+#include "core/graph/model.h"
+#include "core/train/evaluate.h"
+#include "core/train/pace.h"
+#include "core/train/run_control.h"
+
+namespace nw::train {
+namespace {
+
+using Datasets = std::shared_ptr<const data::Dataset>;
+
+int64_t size_of(const Datasets& dataset) {
+  return dataset == nullptr ? 0 : dataset->size();
+}
+
+/// Sums over the batches of an epoch.
+struct EpochSums {
+  double loss = 0;
+  int64_t correct = 0;
+  int64_t samples = 0;
+
+  double mean_loss() const { return loss / static_cast<double>(samples); }
+  double accuracy() const { return static_cast<double>(correct) / static_cast<double>(samples); }
+};
+
+/// How the run ends, and why when not by itself.
+struct Ending {
+  Outcome outcome = Outcome::Completed;
+  std::string text;
+};
+
+}  // namespace
+
+struct Trainer::Impl {
+  Impl(graph::Project given_project, Sink given_sink)
+      : project(std::move(given_project)), sink(std::move(given_sink)) {}
+
+  void run();
+  void prepare();
+  void split();
+  void make_model();
+  bool train_epochs();
+  bool train_epoch();
+  bool train_batch(const data::Batch& batch, EpochSums& sums);
+  bool finish_epoch(const EpochSums& sums, double began);
+  std::optional<Evaluation> evaluate_on(const Datasets& dataset);
+  bool diverged(double loss, std::string_view which);
+  bool admit(RunControl::Batch batch);
+  bool stop_requested();
+  bool classifies() const { return signature.classes > 0 && model->learns_targets(); }
+  std::string place() const;
+  void emit(const Event& event) noexcept { sink(event); }
+
+  graph::Project project;
+  Sink sink;
+  RunControl control;
+  RunClock clock;
+  Pace pace;
+  data::Signature signature;
+  Datasets train;
+  Datasets validation;
+  Datasets test;
+  std::unique_ptr<optim::Optimizer> optimizer;
+  std::unique_ptr<data::Loader> loader;
+  int64_t step = 0;
+  int64_t epoch = 0;
+  int64_t batch = 0;  // of the epoch
+  Ending ending;
+  Finished finished;
+
+  mutable Turnstile turnstile;
+  std::unique_ptr<graph::Model> model;  // changed only inside a Turnstile::Batch
+};
+
+/// Data, model and optimiser, in the order in which the canonical script draws.
+void Trainer::Impl::prepare() {
+  const graph::RunSettings& run = project.run;
+  const std::vector<std::string> problems = graph::problems_of(run);
+  NW_CHECK(problems.empty(), problems.front());
+  nn::Args args;
+  const data::DatasetSpec& spec = graph::find_data(run.data, args);
+  signature = spec.signature(args);
+  if (control.stopped()) return;
+  data::Splits splits = spec.load(args);
+  train = std::move(splits.train);
+  test = std::move(splits.test);
+  NW_CHECK(size_of(train) > 0, "[", run.data.id,
+           "] has no samples to train on; choose a data set that has some");
+  split();
+  data::check_batch_size(run.batch_size, size_of(train));
+  if (control.stopped()) return;
+  make_model();
+  loader = std::make_unique<data::Loader>(train, run.batch_size, true);
+}
+
+void Trainer::Impl::split() {
+  const double share = project.run.validation * static_cast<double>(train->size());
+  const auto count = static_cast<int64_t>(std::floor(share));
+  if (count == 0) return;
+  Generator generator(static_cast<uint64_t>(project.run.seed));
+  std::tie(train, validation) = data::random_split(train, count, generator);
+}
+
+void Trainer::Impl::make_model() {
+  manual_seed(static_cast<uint64_t>(project.run.seed));
+  std::unique_ptr<graph::Model> built = graph::build(project.graph, signature);
+  nn::Args args;
+  const optim::OptimizerSpec& spec = graph::find_optimizer(project.run.optimizer, args);
+  optimizer = spec.make(built->parameters(), args);
+  const Turnstile::Batch inside(turnstile);
+  model = std::move(built);
+}
+
+bool Trainer::Impl::stop_requested() {
+  if (!control.stopped()) return false;
+  ending.outcome = Outcome::Stopped;
+  return true;
+}
+
+bool Trainer::Impl::admit(RunControl::Batch kind) {
+  const auto on_pause = [this] {
+    clock.pause();
+    emit(Paused{step});
+  };
+  const bool go = control.admit(kind, on_pause, [this] { emit(Resumed{step}); });
+  clock.resume();
+  return go || !stop_requested();
+}
+
+/// "step 120 (epoch 1, batch 120)".
+std::string Trainer::Impl::place() const {
+  return concat("step ", step, " (epoch ", epoch, ", batch ", batch, ")");
+}
+
+/// True, with the ending noted, when the loss is no number.
+bool Trainer::Impl::diverged(double loss, std::string_view which) {
+  if (std::isfinite(loss)) return false;
+  ending.outcome = Outcome::Diverged;
+  ending.text =
+      concat("The ", which, " became ", std::isnan(loss) ? "NaN" : "infinite", " at ", place(),
+             "; the weights are kept as they were then. Lower the learning rate (now ",
+             nn::to_python(optimizer->learning_rate()),
+             "), or look for values in the data that are no numbers.");
+  return true;
+}
+
+/// One update. False when the loss is no number: then the weights stay as they are.
+bool Trainer::Impl::train_batch(const data::Batch& samples, EpochSums& sums) {
+  const int64_t count = samples.size();
+  double loss_value = 0;
+  int64_t correct = 0;
+  {
+    const Turnstile::Batch inside(turnstile);
+    optimizer->zero_grad();
+    const Tensor prediction = model->forward({samples.x})[0];
+    const Tensor loss = model->loss(prediction, samples.y, samples.x);
+    loss_value = model->loss_per_sample(loss.item(), count);
+    if (diverged(loss_value, "loss")) return false;
+    autograd::backward(loss);
+    optimizer->step();
+    if (classifies()) correct = count_correct(prediction, samples.y).value_or(0);
+  }
+  sums.loss += loss_value * static_cast<double>(count);
+  sums.correct += correct;
+  sums.samples += count;
+  const double now = clock.seconds();
+  pace.trained(now, count);
+  emit(StepDone{step, epoch, batch, loss_value,
+                static_cast<double>(correct) / static_cast<double>(count),
+                pace.samples_per_second(now), pace.seconds_left(now)});
+  return true;
+}
+
+bool Trainer::Impl::train_epoch() {
+  const double began = clock.seconds();
+  EpochSums sums;
+  data::Batch samples;
+  const int64_t batches = loader->batch_count();
+  loader->start(default_generator());
+  for (batch = 1; batch <= batches; ++batch) {
+    if (!admit(RunControl::Batch::Training)) return false;
+    NW_ASSERT(loader->next(samples));
+    ++step;
+    if (!train_batch(samples, sums)) return false;
+  }
+  batch = batches;
+  return finish_epoch(sums, began);
+}
+
+bool Trainer::Impl::finish_epoch(const EpochSums& sums, double began) {
+  EpochDone done{epoch, step, sums.mean_loss(), sums.accuracy(), {}, {}, 0};
+  const auto validated = evaluate_on(validation);
+  if (validated) {
+    done.validation_loss = validated->loss;
+    if (classifies()) done.validation_accuracy = validated->accuracy;
+  }
+  done.seconds = clock.seconds() - began;
+  emit(done);
+  if (stop_requested()) return false;
+  return !validated || !diverged(validated->loss, "validation loss");
+}
+
+/// Nothing when there is no such data set or the run was stopped meanwhile.
+std::optional<Evaluation> Trainer::Impl::evaluate_on(const Datasets& dataset) {
+  if (size_of(dataset) == 0) return {};
+  const double since = clock.seconds();
+  bool whole = true;
+  const auto keep_going = [&] { return whole = admit(RunControl::Batch::Evaluation); };
+  const Evaluation result = evaluate(*model, *dataset, project.run.batch_size, keep_going);
+  pace.evaluated(since, clock.seconds(), result.samples);
+  if (!whole) return {};
+  return result;
+}
+
+bool Trainer::Impl::train_epochs() {
+  const int64_t epochs = project.run.epochs;
+  emit(Started{epochs, loader->batch_count(), size_of(train), size_of(validation), size_of(test),
+               classifies()});
+  pace.begin(clock.seconds(), epochs * size_of(train),
+             epochs * size_of(validation) + size_of(test));
+  for (epoch = 1; epoch <= epochs; ++epoch) {
+    if (!train_epoch()) return false;
+  }
+  epoch = epochs;
+  return true;
+}
+
+void Trainer::Impl::run() {
+  try {
+    prepare();
+    if (!stop_requested() && train_epochs()) {
+      const auto tested = evaluate_on(test);
+      if (tested && !diverged(tested->loss, "test loss")) {
+        finished.test_loss = tested->loss;
+        if (classifies()) finished.test_accuracy = tested->accuracy;
+      }
+    }
+  } catch (const Error& error) {
+    ending = {Outcome::Failed, step > 0 ? concat(error.text(), ", at ", place()) : error.text()};
+  } catch (const std::bad_alloc&) {
+    ending = {Outcome::Failed, "[run] there is not enough memory; choose a smaller batch_size"};
+  } catch (const std::exception& error) {
+    ending = {Outcome::Failed, concat("[run] ", error.what())};
+  }
+  finished.outcome = ending.outcome;
+  finished.text = ending.text;
+  finished.step = step;
+  finished.seconds = clock.seconds();
+  emit(finished);
+}
+
+Trainer::Trainer(graph::Project project, Sink sink)
+    : impl_(std::make_unique<Impl>(std::move(project), std::move(sink))) {}
+
+Trainer::~Trainer() = default;
+
+void Trainer::run() {
+  impl_->run();
+}
+void Trainer::pause() {
+  impl_->control.pause();
+}
+void Trainer::resume() {
+  impl_->control.resume();
+}
+void Trainer::stop() {
+  impl_->control.stop();
+}
+void Trainer::step() {
+  impl_->control.step();
+}
+
+nn::StateDict Trainer::state_dict() const {
+  const Turnstile::Visit visit(impl_->turnstile);
+  if (impl_->model == nullptr) return {};
+  nn::StateDict state = impl_->model->state_dict();
+  for (nn::StateDict::Entry& entry : state.entries) entry.tensor = raw::clone(entry.tensor);
+  return state;
+}
+
+}  // namespace nw::train
