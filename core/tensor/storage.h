@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 
 #include "core/base/intrusive.h"
 #include "core/tensor/device.h"
@@ -16,6 +17,8 @@ class Allocator {
   /// Throws Error naming the needed bytes when there is not enough.
   virtual void* allocate(size_t bytes) = 0;
   virtual void free(void* memory, size_t bytes) noexcept = 0;
+  /// How often memory was asked of the system since the start; does not grow in a warm loop.
+  virtual uint64_t system_requests() const { return 0; }
 };
 
 /// A block of memory that tensors share. Gives the block back when the last handle goes.

@@ -18,8 +18,10 @@ class CachingAllocator final : public Allocator {
   void* allocate(size_t bytes) override;
   void free(void* memory, size_t bytes) noexcept override;
 
-  /// How often memory was asked of the system since the start.
-  uint64_t system_requests() const { return system_requests_.load(std::memory_order_relaxed); }
+  uint64_t system_requests() const override {
+    return system_requests_.load(std::memory_order_relaxed);
+  }
+
   /// Bytes that are kept for reuse, without the small blocks of threads.
   size_t kept_bytes() const;
   /// Gives back to the system what kept_bytes() counts.

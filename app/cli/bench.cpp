@@ -1,0 +1,176 @@
+#include "app/cli/bench.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <thread>
+
+#include "app/cli/bench_net.h"
+#include "app/cli/bench_torch.h"
+#include "app/cli/console.h"
+#include "app/cli/heap_counter.h"
+#include "app/cli/text.h"
+#include "app/cli/threads.h"
+#include "core/backend/backend.h"
+#include "core/base/parallel.h"
+
+namespace nw::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// Between our rounds and PyTorch's: waiting threads of either spin for a while before they sleep.
+constexpr auto kRest = std::chrono::milliseconds(20);
+constexpr double kRoundUs = 100'000;
+constexpr int64_t kMostSteps = 5000;
+constexpr int kWarmUpSteps = 5;
+
+struct BenchOptions {
+  std::string net;
+  int rounds = 11;
+  bool no_torch = false;
+  bool json = false;
+};
+
+struct Measured {
+  const BenchNet* net = nullptr;
+  double ours_us = 0;
+  std::optional<double> torch_us;
+  double heap_allocations = 0;  // in one of our steps, once warm
+  double memory_requests = 0;   // of tensors' memory to the system, in one of our steps
+};
+
+double median(std::vector<double> numbers) {
+  const auto middle = numbers.begin() + static_cast<std::ptrdiff_t>(numbers.size() / 2);
+  std::nth_element(numbers.begin(), middle, numbers.end());
+  return *middle;
+}
+
+/// Mean duration of a step, us.
+double time_steps(BenchStep& step, int64_t count) {
+  const auto begin = Clock::now();
+  for (int64_t i = 0; i < count; ++i) step.run();
+  const std::chrono::duration<double, std::micro> taken = Clock::now() - begin;
+  return taken.count() / static_cast<double>(count);
+}
+
+int64_t steps_in_round(double step_us) {
+  return std::clamp(static_cast<int64_t>(kRoundUs / step_us), int64_t{1}, kMostSteps);
+}
+
+/// Rounds of ours and PyTorch's by turns, so that whatever else the machine does meets both.
+Measured measure(const BenchNet& net, int rounds, TorchSteps* torch) {
+  Measured out;
+  out.net = &net;
+  BenchStep step(net);
+  time_steps(step, kWarmUpSteps);
+  const int64_t count = steps_in_round(time_steps(step, kWarmUpSteps));
+  int64_t torch_count = 0;
+  if (torch != nullptr) torch_count = steps_in_round(torch->time(net.name, 3).value_or(kRoundUs));
+  std::vector<double> ours;
+  std::vector<double> theirs;
+  const Allocator& memory = backend_of(kCpu).allocator(kCpu);
+  for (int round = 0; round < rounds; ++round) {
+    std::this_thread::sleep_for(kRest);
+    const uint64_t heap_before = heap_allocations();
+    const uint64_t requests_before = memory.system_requests();
+    ours.push_back(time_steps(step, count));
+    const auto done = static_cast<double>(count);
+    out.heap_allocations = static_cast<double>(heap_allocations() - heap_before) / done;
+    out.memory_requests = static_cast<double>(memory.system_requests() - requests_before) / done;
+    std::this_thread::sleep_for(kRest);
+    const auto taken = torch != nullptr ? torch->time(net.name, torch_count) : std::nullopt;
+    if (taken) theirs.push_back(*taken);
+  }
+  out.ours_us = median(ours);
+  if (!theirs.empty()) out.torch_us = median(theirs);
+  return out;
+}
+
+std::string ratio_text(const Measured& one) {
+  return one.torch_us ? fixed(*one.torch_us / one.ours_us, 2) + "×" : "–";
+}
+
+void print_table(const std::vector<Measured>& all, const TorchSteps* torch) {
+  std::vector<std::vector<std::string>> rows{{"Training step", "batch", "Netwright µs",
+                                              "PyTorch µs", "faster", "heap/step", "memory/step"}};
+  for (const Measured& one : all) {
+    rows.push_back({one.net->title, std::to_string(one.net->batch), fixed(one.ours_us, 1),
+                    one.torch_us ? fixed(*one.torch_us, 1) : "–", ratio_text(one),
+                    fixed(one.heap_allocations, 1), fixed(one.memory_requests, 1)});
+  }
+  const std::vector<Align> alignment{Align::Left,  Align::Right, Align::Right, Align::Right,
+                                     Align::Right, Align::Right, Align::Right};
+  print(table(rows, alignment));
+  print(concat(num_threads(), num_threads() == 1 ? " thread" : " threads", "; "));
+  print(torch == nullptr ? "PyTorch not asked\n"
+        : torch->found() ? "PyTorch " + torch->version() + ", eager, in the same run\n"
+                         : torch->why_not() + "\n");
+  print("heap/step: calls of operator new; memory/step: requests of tensor memory to the system\n");
+}
+
+void print_json(const std::vector<Measured>& all, const TorchSteps* torch) {
+  nlohmann::ordered_json out{{"threads", num_threads()}};
+  if (torch != nullptr && torch->found()) out["torch_version"] = torch->version();
+  if (torch != nullptr && !torch->found()) out["torch_missing"] = torch->why_not();
+  out["steps"] = nlohmann::ordered_json::array();
+  for (const Measured& one : all) {
+    nlohmann::ordered_json item{{"net", one.net->name},
+                                {"title", one.net->title},
+                                {"batch_samples", one.net->batch},
+                                {"step_us", one.ours_us}};
+    if (one.torch_us) {
+      item["torch_step_us"] = *one.torch_us;
+      item["times_faster"] = *one.torch_us / one.ours_us;
+    }
+    item["heap_allocations_per_step"] = one.heap_allocations;
+    item["memory_requests_per_step"] = one.memory_requests;
+    out["steps"].push_back(std::move(item));
+  }
+  print(json_text(out) + "\n");
+}
+
+void run_bench(const BenchOptions& options) {
+  std::unique_ptr<TorchSteps> torch;
+  if (!options.no_torch) torch = std::make_unique<TorchSteps>(num_threads());
+  std::vector<Measured> all;
+  for (const BenchNet& net : bench_nets()) {
+    if (!options.net.empty() && options.net != net.name) continue;
+    const bool ask_torch = torch != nullptr && torch->found();
+    all.push_back(measure(net, options.rounds, ask_torch ? torch.get() : nullptr));
+  }
+  if (options.json) {
+    print_json(all, torch.get());
+  } else {
+    print_table(all, torch.get());
+  }
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app) {
+  CLI::App* verb = app.add_subcommand(
+      "bench", "Time training steps, next to PyTorch's where python3-torch is installed");
+  const auto options = std::make_shared<BenchOptions>();
+  std::vector<std::string> names;
+  for (const BenchNet& net : bench_nets()) names.push_back(net.name);
+  verb->add_option("--net", options->net, "Only this network")
+      ->check(CLI::IsMember(names))
+      ->type_name("NAME");
+  constexpr int kMostRounds = 10'000;
+  verb->add_option("--repeats", options->rounds, "Rounds of about 0.1 s; the median counts")
+      ->check(CLI::Range(1, kMostRounds))
+      ->type_name("N")
+      ->capture_default_str();
+  verb->add_flag("--no-torch", options->no_torch, "Do not time PyTorch");
+  add_threads_option(*verb);
+  verb->add_flag("--json", options->json, "Print the result as one JSON object");
+  verb->footer(
+      "Example:\n"
+      "  netwright-cli bench --net lenet --threads 2");
+  verb->callback([options] { run_bench(*options); });
+}
+
+}  // namespace nw::cli

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstdio>
+#include <optional>
+#include <string>
+
+namespace nw::cli {
+
+/// PyTorch in a child process that times its steps when asked. Ends the child when it goes.
+class TorchSteps {
+ public:
+  /// Looks for a Python that has torch: the system's, then the one on the PATH.
+  explicit TorchSteps(int threads);
+  ~TorchSteps();
+  TorchSteps(const TorchSteps&) = delete;
+  TorchSteps& operator=(const TorchSteps&) = delete;
+
+  bool found() const { return pid_ > 0; }
+  /// Of torch, or why there is none.
+  const std::string& version() const { return version_; }
+  const std::string& why_not() const { return why_not_; }
+  /// Mean duration of `count` steps in microseconds; nothing when the child is gone.
+  std::optional<double> time(const std::string& net, int64_t count);
+
+ private:
+  bool start(const std::string& python, const std::string& script, int threads);
+  void stop();
+  bool read_line(std::string& line);
+
+  int pid_ = -1;
+  std::FILE* to_child_ = nullptr;
+  std::FILE* from_child_ = nullptr;
+  std::string version_;
+  std::string why_not_;
+};
+
+}  // namespace nw::cli
