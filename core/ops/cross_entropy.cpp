@@ -91,6 +91,24 @@ Picked pick(const Tensor& log_probs, const Tensor& target, const Tensor& weight,
   return out;
 }
 
+/// x where `kept` is 1, else 0 whatever x is; so is its gradient.
+Tensor keep(const Tensor& x, const Tensor& kept) {
+  const auto select = [](const Tensor& values, const Tensor& mask) {
+    const Tensor out = new_result(values.sizes(), values);
+    kernels_of(out).binary(BinaryOp::ReluGrad, values, mask, out);
+    return out;
+  };
+  const Tensor out = select(x, kept);
+  if (autograd::needs_record(x)) {
+    autograd::record("keep", out, std::array{x}, std::array{kept},
+                     [select](const autograd::Node&, const Tensors& grads, Tensors& grad_inputs,
+                              const std::array<Tensor, 1>& saved) {
+                       grad_inputs[0] = select(grads[0], saved[0]);
+                     });
+  }
+  return out;
+}
+
 /// The class weights seen so that they broadcast over the scores.
 Tensor weight_like(const Tensor& weight, const Tensor& x) {
   Dims sizes(x.sizes().size(), 1);
@@ -113,7 +131,7 @@ Tensor with_classes(const Tensor& x, const Tensor& target, const CrossEntropyOpt
     const Tensor kept = options.weight.defined()
                             ? pick(log_probs.detach(), target, {}, options.ignore_index).weights
                             : picked.weights;
-    const Tensor spread = mul(minus_class_sum(log_probs, options.weight), kept);
+    const Tensor spread = keep(minus_class_sum(log_probs, options.weight), kept);
     const auto classes = static_cast<double>(rows_of(x)[1]);
     loss = loss * (1 - options.label_smoothing) + spread * (options.label_smoothing / classes);
   }

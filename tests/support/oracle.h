@@ -1,1 +1,48 @@
 #pragma once
+
+#include <QProcess>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/tensor/tensor.h"
+
+namespace nw::test {
+
+/// PyTorch in a Python process of its own, asked over a pipe. Starting takes seconds: make one for
+/// a test program. Not thread-safe.
+class Oracle {
+ public:
+  using Inputs = std::vector<std::pair<std::string, Tensor>>;
+
+  struct Reply {
+    std::string error;  // "ValueError: …" as Python raised it; empty: none
+    std::map<std::string, Tensor> tensors;
+    std::map<std::string, std::string> texts;  // outputs that are no tensors, as str() writes them
+
+    bool ok() const { return error.empty(); }
+    /// Throws Error when the code gave no such tensor.
+    const Tensor& operator[](const std::string& name) const;
+  };
+
+  Oracle();
+  ~Oracle();
+  Oracle(const Oracle&) = delete;
+  Oracle& operator=(const Oracle&) = delete;
+
+  /// Why PyTorch cannot be asked, with the remedy; empty: it can.
+  const std::string& problem() const { return problem_; }
+
+  /// Runs Python code with torch, nn, optim, F, np and the inputs in scope, and fetches the named
+  /// variables. Throws Error when the process is gone.
+  Reply run(const std::string& code, const Inputs& inputs, const std::vector<std::string>& outputs);
+
+ private:
+  Reply receive();
+
+  QProcess process_;
+  std::string problem_;
+};
+
+}  // namespace nw::test

@@ -1,0 +1,144 @@
+#include "tests/support/draw.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+
+#include "core/backend/creation.h"
+
+namespace nw::test {
+
+uint64_t test_seed() {
+  static const uint64_t seed = [] {
+    const char* given = std::getenv("NW_TEST_SEED");
+    const uint64_t drawn = given ? std::strtoull(given, nullptr, 10) : std::random_device()();
+    std::printf("seed %llu (NW_TEST_SEED=%llu repeats this run)\n",
+                static_cast<unsigned long long>(drawn), static_cast<unsigned long long>(drawn));
+    std::fflush(stdout);
+    return drawn;
+  }();
+  return seed;
+}
+
+int64_t Draw::integer(int64_t least, int64_t most) {
+  return std::uniform_int_distribution<int64_t>(least, most)(engine_);
+}
+
+double Draw::real(double least, double most) {
+  return std::uniform_real_distribution<double>(least, most)(engine_);
+}
+
+bool Draw::chance(double probability) {
+  return std::bernoulli_distribution(probability)(engine_);
+}
+
+Tensor Draw::numbers(const Dims& sizes, DType dtype) {
+  const Tensor out = empty(sizes, DType::Float64, kCpu);
+  std::normal_distribution<double> normal;
+  for (int64_t i = 0; i < out.numel(); ++i) out.data<double>()[i] = normal(engine_);
+  return raw::to(out, dtype);
+}
+
+Tensor Draw::classes(const Dims& sizes, int64_t count) {
+  const Tensor out = empty(sizes, DType::Int64, kCpu);
+  for (int64_t i = 0; i < out.numel(); ++i) out.data<int64_t>()[i] = integer(0, count - 1);
+  return out;
+}
+
+nn::Value Draw::value(const nn::Param& param) {
+  const bool has_default = !param.inferred && !param.required;
+  if (has_default && chance(0.3)) return param.fallback;
+  if (param.optional && chance(0.3)) return nn::None{};
+  return fresh(param);
+}
+
+nn::Value Draw::fresh(const nn::Param& param) {
+  const auto small = [&] {
+    const auto least = static_cast<int64_t>(param.min.value_or(param.max.value_or(3) - 6));
+    const auto most = static_cast<int64_t>(param.max.value_or(1e9));
+    return integer(least, std::min(most, least + 6));
+  };
+  switch (param.type) {
+    case nn::ParamType::Bool:
+      return chance(0.5);
+    case nn::ParamType::Int:
+      // Dimensions and the like lie around 0, where the range is wide.
+      if (param.min && *param.min < 0) return integer(-3, 3);
+      return small();
+    case nn::ParamType::Real: {
+      const double least = param.min.value_or(0);
+      const double most = param.max.value_or(least + 1);
+      const bool at_least = chance(0.1) && !param.min_exclusive;
+      const bool at_most = chance(0.1) && param.max && !param.max_exclusive;
+      return at_least ? least : at_most ? most : real(least, most);
+    }
+    case nn::ParamType::Choice:
+      return param
+          .choices[static_cast<size_t>(integer(0, static_cast<int64_t>(param.choices.size()) - 1))];
+    case nn::ParamType::Text: {
+      std::string text;
+      const int64_t count = integer(1, 5);
+      for (int64_t i = 0; i < count; ++i) text += (i ? ", " : "") + std::to_string(real(0, 2));
+      return text;
+    }
+    case nn::ParamType::Path:
+      return std::string();
+    case nn::ParamType::IntTuple: {
+      if (!param.choices.empty() && chance(0.3)) {
+        return param.choices[static_cast<size_t>(
+            integer(0, static_cast<int64_t>(param.choices.size()) - 1))];
+      }
+      // Short windows are likelier to fit one another.
+      const auto least = static_cast<int64_t>(param.min.value_or(0));
+      if (chance(0.5)) return integer(least, least + 3);
+      std::vector<int64_t> items(param.arity);
+      for (int64_t& item : items) item = integer(least, least + 3);
+      return items;
+    }
+  }
+  return param.fallback;
+}
+
+nn::Args Draw::args(const nn::Description& description) {
+  constexpr int kTries = 10'000;
+  for (int i = 0; i < kTries; ++i) {
+    nn::Args args;
+    for (const nn::Param& param : description.params) args.set(param.name, value(param));
+    if (description.problems(args).empty()) return args;
+  }
+  throw Error("no legal arguments found for " + description.id);
+}
+
+namespace {
+
+std::string python_value(const nn::Param& param, const nn::Value& value) {
+  const auto* text = std::get_if<std::string>(&value);
+  if (param.real_list && text != nullptr) return "torch.tensor([" + *text + "])";
+  return nn::to_python(value);
+}
+
+}  // namespace
+
+std::string python_call(const nn::Description& description, const nn::Args& args,
+                        const std::string& before) {
+  std::string text = before;
+  std::map<std::string, std::string> tuples;
+  const auto append = [&](const std::string& part) {
+    text += (text.empty() || text.ends_with(", ") ? "" : ", ") + part;
+  };
+  for (const nn::Param& param : description.params) {
+    const nn::Value* value = args.find(param.name);
+    const std::string written = python_value(param, value ? *value : param.fallback);
+    if (!param.tuple.empty()) {
+      tuples[param.tuple] += written + ", ";
+    } else if (value != nullptr) {
+      append(param.required ? written : param.name + "=" + written);
+    }
+  }
+  for (const auto& [name, items] : tuples) append(name + "=(" + items + ")");
+  return description.torch_name + "(" + text + ")";
+}
+
+}  // namespace nw::test
