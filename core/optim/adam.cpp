@@ -79,6 +79,7 @@ OptimizerSpec adam_spec() {
   using nn::ParamType;
   OptimizerSpec spec;
   spec.id = "Adam";
+  spec.icon = "adam";
   spec.torch_name = "optim.Adam";
   spec.summary = "Finds a step size of its own for each weight.";
   spec.formula = "m = β₁m + (1−β₁)g,  v = β₂v + (1−β₂)g²,  p = p − lr·m̂/(√v̂ + ε)";

@@ -55,6 +55,7 @@ OptimizerSpec sgd_spec() {
   using nn::ParamType;
   OptimizerSpec spec;
   spec.id = "SGD";
+  spec.icon = "sgd";
   spec.torch_name = "optim.SGD";
   spec.summary = "Goes a step down the slope; with momentum it keeps some of its speed.";
   spec.formula = "b = μ·b + (1 − τ)·(g + λ·p),  p = p − lr·b";

@@ -9,6 +9,7 @@
 
 #include "core/nn/block.h"
 #include "widgets/canvas/detail.h"
+#include "widgets/problems/severity.h"
 #include "widgets/style/icons.h"
 #include "widgets/style/theme.h"
 

@@ -6,7 +6,7 @@
 #include <QPainter>
 #include <QPushButton>
 
-#include "widgets/canvas/detail.h"
+#include "widgets/problems/severity.h"
 #include "widgets/style/icons.h"
 #include "widgets/style/theme.h"
 
@@ -15,18 +15,6 @@ namespace {
 
 constexpr int kWidth = 304;
 constexpr int kShadow = 6;
-
-QString iconOf(graph::Severity severity) {
-  switch (severity) {
-    case graph::Severity::Info:
-      return "info";
-    case graph::Severity::Warning:
-      return "warning";
-    case graph::Severity::Error:
-      break;
-  }
-  return "error";
-}
 
 }  // namespace
 
@@ -52,7 +40,7 @@ void ProblemCallout::setProblems(const QVector<graph::Problem>& problems) {
     grid->setVerticalSpacing(6);
     grid->setColumnStretch(1, 1);
     auto* sign = new QLabel(row);
-    sign->setPixmap(icon(iconOf(problem.severity), severityColor(theme, problem.severity))
+    sign->setPixmap(icon(severityIcon(problem.severity), severityColor(theme, problem.severity))
                         .pixmap(QSize(18, 18), devicePixelRatioF()));
     grid->addWidget(sign, 0, 0, Qt::AlignTop);
     auto* text = new QLabel(QString::fromStdString(problem.text), row);

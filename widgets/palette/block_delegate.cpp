@@ -3,7 +3,6 @@
 #include <QApplication>
 #include <QPainter>
 
-#include "widgets/canvas/detail.h"
 #include "widgets/palette/block_model.h"
 #include "widgets/style/icons.h"
 #include "widgets/style/theme.h"

@@ -72,6 +72,7 @@ QLineEdit:read-only { background: @window; }
 QComboBox QAbstractItemView { background: @card; border: @hair solid @line; padding: 4px;
   outline: none; selection-background-color: @accent; selection-color: @onAccent; }
 QComboBox::drop-down { border: none; width: 20px; }
+QComboBox::item { padding: 3px 8px; }
 QComboBox::down-arrow { image: url(:/icons/arrow-down.svg); width: 10px; height: 10px; }
 QAbstractSpinBox { padding-right: 18px; }
 QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { subcontrol-origin: border;
@@ -84,6 +85,26 @@ QAbstractSpinBox::down-arrow { image: url(:/icons/arrow-down.svg); width: 9px; h
 QProgressBar { background: @pressed; border: none; border-radius: 3px; max-height: 6px;
   min-height: 6px; color: transparent; }
 QProgressBar::chunk { background: @accent; border-radius: 3px; }
+QCheckBox, QRadioButton { spacing: 8px; }
+QCheckBox::indicator, QRadioButton::indicator { width: 14px; height: 14px;
+  border: @hair solid @border; background: @canvas; }
+QCheckBox::indicator { border-radius: 4px; }
+QRadioButton::indicator { border-radius: 8px; }
+QCheckBox::indicator:hover, QRadioButton::indicator:hover { border-color: @secondary; }
+QCheckBox::indicator:focus, QRadioButton::indicator:focus { border-color: @accent; }
+QCheckBox::indicator:checked { background: @accent; border-color: @accent;
+  image: url(:/icons/mark-check.svg); }
+QRadioButton::indicator:checked { background: @accent; border-color: @accent;
+  image: url(:/icons/mark-dot.svg); }
+QCheckBox::indicator:disabled, QRadioButton::indicator:disabled { background: @window;
+  border-color: @line; }
+QCheckBox::indicator:checked:disabled, QRadioButton::indicator:checked:disabled {
+  background: @disabled; }
+QSlider::groove:horizontal { height: 4px; border-radius: 2px; background: @pressed; }
+QSlider::sub-page:horizontal { height: 4px; border-radius: 2px; background: @accent; }
+QSlider::handle:horizontal { width: 14px; height: 14px; margin: -6px 0px; border-radius: 8px;
+  background: @card; border: @hair solid @handle; }
+QSlider::handle:horizontal:hover, QSlider::handle:horizontal:focus { border-color: @accent; }
 QGroupBox { border: none; margin-top: 22px; font-weight: 600; }
 QGroupBox::title { subcontrol-origin: margin; left: 0px; top: 2px; }
 )";
@@ -91,6 +112,7 @@ QGroupBox::title { subcontrol-origin: margin; left: 0px; top: 2px; }
 constexpr char kViews[] = R"(
 QAbstractScrollArea { border: none; }
 QAbstractItemView { background: @window; outline: none; }
+QListView::item, QTreeView::item, QTableView::item { padding: 3px 8px; }
 QAbstractItemView::item:hover { background: @hover; }
 QAbstractItemView::item:selected { background: @selected; color: @text; }
 QHeaderView { background: @window; }

@@ -186,6 +186,16 @@ QColor mix(const QColor& under, const QColor& over, qreal opacity) {
                           channel(under.blueF(), over.blueF()));
 }
 
+QColor readable(const QColor& color, const QColor& ground) {
+  const QColor pole =
+      contrast(ground, Qt::white) > contrast(ground, Qt::black) ? Qt::white : Qt::black;
+  for (int step = 0; step < 10; ++step) {
+    const QColor candidate = mix(color, pole, step * 0.1);
+    if (contrast(candidate, ground) >= 3) return candidate;
+  }
+  return pole;
+}
+
 void applyTheme(QApplication& application, ThemeKind kind) {
   application.setStyle(QStyleFactory::create("Fusion"));
   application.setPalette(QPalette());  // back to the desktop's, to learn which it is

@@ -77,6 +77,10 @@ double contrast(const QColor& a, const QColor& b);
 /// `over` at `opacity` upon `under`, opaque.
 QColor mix(const QColor& under, const QColor& over, qreal opacity);
 
+/// `color`, moved towards black or white until it stands out 3 : 1 from `ground` (WCAG 2.1, for
+/// graphics).
+QColor readable(const QColor& color, const QColor& ground);
+
 /// Style, palette, font and style sheet of the whole program. May be called again at any time.
 void applyTheme(QApplication& application, ThemeKind kind);
 
