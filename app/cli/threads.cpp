@@ -2,7 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "core/base/parallel.h"
+#include "core/base/threads.h"
 
 namespace nw::cli {
 

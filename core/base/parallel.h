@@ -2,16 +2,13 @@
 
 #include <cstdint>
 
-namespace nw {
+#include "core/base/threads.h"
 
-/// Threads that kernels may use, the OpenMP pool that oneDNN uses too. Default: the cores of the
-/// machine, or NW_NUM_THREADS / OMP_NUM_THREADS. Numbers are bit-equal only for an equal count.
-int num_threads();
-void set_num_threads(int count);
+namespace nw {
 
 /// Runs `body(begin, end)` over [0, count) in contiguous pieces, in parallel when each thread gets
 /// at least `grain` items. Pieces depend only on count, grain and num_threads(): results repeat bit
-/// for bit. `body` must not throw.
+/// for bit. `body` must not throw. Include it only where OpenMP is switched on, as in core.
 template <typename Body>
 void parallel_for(int64_t count, int64_t grain, const Body& body) {
   int64_t pieces = grain > 0 ? count / grain : num_threads();

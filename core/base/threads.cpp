@@ -1,4 +1,4 @@
-#include "core/base/parallel.h"
+#include "core/base/threads.h"
 
 #include <omp.h>
 
