@@ -165,7 +165,12 @@ Dims idx_sample_sizes(const IdxHeader& header, const std::string& path) {
              sizes_text(header), ". Choose another file");
     sizes.push_back(header.sizes[i]);
   }
-  nw::numel(sizes);  // throws when the product is too large
+  int64_t product = 1;
+  for (int64_t size : sizes) {
+    NW_CHECK(!__builtin_mul_overflow(product, size, &product), "[", file,
+             "] is damaged: its head promises ", sizes_text(header),
+             " numbers. Copy or download it again");
+  }
   return sizes;
 }
 
