@@ -1,0 +1,119 @@
+#include <QtTest>
+#include <cstdio>
+
+#include "core/backend/backend.h"
+#include "core/backend/creation.h"
+#include "core/base/random.h"
+#include "core/nn/init.h"
+#include "core/ops/dropout.h"
+#include "tests/support/compare.h"
+#include "tests/support/draw.h"
+#include "tests/support/oracle.h"
+
+using namespace nw;
+using namespace nw::test;
+
+namespace {
+
+constexpr int kCases = 40;
+
+Tensor order_of(int64_t n, Generator& generator) {
+  const std::vector<int64_t> order = generator.randperm(n);
+  return tensor_of<int64_t>(order, Dims{n});
+}
+
+}  // namespace
+
+/// The random streams of the CPU generator against PyTorch's, bit for bit.
+class TestRandomOracle : public QObject {
+  Q_OBJECT
+
+ private slots:
+  void initTestCase() {
+    QVERIFY2(oracle_.problem().empty(), oracle_.problem().c_str());
+    std::printf("%d cases of each stream\n", (test_seed(), kCases));
+  }
+
+  void uniform_is_torch_s() {
+    Draw draw(test_seed());
+    for (int i = 0; i < kCases; ++i) {
+      const DType dtype = draw.chance(0.5) ? DType::Float32 : DType::Float64;
+      const auto seed = draw.seed() % 1'000'000;
+      const double from = draw.real(-3, 3);
+      const double to = from + draw.real(0, 5);
+      const Dims sizes{draw.integer(1, 40), draw.integer(1, 40)};
+      manual_seed(seed);
+      const Tensor ours = empty(sizes, dtype);
+      nn::init::uniform_(ours, from, to);
+      const auto torch =
+          oracle_.run(concat("torch.manual_seed(", seed, ")\nx = torch.empty_like(like).uniform_(",
+                             nn::to_python(from), ", ", nn::to_python(to), ")"),
+                      {{"like", ours}}, {"x"});
+      QVERIFY2(torch.ok(), torch.error.c_str());
+      const auto text = bit_difference(ours, torch["x"], concat("uniform, seed ", seed));
+      QVERIFY2(text.empty(), text.c_str());
+    }
+  }
+
+  void dropout_masks_are_torch_s() {
+    Draw draw(test_seed() + 1);
+    for (int i = 0; i < kCases; ++i) {
+      const DType dtype = draw.chance(0.5) ? DType::Float32 : DType::Float64;
+      const auto seed = draw.seed() % 1'000'000;
+      const double p = draw.chance(0.2) ? static_cast<double>(draw.integer(0, 1)) : draw.real(0, 1);
+      const Tensor x = draw.numbers({draw.integer(1, 20), draw.integer(1, 30)}, dtype);
+      Generator generator(seed);
+      // Twice, so that the stream goes on where the first call left it.
+      ops::dropout(x, p, generator);
+      const Tensor ours = ops::dropout(x, p, generator);
+      const auto torch = oracle_.run(concat("torch.manual_seed(", seed, ")\np = ", nn::to_python(p),
+                                            "\nF.dropout(x, p)\ny = F.dropout(x, p)"),
+                                     {{"x", x}}, {"y"});
+      QVERIFY2(torch.ok(), torch.error.c_str());
+      const auto text = bit_difference(ours, torch["y"], concat("dropout ", p, ", seed ", seed));
+      QVERIFY2(text.empty(), text.c_str());
+    }
+  }
+
+  void orders_are_torch_s() {
+    Draw draw(test_seed() + 2);
+    for (int i = 0; i < kCases; ++i) {
+      const auto seed = draw.seed() % 1'000'000;
+      const int64_t n = draw.integer(1, 5000);
+      Generator generator(seed);
+      const Tensor ours = order_of(n, generator);
+      const auto torch = oracle_.run(
+          concat("torch.manual_seed(", seed, ")\nx = torch.randperm(", n, ")"), {}, {"x"});
+      QVERIFY2(torch.ok(), torch.error.c_str());
+      const auto text = bit_difference(ours, torch["x"], concat("randperm, seed ", seed));
+      QVERIFY2(text.empty(), text.c_str());
+    }
+  }
+
+  /// A DataLoader draws a base seed, then its sampler's seed; the order comes from the latter.
+  void loader_seeds_are_torch_s() {
+    Draw draw(test_seed() + 3);
+    for (int i = 0; i < kCases; ++i) {
+      const auto seed = draw.seed() % 1'000'000;
+      const int64_t n = draw.integer(2, 200);
+      Generator generator(seed);
+      generator.random_int63();
+      Generator sampler(static_cast<uint64_t>(generator.random_int63()));
+      const Tensor ours = order_of(n, sampler);
+      const auto torch = oracle_.run(
+          concat("from torch.utils.data import DataLoader, TensorDataset\n", "torch.manual_seed(",
+                 seed, ")\nloader = DataLoader(TensorDataset(torch.arange(", n,
+                 ")), batch_size=7, shuffle=True)\nx = torch.cat([b[0] for b in loader])"),
+          {}, {"x"});
+      QVERIFY2(torch.ok(), torch.error.c_str());
+      const auto text = bit_difference(ours, torch["x"], concat("loader, seed ", seed));
+      QVERIFY2(text.empty(), text.c_str());
+    }
+  }
+
+ private:
+  Oracle oracle_;
+};
+
+QTEST_GUILESS_MAIN(TestRandomOracle)
+#include "test_random_oracle.moc"
