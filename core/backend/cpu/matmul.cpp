@@ -13,7 +13,8 @@ constexpr int64_t kProductGrain = int64_t{1} << 18;
 
 /// Divides C into stripes of rows or of columns, whichever is the longer side, one for each thread.
 template <typename T>
-void own_gemm(const Gemm<T>& whole) {
+void product(const Gemm<T>& whole) {
+  if (whole.m == 0 || whole.n == 0) return;
   const bool by_rows = whole.m >= whole.n;
   const int64_t side = by_rows ? whole.m : whole.n;
   const int64_t slice = (by_rows ? whole.n : whole.m) * whole.k;
@@ -30,19 +31,13 @@ void own_gemm(const Gemm<T>& whole) {
       part.c += begin;
       if (part.bias != nullptr) part.bias += begin;
     }
+    if constexpr (sizeof(T) == sizeof(float)) {
+      if (onednn_gemm(part)) return;
+    }
     const Scratch<T> scratch(gemm_scratch<T>(part.n, part.k));
     part.scratch = scratch.data();
     fast<T>().gemm(part);
   });
-}
-
-template <typename T>
-void product(const Gemm<T>& gemm) {
-  if (gemm.m == 0 || gemm.n == 0) return;
-  if constexpr (sizeof(T) == sizeof(float)) {
-    if (onednn_gemm(gemm)) return;
-  }
-  own_gemm(gemm);
 }
 
 }  // namespace

@@ -2,7 +2,7 @@
 
 #include <omp.h>
 
-#include <cstring>
+#include <algorithm>
 #include <dnnl.hpp>
 #include <unordered_map>
 #include <vector>
@@ -18,16 +18,18 @@ using Tag = memory::format_tag;
 
 /// Multiply-adds from which oneDNN's matrix product beats our own.
 constexpr double kGemmFrom = 1e9;
+/// Multiply-adds of a convolution that a thread should get at least.
+constexpr int64_t kConvGrain = int64_t{1} << 18;
 
 struct Context {
   dnnl::engine engine{dnnl::engine::kind::cpu, 0};
   dnnl::stream stream{engine};
 };
 
-/// oneDNN's engine and stream of this thread, told to use as many threads as we do.
+/// oneDNN's engine and stream of this thread. It computes on this thread alone: we divide the work.
 Context& context() {
   static thread_local Context own;
-  if (omp_get_max_threads() != num_threads()) omp_set_num_threads(num_threads());
+  if (omp_get_max_threads() != 1) omp_set_num_threads(1);
   return own;
 }
 
@@ -114,7 +116,6 @@ struct ConvKey {
   ConvGeometry geometry;
   Pass pass;
   bool bias;
-  int threads;
 
   friend bool operator==(const ConvKey&, const ConvKey&) = default;
 };
@@ -263,6 +264,27 @@ void run(const ConvKey& key, std::initializer_list<const void*> data) {
   }
 }
 
+/// Into how many parts a batch is divided among the threads.
+int64_t batch_pieces(const ConvGeometry& geometry) {
+  const int64_t work = geometry.out_numel() * geometry.weight_numel() / geometry.out_channels;
+  const int64_t grain = std::max<int64_t>(kConvGrain / std::max<int64_t>(work, 1), 1);
+  return std::clamp<int64_t>(geometry.batch / grain, 1, num_threads());
+}
+
+/// Calls body(geometry of the part, its first sample, its number) for each part of the batch.
+template <typename Body>
+void for_batches(const ConvGeometry& geometry, const Body& body) {
+  const int64_t pieces = batch_pieces(geometry);
+  parallel_for(pieces, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      ConvGeometry part = geometry;
+      const int64_t first = geometry.batch * i / pieces;
+      part.batch = geometry.batch * (i + 1) / pieces - first;
+      body(part, first, i);
+    }
+  });
+}
+
 char transposed(int64_t column_stride) {
   return column_stride == 1 ? 'N' : 'T';
 }
@@ -277,11 +299,9 @@ bool onednn_gemm(const Gemm<float>& gemm) {
   float beta = 0;
   if (gemm.bias != nullptr) {
     beta = 1;
-    parallel_for(gemm.m, 64, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        std::memcpy(gemm.c + i * gemm.c_row, gemm.bias, static_cast<size_t>(gemm.n) * 4);
-      }
-    });
+    for (int64_t i = 0; i < gemm.m; ++i) {
+      std::copy(gemm.bias, gemm.bias + gemm.n, gemm.c + i * gemm.c_row);
+    }
   }
   const char a_kind = transposed(gemm.a_col);
   const char b_kind = transposed(gemm.b_col);
@@ -293,26 +313,51 @@ bool onednn_gemm(const Gemm<float>& gemm) {
 
 void onednn_conv(const ConvGeometry& geometry, const float* x, const float* weight,
                  const float* bias, float* y) {
-  const ConvKey key{geometry, Pass::Forward, bias != nullptr, num_threads()};
-  if (bias != nullptr) {
-    run(key, {x, weight, bias, y});
-  } else {
-    run(key, {x, weight, y});
-  }
+  for_batches(geometry, [&](const ConvGeometry& part, int64_t first, int64_t) {
+    const float* from = x + first * geometry.in_numel();
+    float* to = y + first * geometry.out_numel();
+    const ConvKey key{part, Pass::Forward, bias != nullptr};
+    if (bias != nullptr) {
+      run(key, {from, weight, bias, to});
+    } else {
+      run(key, {from, weight, to});
+    }
+  });
 }
 
 void onednn_conv_grad_input(const ConvGeometry& geometry, const float* grad, const float* weight,
                             float* grad_x) {
-  run({geometry, Pass::GradInput, false, num_threads()}, {grad, weight, grad_x});
+  for_batches(geometry, [&](const ConvGeometry& part, int64_t first, int64_t) {
+    run({part, Pass::GradInput, false},
+        {grad + first * geometry.out_numel(), weight, grad_x + first * geometry.in_numel()});
+  });
 }
 
 void onednn_conv_grad_weight(const ConvGeometry& geometry, const float* grad, const float* x,
                              float* grad_weight, float* grad_bias) {
-  const ConvKey key{geometry, Pass::GradWeight, grad_bias != nullptr, num_threads()};
-  if (grad_bias != nullptr) {
-    run(key, {grad, x, grad_weight, grad_bias});
-  } else {
-    run(key, {grad, x, grad_weight});
+  // Each piece adds up its own samples; the first one right into the result.
+  const int64_t weights = geometry.weight_numel();
+  const int64_t all = weights + (grad_bias != nullptr ? geometry.out_channels : 0);
+  const int64_t parts = batch_pieces(geometry);
+  const Scratch<float> partial((parts - 1) * all);
+  for_batches(geometry, [&](const ConvGeometry& part, int64_t first, int64_t piece) {
+    float* to = piece == 0 ? grad_weight : partial.data() + (piece - 1) * all;
+    float* to_bias = piece == 0 ? grad_bias : to + weights;
+    const float* from = grad + first * geometry.out_numel();
+    const float* input = x + first * geometry.in_numel();
+    const ConvKey key{part, Pass::GradWeight, grad_bias != nullptr};
+    if (grad_bias != nullptr) {
+      run(key, {from, input, to, to_bias});
+    } else {
+      run(key, {from, input, to});
+    }
+  });
+  for (int64_t i = 0; i + 1 < parts; ++i) {
+    const float* more = partial.data() + i * all;
+    fast<float>().axpy(more, 1, 1.0, grad_weight, weights);
+    if (grad_bias != nullptr) {
+      fast<float>().axpy(more + weights, 1, 1.0, grad_bias, geometry.out_channels);
+    }
   }
 }
 

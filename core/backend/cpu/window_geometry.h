@@ -36,6 +36,13 @@ struct ConvGeometry {
   /// x (N, C, …), y (N, out, …)
   ConvGeometry(const Dims& x, const Dims& y, const Window& shape);
 
+  /// Numbers of one sample of x and y, and of the weight.
+  int64_t in_numel() const { return in_channels * window.in_size(); }
+  int64_t out_numel() const { return out_channels * window.out_size(); }
+  int64_t weight_numel() const {
+    return out_channels * (in_channels / groups) * window.kernel_size();
+  }
+
   /// Some size is 0: there is nothing to multiply.
   bool has_nothing() const {
     return batch * in_channels * out_channels * window.in_size() * window.out_size() == 0;

@@ -1,0 +1,511 @@
+#include <cfloat>
+
+#include "core/backend/backend.h"
+#include "core/base/parallel.h"
+#include "core/base/random.h"
+#include "tests/core/backend/naive.h"
+
+using namespace nw;
+using namespace nw::test;
+
+namespace {
+
+constexpr int kRounds = 300;
+const double kNan = std::nan("");
+const double kInfinity = HUGE_VAL;
+
+const Kernels& kernels() {
+  return backend_of(kCpu).kernels();
+}
+
+double reference(UnaryOp op, double x) {
+  switch (op) {
+    case UnaryOp::Neg:
+      return -x;
+    case UnaryOp::Exp:
+      return std::exp(x);
+    case UnaryOp::Log:
+      return std::log(x);
+    case UnaryOp::Sqrt:
+      return std::sqrt(x);
+    case UnaryOp::Relu:
+      return x < 0 ? 0 : x;
+    case UnaryOp::Tanh:
+      return std::tanh(x);
+    case UnaryOp::Sigmoid:
+      return 1 / (1 + std::exp(-x));
+  }
+  return 0;
+}
+
+double reference(BinaryOp op, double a, double b) {
+  switch (op) {
+    case BinaryOp::Add:
+      return a + b;
+    case BinaryOp::Sub:
+      return a - b;
+    case BinaryOp::Mul:
+      return a * b;
+    case BinaryOp::Div:
+      return a / b;
+    case BinaryOp::ReluGrad:
+      return b > 0 ? a : 0;
+    case BinaryOp::TanhGrad:
+      return a * (1 - b * b);
+    case BinaryOp::SigmoidGrad:
+      return a * (1 - b) * b;
+  }
+  return 0;
+}
+
+constexpr UnaryOp kUnary[] = {UnaryOp::Neg,  UnaryOp::Exp,  UnaryOp::Log,    UnaryOp::Sqrt,
+                              UnaryOp::Relu, UnaryOp::Tanh, UnaryOp::Sigmoid};
+constexpr BinaryOp kBinary[] = {BinaryOp::Add,        BinaryOp::Sub,      BinaryOp::Mul,
+                                BinaryOp::Div,        BinaryOp::ReluGrad, BinaryOp::TanhGrad,
+                                BinaryOp::SigmoidGrad};
+
+/// A dense tensor filled by a function of the index.
+Tensor filled(const Dims& sizes, DType dtype, const std::function<double(const Dims&)>& value) {
+  const Tensor out = empty(sizes, dtype);
+  for_each_index(sizes, [&](const Dims& index) { put(out, index, value(index)); });
+  return out;
+}
+
+}  // namespace
+
+class TestCpuKernels : public QObject {
+  Q_OBJECT
+
+ private slots:
+  void initTestCase() { draw_ = std::make_unique<Draw>(test_seed()); }
+
+  void unary() {
+    for (int round = 0; round < kRounds; ++round) {
+      const DType dtype = random_floating(*draw_);
+      const Dims sizes = random_sizes(*draw_, 4, 9);
+      const Tensor x = random_view(*draw_, sizes, dtype);
+      for (const UnaryOp op : kUnary) {
+        const Tensor out = empty(sizes, dtype);
+        kernels().unary(op, x, out);
+        const Tensor expected =
+            filled(sizes, dtype, [&](const Dims& i) { return reference(op, at(x, i)); });
+        QVERIFY(same(out, expected, concat("unary ", int(op), " ", describe(x))));
+      }
+    }
+  }
+
+  void unary_extremes() {
+    const std::vector<double> special{0.0,  -0.0,    1e-40,     -1e-40,     1e-30, FLT_MIN, 88.7,
+                                      88.8, -87.,    -104.,     200.,       -200., 9.1,     -20.,
+                                      1.,   FLT_MAX, kInfinity, -kInfinity, kNan};
+    const Dims sizes{int64_t(special.size())};
+    for (const DType dtype : {DType::Float32, DType::Float64}) {
+      const Tensor x = filled(sizes, dtype, [&](const Dims& i) { return special[size_t(i[0])]; });
+      for (const UnaryOp op : kUnary) {
+        const Tensor out = empty(sizes, dtype);
+        kernels().unary(op, x, out);
+        const Tensor expected =
+            filled(sizes, dtype, [&](const Dims& i) { return reference(op, at(x, i)); });
+        QVERIFY(same(out, expected, concat("unary ", int(op), " at an extreme")));
+      }
+    }
+  }
+
+  void binary() {
+    for (int round = 0; round < kRounds; ++round) {
+      const DType dtype = random_floating(*draw_);
+      const Dims sizes = random_sizes(*draw_, 4, 9);
+      const Tensor a = random_view(*draw_, sizes, dtype);
+      const Tensor b = random_view(*draw_, sizes, dtype);
+      for (const BinaryOp op : kBinary) {
+        const Tensor out = empty(sizes, dtype);
+        kernels().binary(op, a, b, out);
+        const Tensor expected =
+            filled(sizes, dtype, [&](const Dims& i) { return reference(op, at(a, i), at(b, i)); });
+        QVERIFY(same(out, expected, concat("binary ", int(op), " ", describe(a))));
+      }
+    }
+  }
+
+  void affine_and_axpy() {
+    for (int round = 0; round < kRounds; ++round) {
+      const DType dtype = random_floating(*draw_);
+      const Dims sizes = random_sizes(*draw_, 3, 20);
+      const Tensor x = random_view(*draw_, sizes, dtype);
+      const double scale = draw_->real(-2, 2);
+      const double shift = draw_->real(-2, 2);
+      const Tensor out = empty(sizes, dtype);
+      kernels().affine(x, scale, shift, out);
+      QVERIFY(same(out,
+                   filled(sizes, dtype, [&](const Dims& i) { return at(x, i) * scale + shift; }),
+                   "affine"));
+      const Tensor y = draw_->numbers(sizes, dtype);
+      const Tensor expected =
+          filled(sizes, dtype, [&](const Dims& i) { return at(y, i) + at(x, i) * scale; });
+      kernels().axpy(x, scale, y);
+      QVERIFY(same(y, expected, "axpy"));
+    }
+  }
+
+  void copies_convert() {
+    const std::vector<double> numbers{0, 1, -1, 2.5, -3.75, 100, 127, 65504, -0.0, 0.099975586};
+    const Dims sizes{2, 5};
+    const Tensor source = filled(sizes, DType::Float64,
+                                 [&](const Dims& i) { return numbers[size_t(i[0] * 5 + i[1])]; });
+    for (int from = 0; from < kDTypeCount; ++from) {
+      const Tensor first = raw::to(source, static_cast<DType>(from));
+      for (int to = 0; to < kDTypeCount; ++to) {
+        const Tensor second = raw::to(first, static_cast<DType>(to));
+        QCOMPARE(second.dtype(), static_cast<DType>(to));
+        // Through a transposed view the same numbers must arrive.
+        const Tensor turned = raw::to(first.as_strided({5, 2}, {1, 5}, 0), static_cast<DType>(to));
+        const Tensor expected = raw::clone(second.as_strided({5, 2}, {1, 5}, 0));
+        QVERIFY(to == from || turned.dtype() == expected.dtype());
+        if (to != from) QCOMPARE(bit_difference(turned, expected, "copy"), std::string());
+      }
+    }
+    const Tensor whole = raw::to(source, DType::Int32);
+    QCOMPARE(whole.data<int32_t>()[3], 2);
+    QCOMPARE(whole.data<int32_t>()[4], -3);
+    const Tensor half = raw::to(raw::to(source, DType::Float16), DType::Float64);
+    QCOMPARE(half.data<double>()[7], 65504.0);
+    const Tensor brain = raw::to(raw::to(source, DType::BFloat16), DType::Float64);
+    QCOMPARE(brain.data<double>()[5], 100.0);
+    QCOMPARE(brain.data<double>()[9], 0.10009765625);
+    const Tensor truth = raw::to(source, DType::Bool);
+    QCOMPARE(truth.data<bool>()[0], false);
+    QCOMPARE(truth.data<bool>()[3], true);
+    const Tensor back = raw::to(raw::to(source, DType::Complex64), DType::Float64);
+    QCOMPARE(back.data<double>()[3], 2.5);
+  }
+
+  void fills_views() {
+    for (int dtype = 0; dtype < kDTypeCount; ++dtype) {
+      const Tensor whole = zeros({4, 6}, static_cast<DType>(dtype));
+      raw::fill_(whole.as_strided({2, 3}, {12, 2}, 1), 1);
+      const Tensor seen = raw::to(whole, DType::Float64);
+      for_each_index({4, 6}, [&](const Dims& i) {
+        const bool inside = i[0] % 2 == 0 && i[1] % 2 == 1;
+        QCOMPARE(at(seen, i), inside ? 1.0 : 0.0);
+      });
+    }
+  }
+
+  void sums() {
+    for (int round = 0; round < kRounds; ++round) {
+      const DType dtype = random_floating(*draw_);
+      const Dims sizes = random_sizes(*draw_, 4, 12);
+      const Tensor x = random_view(*draw_, sizes, dtype);
+      Dims kept = sizes;
+      for (int64_t& size : kept) size = draw_->chance(0.5) ? 1 : size;
+      const Tensor out = empty(kept, dtype);
+      kernels().sum(x, out);
+      std::vector<double> totals(size_t(std::max<int64_t>(numel(kept), 1)));
+      const Dims dense = contiguous_strides(kept);
+      for_each_index(sizes, [&](const Dims& i) {
+        int64_t target = 0;
+        for (size_t d = 0; d < i.size(); ++d) target += kept[d] == 1 ? 0 : i[d] * dense[d];
+        totals[size_t(target)] += at(x, i);
+      });
+      int64_t next = 0;
+      const Tensor expected =
+          filled(kept, dtype, [&](const Dims&) { return totals[size_t(next++)]; });
+      QVERIFY(same(out, expected, concat("sum ", describe(x), " to ", to_string(kept))));
+    }
+  }
+
+  void long_sum_is_accurate() {
+    const int64_t count = 3'000'001;
+    const Tensor x = full({count}, 0.1);
+    const Tensor out = empty({1});
+    kernels().sum(x, out);
+    const double expected = double(0.1f) * double(count);
+    QVERIFY(std::abs(out.item() - expected) <= 1e-6 * expected);
+  }
+
+  void argmax() {
+    const Tensor x = filled({4, 5}, DType::Float32, [](const Dims& i) {
+      if (i[0] == 1) return 7.0;                                      // all alike: the first
+      if (i[0] == 2) return i[1] == 3 ? kNan : 100.0 * double(i[1]);  // NaN counts as largest
+      if (i[0] == 3) return -double(i[1]) - 1;
+      return double((i[1] * 3) % 5);
+    });
+    const Tensor out = empty({4}, DType::Int64);
+    kernels().argmax(x, out);
+    const std::vector<int64_t> expected{3, 0, 3, 0};
+    for (size_t i = 0; i < 4; ++i) QCOMPARE(out.data<int64_t>()[i], expected[i]);
+  }
+
+  void products() {
+    for (int round = 0; round < kRounds; ++round) {
+      const DType dtype = random_floating(*draw_);
+      const bool large = round % 30 == 0;
+      const auto side = [&] { return draw_->integer(1, large ? 700 : 70); };
+      const int64_t m = side();
+      const int64_t n = side();
+      const int64_t k = side();
+      const Tensor a = draw_->chance(0.5)
+                           ? draw_->numbers({m, k}, dtype)
+                           : draw_->numbers({k, m}, dtype).as_strided({m, k}, {1, m}, 0);
+      const Tensor b = draw_->chance(0.5)
+                           ? draw_->numbers({k, n}, dtype)
+                           : draw_->numbers({n, k}, dtype).as_strided({k, n}, {1, k}, 0);
+      const Tensor out = empty({m, n}, dtype);
+      kernels().matmul(a, b, out);
+      const Tensor expected = filled({m, n}, dtype, [&](const Dims& i) { return dot(a, b, i); });
+      QVERIFY(same(out, expected, concat("matmul ", m, "×", k, "×", n), 4 + double(k) / 8));
+
+      const Tensor x = draw_->numbers({m, k}, dtype);
+      const Tensor weight = draw_->numbers({n, k}, dtype);
+      const Tensor bias = draw_->chance(0.5) ? draw_->numbers({n}, dtype) : Tensor();
+      kernels().linear(x, weight, bias, out);
+      const Tensor turned = weight.as_strided({k, n}, {1, k}, 0);
+      const Tensor answer = filled({m, n}, dtype, [&](const Dims& i) {
+        return dot(x, turned, i) + (bias.defined() ? at(bias, {i[1]}) : 0);
+      });
+      QVERIFY(same(out, answer, concat("linear ", m, "×", k, "×", n), 4 + double(k) / 8));
+    }
+  }
+
+  void empty_products() {
+    const Tensor out = full({3, 2}, 5);
+    const Tensor bias = full({2}, 1.5);
+    kernels().linear(empty({3, 0}), empty({2, 0}), bias, out);
+    for (int i = 0; i < 6; ++i) QCOMPARE(out.data<float>()[i], 1.5f);
+    kernels().linear(empty({0, 4}), empty({2, 4}), bias, empty({0, 2}));
+  }
+
+  void softmax() {
+    for (int round = 0; round < kRounds; ++round) {
+      const DType dtype = random_floating(*draw_);
+      const Dims sizes{draw_->integer(1, 5), draw_->integer(1, 70), draw_->integer(1, 3)};
+      const Tensor x = draw_->numbers(sizes, dtype);
+      const Tensor grad = draw_->numbers(sizes, dtype);
+      for (const bool logarithm : {false, true}) {
+        const Tensor y = empty(sizes, dtype);
+        kernels().softmax(x, logarithm, y);
+        const auto total = [&](const Dims& i, const std::function<double(const Dims&)>& term) {
+          double sum = 0;
+          for (int64_t j = 0; j < sizes[1]; ++j) sum += term({i[0], j, i[2]});
+          return sum;
+        };
+        const auto exponential = [&](const Dims& i) { return std::exp(at(x, i)); };
+        const Tensor expected = filled(sizes, dtype, [&](const Dims& i) {
+          const double sum = total(i, exponential);
+          return logarithm ? at(x, i) - std::log(sum) : exponential(i) / sum;
+        });
+        QVERIFY(same(y, expected, "softmax"));
+        const Tensor grad_x = empty(sizes, dtype);
+        kernels().softmax_grad(grad, y, logarithm, grad_x);
+        const Tensor slope = filled(sizes, dtype, [&](const Dims& i) {
+          if (logarithm) {
+            return at(grad, i) -
+                   std::exp(at(y, i)) * total(i, [&](const Dims& j) { return at(grad, j); });
+          }
+          return at(y, i) *
+                 (at(grad, i) - total(i, [&](const Dims& j) { return at(grad, j) * at(y, j); }));
+        });
+        QVERIFY(same(grad_x, slope, "softmax_grad", 2));
+      }
+    }
+  }
+
+  void large_logits_do_not_overflow() {
+    const Tensor x =
+        filled({1, 20, 1}, DType::Float32, [](const Dims& i) { return i[1] == 4 ? 1e30 : -1e30; });
+    const Tensor y = empty({1, 20, 1});
+    kernels().softmax(x, false, y);
+    for (int i = 0; i < 20; ++i) QCOMPARE(y.data<float>()[i], i == 4 ? 1.0f : 0.0f);
+  }
+
+  void cross_entropy() {
+    for (int round = 0; round < kRounds; ++round) {
+      const DType dtype = random_floating(*draw_);
+      const int64_t rows = draw_->integer(1, round % 20 == 0 ? 3000 : 40);
+      const int64_t classes = draw_->integer(1, 40);
+      const Tensor x = draw_->numbers({rows, classes}, dtype);
+      const Tensor target = draw_->classes({rows}, classes);
+      for (int64_t i = 0; i < rows; ++i) {
+        if (draw_->chance(0.1)) target.data<int64_t>()[i] = -100;
+      }
+      const Tensor loss = empty({}, dtype);
+      const Tensor grad = empty({rows, classes}, dtype);
+      kernels().cross_entropy(x, target, -100, loss, grad);
+
+      // The same by log_softmax and nll.
+      const Tensor logs = empty({rows, classes, 1}, dtype);
+      kernels().softmax(x.as_strided({rows, classes, 1}, {classes, 1, 1}, 0), true, logs);
+      const Tensor losses = empty({rows, 1}, dtype);
+      const Tensor weights = empty({rows, 1}, dtype);
+      const Tensor targets = target.as_strided({rows, 1}, {1, 1}, 0);
+      kernels().nll(logs, targets, {}, -100, losses, weights);
+      double total = 0;
+      double kept = 0;
+      for (int64_t i = 0; i < rows; ++i) {
+        total += at(losses, {i, 0});
+        kept += at(weights, {i, 0});
+      }
+      if (kept == 0) {
+        QVERIFY(std::isnan(loss.item()));
+        continue;
+      }
+      QVERIFY(same(loss, full({}, total / kept, dtype), "loss"));
+      const Tensor expected = filled({rows, classes}, dtype, [&](const Dims& i) {
+        const int64_t t = target.data<int64_t>()[i[0]];
+        if (t == -100) return 0.0;
+        return (std::exp(at(logs, {i[0], i[1], 0})) - (t == i[1] ? 1.0 : 0.0)) / kept;
+      });
+      QVERIFY(same(grad, expected, "grad_logits", 2));
+    }
+  }
+
+  void nll_with_weights() {
+    const Tensor logs = draw_->numbers({3, 4, 2}, DType::Float32);
+    const Tensor target = draw_->classes({3, 2}, 4);
+    target.data<int64_t>()[5] = -7;
+    const Tensor weight = draw_->numbers({4}, DType::Float32);
+    const Tensor out = empty({3, 2});
+    const Tensor weights = empty({3, 2});
+    kernels().nll(logs, target, weight, -7, out, weights);
+    const Tensor grad = draw_->numbers({3, 2}, DType::Float32);
+    const Tensor grad_logs = full({3, 4, 2}, 9);
+    kernels().nll_grad(grad, target, weight, -7, grad_logs);
+    for_each_index({3, 4, 2}, [&](const Dims& i) {
+      const int64_t t = target.data<int64_t>()[i[0] * 2 + i[2]];
+      const Dims where{i[0], i[2]};
+      if (t == -7) {
+        QCOMPARE(at(out, where), 0.0);
+        QCOMPARE(at(weights, where), 0.0);
+      } else {
+        QCOMPARE(at(weights, where), at(weight, {t}));
+        QCOMPARE(float(at(out, where)), float(-at(weight, {t}) * at(logs, {i[0], t, i[2]})));
+      }
+      const double slope = t == i[1] ? -at(weight, {t}) * at(grad, where) : 0;
+      QCOMPARE(float(at(grad_logs, i)), float(slope));
+    });
+  }
+
+  void target_outside_is_an_error() {
+    const Tensor x = zeros({5, 10});
+    const Tensor target = zeros({5}, DType::Int64);
+    target.data<int64_t>()[3] = 12;
+    try {
+      kernels().cross_entropy(x, target, -100, empty({}), empty({5, 10}));
+      QFAIL("no error");
+    } catch (const Error& error) {
+      QCOMPARE(error.text(), "[CrossEntropyLoss] target 12 at sample 3 is outside 0 … 9");
+    }
+    target.data<int64_t>()[3] = -1;
+    QVERIFY_EXCEPTION_THROWN(kernels().nll(zeros({5, 10, 1}), target.as_strided({5, 1}, {1, 1}, 0),
+                                           {}, -100, empty({5, 1}), empty({5, 1})),
+                             Error);
+  }
+
+  void sgd_and_adam() {
+    for (int round = 0; round < kRounds; ++round) {
+      const DType dtype = random_floating(*draw_);
+      const Dims sizes{draw_->integer(1, 100)};
+      const Tensor param = draw_->numbers(sizes, dtype);
+      const Tensor buffer = draw_->numbers(sizes, dtype);
+      const Tensor grad = draw_->numbers(sizes, dtype);
+      const bool nesterov = draw_->chance(0.5);
+      const SgdStep step{0.1,
+                         0.9,
+                         nesterov ? 0 : 0.3,
+                         draw_->chance(0.5) ? 0.01 : 0,
+                         nesterov,
+                         draw_->chance(0.5),
+                         draw_->chance(0.3)};
+      const Tensor new_buffer = empty(sizes, dtype);
+      const Tensor new_param = filled(sizes, dtype, [&](const Dims& i) {
+        const double g = (step.maximize ? -1 : 1) * at(grad, i) + step.weight_decay * at(param, i);
+        const double b = step.first ? g : step.momentum * at(buffer, i) + (1 - step.dampening) * g;
+        put(new_buffer, i, b);
+        return at(param, i) - step.lr * (step.nesterov ? g + step.momentum * b : b);
+      });
+      kernels().sgd(step, grad, param, buffer);
+      QVERIFY(same(param, new_param, "sgd"));
+      QVERIFY(same(buffer, new_buffer, "momentum"));
+    }
+    for (int round = 0; round < kRounds; ++round) adam_once();
+  }
+
+  void random_streams() {
+    Generator ours(7);
+    Generator expected(7);
+    const Tensor x = empty({50});
+    kernels().uniform(ours, -0.5, 1.5, x);
+    for (int i = 0; i < 50; ++i) {
+      QCOMPARE(x.data<float>()[i], std::fma(expected.uniform_float(), 2.0f, -0.5f));
+    }
+    const Tensor mask = empty({1000}, DType::Float64);
+    kernels().bernoulli(ours, 0.3, mask);
+    for (int i = 0; i < 1000; ++i) {
+      QCOMPARE(mask.data<double>()[i], expected.uniform_double() < 0.3 ? 1.0 : 0.0);
+    }
+  }
+
+  void repeats_bit_for_bit() {
+    const Tensor x = draw_->numbers({300, 500}, DType::Float32);
+    const Tensor weight = draw_->numbers({200, 500}, DType::Float32);
+    const Tensor target = draw_->classes({300}, 200);
+    const auto once = [&] {
+      std::array<Tensor, 4> out{empty({300, 200}), empty({1, 200}), empty({}), empty({300, 200})};
+      kernels().linear(x, weight, {}, out[0]);
+      kernels().sum(out[0], out[1]);
+      kernels().cross_entropy(out[0], target, -100, out[2], out[3]);
+      return out;
+    };
+    const auto first = once();
+    for (int round = 0; round < 20; ++round) {
+      const auto again = once();
+      for (size_t i = 0; i < first.size(); ++i) {
+        QCOMPARE(bit_difference(again[i], first[i], "repetition"), std::string());
+      }
+    }
+  }
+
+ private:
+  static double dot(const Tensor& a, const Tensor& b, const Dims& i) {
+    double sum = 0;
+    for (int64_t p = 0; p < a.size(1); ++p) sum += at(a, {i[0], p}) * at(b, {p, i[1]});
+    return sum;
+  }
+
+  void adam_once() {
+    const DType dtype = random_floating(*draw_);
+    const Dims sizes{draw_->integer(1, 100)};
+    const Tensor param = draw_->numbers(sizes, dtype);
+    const Tensor mean = draw_->numbers(sizes, dtype);
+    const auto positive = [&](const Tensor& x) {
+      return filled(sizes, dtype, [&](const Dims& i) { return at(x, i) * at(x, i); });
+    };
+    const Tensor square = positive(draw_->numbers(sizes, dtype));
+    const Tensor largest = positive(draw_->numbers(sizes, dtype));
+    const Tensor grad = draw_->numbers(sizes, dtype);
+    const AdamStep step{0.01,
+                        0.8,
+                        0.95,
+                        1e-6,
+                        draw_->chance(0.5) ? 0.1 : 0,
+                        draw_->chance(0.5),
+                        draw_->chance(0.5),
+                        draw_->integer(1, 50)};
+    const double bias1 = 1 - std::pow(step.beta1, double(step.step));
+    const double bias2 = 1 - std::pow(step.beta2, double(step.step));
+    const Tensor expected = filled(sizes, dtype, [&](const Dims& i) {
+      const double g = (step.maximize ? -1 : 1) * at(grad, i) + step.weight_decay * at(param, i);
+      const double m = step.beta1 * at(mean, i) + (1 - step.beta1) * g;
+      double v = step.beta2 * at(square, i) + (1 - step.beta2) * g * g;
+      if (step.amsgrad) v = std::max(v, at(largest, i));
+      return at(param, i) - step.lr / bias1 * m / (std::sqrt(v) / std::sqrt(bias2) + step.eps);
+    });
+    kernels().adam(step, grad, param, mean, square, step.amsgrad ? largest : Tensor());
+    QVERIFY(same(param, expected, "adam", 2));
+  }
+
+  std::unique_ptr<Draw> draw_;
+};
+
+QTEST_GUILESS_MAIN(TestCpuKernels)
+#include "test_cpu_kernels.moc"
