@@ -24,7 +24,8 @@ struct Port {
   /// Dimensions by name, separated by spaces: a parameter's name stands for its value, * for any
   /// number of dimensions, = for the sizes of the first input, another name for any size.
   std::string layout = "*";
-  bool classes = false;  // int64, each below the size of the first input's dimension C
+  bool classes =
+      false;  // int64, each below the size of the first input's dimension C, which they lack
 };
 
 /// A unit in the palette. See Description for what derives from it.

@@ -91,6 +91,9 @@ Tensor pad(const Tensor& x, const Pads& pads, PadMode mode, std::string_view op)
   check_floating(x, op);
   NW_CHECK(x.sizes().size() > pads.size(), "[", op, "] expects more than ", pads.size(),
            " dimensions to pad, gets ", x.sizes().size(), " (", batched_text(x.sizes()), ")");
+  // As in torch, whose circular mode knows no input without a batch.
+  NW_CHECK(mode != PadMode::Circular || x.sizes().size() == pads.size() + 2, "[", op,
+           "] circular padding expects ", pads.size() + 2, " dimensions, gets ", x.sizes().size());
   const size_t first = x.sizes().size() - pads.size();
   Tensor out = x.detach();
   for (size_t i = 0; i < pads.size(); ++i) {

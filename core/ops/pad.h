@@ -12,8 +12,8 @@ enum class PadMode : uint8_t { Zeros, Reflect, Replicate, Circular };
 using Pads = SmallVector<std::array<int64_t, 2>, 3>;
 
 /// x (…, spatial…) with its last `pads.size()` dimensions made larger. Reflect needs a pad smaller
-/// than the size, circular one no larger. `op` starts the error message.
-/// Source: torch.nn.functional.pad.
+/// than the size; circular one no larger, and exactly two dimensions in front. `op` starts the
+/// error message. Source: torch.nn.functional.pad.
 Tensor pad(const Tensor& x, const Pads& pads, PadMode mode, std::string_view op);
 
 }  // namespace nw::ops

@@ -61,9 +61,9 @@ Tensor reshape(const Tensor& x, const Dims& sizes) {
 }
 
 Tensor flatten(const Tensor& x, int64_t start_dim, int64_t end_dim) {
-  if (x.dim() == 0) return reshaped(x, Dims{int64_t{1}}, "Flatten");
   const auto start = static_cast<size_t>(wrap_dim(start_dim, x.dim(), "Flatten"));
   const auto end = static_cast<size_t>(wrap_dim(end_dim, x.dim(), "Flatten"));
+  if (x.dim() == 0) return reshaped(x, Dims{int64_t{1}}, "Flatten");
   NW_CHECK(start <= end, "[Flatten] start_dim (", start_dim, ") comes after end_dim (", end_dim,
            ") in a tensor of ", x.dim(), " dimensions");
   const Dims& old = x.sizes();

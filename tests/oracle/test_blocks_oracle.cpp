@@ -265,9 +265,12 @@ std::string compare_accepted(Draw& draw, Oracle& oracle, const Case& drawn, cons
   }
   if (auto text = difference(ours.y, torch["y"], "output"); !text.empty()) return text;
   autograd::backward(ours.y, grad);
+  // Hundreds of products add up to one number here, in another order than torch's: in float32 the
+  // tolerance for one number is too narrow. float64 shows that the sums are the right ones.
+  const double slack = drawn.dtype == DType::Float32 ? 10 : 1;
   for (size_t i = 0; i < params.size(); ++i) {
     const auto text = difference(params[i].second.grad(), torch["gp" + std::to_string(i)],
-                                 "gradient of " + params[i].first);
+                                 "gradient of " + params[i].first, slack);
     if (!text.empty()) return text;
   }
   for (size_t i = 0; i < drawn.inputs.size(); ++i) {
