@@ -14,7 +14,7 @@
 #include "app/cli/text.h"
 #include "app/cli/threads.h"
 #include "core/backend/backend.h"
-#include "core/base/threads.h"
+#include "core/base/parallel.h"
 
 namespace nw::cli {
 namespace {
