@@ -30,17 +30,17 @@ Tensor full(const Dims& sizes, double value, DType dtype, Device device) {
 namespace raw {
 namespace {
 
-/// The kernels that move numbers between the two: those of the device that is not the CPU.
-const Kernels& movers(const Tensor& source, const Tensor& target) {
-  const bool from_meta = source.device().type == DeviceType::Meta;
-  NW_CHECK(!from_meta || target.device().type == DeviceType::Meta,
-           "[copy] a meta tensor has no numbers to copy to ", to_string(target.device()));
-  return kernels_of(target.device().type == DeviceType::Cpu ? source : target);
+/// The kernels that move numbers between two devices: those of the one that is not the CPU.
+const Kernels& movers(Device from, Device to) {
+  NW_CHECK(from.type != DeviceType::Meta || to.type == DeviceType::Meta,
+           "[copy] a meta tensor has no numbers to copy to ", to_string(to));
+  return backend_of(to.type == DeviceType::Cpu ? from : to).kernels();
 }
 
 Tensor copied(const Tensor& x, DType dtype, Device device) {
+  const Kernels& kernels = movers(x.device(), device);
   const Tensor out = empty(x.sizes(), dtype, device);
-  movers(x, out).copy(x, out);
+  kernels.copy(x, out);
   return out;
 }
 
@@ -64,7 +64,7 @@ Tensor to(const Tensor& x, Device device) {
 
 void copy_(const Tensor& target, const Tensor& source) {
   const Tensor from = expand(source, target.sizes());
-  movers(from, target).copy(from, target);
+  movers(source.device(), target.device()).copy(from, target);
   target.storage()->bump_version();
 }
 

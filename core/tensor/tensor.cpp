@@ -20,7 +20,7 @@ int64_t reach(const Dims& sizes, const Dims& strides) {
     if (sizes[i] == 0) return 0;
     int64_t step = 0;
     NW_CHECK(strides[i] >= 0 && !__builtin_mul_overflow(sizes[i] - 1, strides[i], &step) &&
-                 !__builtin_add_overflow(last, step, &last),
+                 !__builtin_add_overflow(last, step, &last) && last < INT64_MAX,
              "[tensor] strides ", to_string(strides), " do not suit sizes ", to_string(sizes));
   }
   return last + 1;

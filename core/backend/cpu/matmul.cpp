@@ -11,10 +11,20 @@ namespace {
 /// Multiply-adds that a thread should get at least.
 constexpr int64_t kProductGrain = int64_t{1} << 18;
 
+/// C is the bias, or 0.
+template <typename T>
+void sum_of_nothing(const Gemm<T>& gemm) {
+  for (int64_t i = 0; i < gemm.m; ++i) {
+    T* row = gemm.c + i * gemm.c_row;
+    for (int64_t j = 0; j < gemm.n; ++j) row[j] = gemm.bias != nullptr ? gemm.bias[j] : T{0};
+  }
+}
+
 /// Divides C into stripes of rows or of columns, whichever is the longer side, one for each thread.
 template <typename T>
 void product(const Gemm<T>& whole) {
   if (whole.m == 0 || whole.n == 0) return;
+  if (whole.k == 0) return sum_of_nothing(whole);
   const bool by_rows = whole.m >= whole.n;
   const int64_t side = by_rows ? whole.m : whole.n;
   const int64_t slice = (by_rows ? whole.n : whole.m) * whole.k;

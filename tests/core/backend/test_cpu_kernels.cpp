@@ -239,8 +239,8 @@ class TestCpuKernels : public QObject {
   void products() {
     for (int round = 0; round < kRounds; ++round) {
       const DType dtype = random_floating(*draw_);
-      const bool large = round % 30 == 0;
-      const auto side = [&] { return draw_->integer(1, large ? 700 : 70); };
+      const bool large = round % 100 == 0;
+      const auto side = [&] { return draw_->integer(1, large ? 600 : 50); };
       const int64_t m = side();
       const int64_t n = side();
       const int64_t k = side();
@@ -396,9 +396,9 @@ class TestCpuKernels : public QObject {
       QCOMPARE(error.text(), "[CrossEntropyLoss] target 12 at sample 3 is outside 0 … 9");
     }
     target.data<int64_t>()[3] = -1;
-    QVERIFY_EXCEPTION_THROWN(kernels().nll(zeros({5, 10, 1}), target.as_strided({5, 1}, {1, 1}, 0),
-                                           {}, -100, empty({5, 1}), empty({5, 1})),
-                             Error);
+    const Tensor targets = target.as_strided({5, 1}, {1, 1}, 0);
+    QVERIFY_THROWS_EXCEPTION(
+        Error, kernels().nll(zeros({5, 10, 1}), targets, {}, -100, empty({5, 1}), empty({5, 1})));
   }
 
   void sgd_and_adam() {
@@ -467,8 +467,20 @@ class TestCpuKernels : public QObject {
 
  private:
   static double dot(const Tensor& a, const Tensor& b, const Dims& i) {
+    const Tensor row =
+        a.as_strided({a.size(1)}, {a.strides()[1]}, a.offset() + i[0] * a.strides()[0]);
+    const Tensor column =
+        b.as_strided({b.size(0)}, {b.strides()[0]}, b.offset() + i[1] * b.strides()[1]);
+    return a.dtype() == DType::Float32 ? dot_of<float>(row, column) : dot_of<double>(row, column);
+  }
+  template <typename T>
+  static double dot_of(const Tensor& row, const Tensor& column) {
     double sum = 0;
-    for (int64_t p = 0; p < a.size(1); ++p) sum += at(a, {i[0], p}) * at(b, {p, i[1]});
+    const T* a = row.data<T>();
+    const T* b = column.data<T>();
+    for (int64_t p = 0; p < row.numel(); ++p) {
+      sum += double(a[p * row.strides()[0]]) * double(b[p * column.strides()[0]]);
+    }
     return sum;
   }
 

@@ -178,7 +178,7 @@ class TestMemory : public QObject {
     const std::string text =
         error_of([] { empty({1}, DType::Float32, device_from_string("cuda:0")); });
     QVERIFY2(text.starts_with("[device] cuda:0 needs the CUDA plugin"), text.c_str());
-    QVERIFY_EXCEPTION_THROWN(register_backend(DeviceType::Cpu, backend_of(kCpu)), InternalError);
+    QVERIFY_THROWS_EXCEPTION(InternalError, register_backend(DeviceType::Cpu, backend_of(kCpu)));
   }
 };
 
