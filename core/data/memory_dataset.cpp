@@ -3,9 +3,13 @@
 #include <algorithm>
 
 #include "core/base/error.h"
+#include "core/base/parallel.h"
 
 namespace nw::data {
 namespace {
+
+/// Numbers that are worth a thread.
+constexpr int64_t kGrain = 16'384;
 
 class MemoryDataset final : public Dataset {
  public:
@@ -29,9 +33,12 @@ class MemoryDataset final : public Dataset {
   void read(std::span<const int64_t> indices, const Tensor& x, const Tensor& y) const override {
     check(indices, x, y);
     float* out = x.data<float>();
-    for (size_t i = 0; i < indices.size(); ++i) {
-      read_sample(indices[i], out + static_cast<int64_t>(i) * sample_numel_);
-    }
+    const auto count = static_cast<int64_t>(indices.size());
+    parallel_for(count, kGrain / sample_numel_ + 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        read_sample(indices[static_cast<size_t>(i)], out + i * sample_numel_);
+      }
+    });
     if (is_class()) {
       copy_targets(indices, targets_.labels, y.data<int64_t>());
     } else {
