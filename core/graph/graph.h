@@ -13,12 +13,13 @@ struct Node {
   NodeId id = kNoNode;
   std::string block;  // a Block's id; may be unknown to this program, then it is kept as it is
   int block_version = 1;
-  std::string name;  // module name in the state_dict; empty: its position, as nn.Sequential counts
-  nn::Args args;     // only what differs from the defaults
+  /// Module name in the state_dict; empty: its position, as nn.Sequential counts.
+  std::string name = {};
+  nn::Args args = {};   // only what differs from the defaults
   double x = 0, y = 0;  // centre on the canvas, px
   /// Members of the project file that this program does not know, saved back untouched: the text of
   /// a JSON object. Holds the arguments of an unknown block too. Empty: none.
-  std::string extra;
+  std::string extra = {};
 };
 
 struct Endpoint {

@@ -187,7 +187,8 @@ bool Trainer::Impl::train_epoch() {
   loader->start(default_generator());
   for (batch = 1; batch <= batches; ++batch) {
     if (!admit(RunControl::Batch::Training)) return false;
-    NW_ASSERT(loader->next(samples));
+    const bool has_batch = loader->next(samples);
+    NW_ASSERT(has_batch);
     ++step;
     if (!train_batch(samples, sums)) return false;
   }
