@@ -73,6 +73,7 @@ struct CurvePlot::Parts {
   void placeLabels();
   void showCrosshair(const CurvePlot* owner);
   double lastStep() const;
+  double wholeRun() const;
 };
 
 void CurvePlot::Parts::build(CurvePlot* owner) {
@@ -80,6 +81,7 @@ void CurvePlot::Parts::build(CurvePlot* owner) {
   plot->setMinimumSize(120, 90);
   plot->setMouseTracking(true);
   plot->setNoAntialiasingOnDrag(false);
+  plot->setPlottingHint(QCP::phFastPolylines, true);
   plot->setAntialiasedElements(QCP::aePlottables | QCP::aeScatters | QCP::aeItems);
   plot->setInteractions(QCP::iRangeDrag | QCP::iRangeZoom);
   // Steps are zoomed and dragged; the values always fit what is shown.
@@ -134,18 +136,22 @@ void CurvePlot::Parts::restyle(CurvePlot* owner) {
   plot->setBackground(QBrush(theme.window));
   for (QCPAxis* axis : {plot->xAxis, plot->yAxis, plot->xAxis2}) styleAxis(axis, theme);
   plot->xAxis2->grid()->setPen(QPen(theme.line, theme.lineWidth, Qt::DotLine));
-  QColor faint = color;
-  faint.setAlphaF(kRawOpacity);
-  raw->setPen(QPen(faint, 1));
-  smooth->setPen(QPen(color, 2, Qt::SolidLine, Qt::RoundCap, Qt::RoundJoin));
+  // Opaque, and drawn segment by segment: a translucent or joined path of a noisy curve crosses
+  // itself thousands of times, which takes the painter a hundred times as long.
+  raw->setPen(QPen(mix(theme.window, color, kRawOpacity), 1));
   QPen dashed(color, 2, Qt::CustomDashLine, Qt::FlatCap, Qt::RoundJoin);
   dashed.setDashPattern({3, 2});
   validation->setPen(dashed);
   validation->setScatterStyle(
-      QCPScatterStyle(QCPScatterStyle::ssDisc, QPen(color, 1), QBrush(theme.window), 6));
+      QCPScatterStyle(QCPScatterStyle::ssCircle, QPen(color, 2), QBrush(theme.window), 6));
   trainingLabel->setColor(readable(color, theme));
   validationLabel->setColor(readable(color, theme));
   stepsLabel->setColor(theme.secondary);
+}
+
+double CurvePlot::Parts::wholeRun() const {
+  // A little air, so that the last point stands whole.
+  return std::max(lastStep(), 10.0) * 1.01;
 }
 
 double CurvePlot::Parts::lastStep() const {
@@ -157,7 +163,7 @@ double CurvePlot::Parts::lastStep() const {
 
 void CurvePlot::Parts::fitSteps() {
   const double first = history.steps().empty() ? 0 : double(history.steps().front().step) - 1;
-  const auto range = view.value_or(std::make_pair(first, std::max(lastStep(), first + 10)));
+  const auto range = view.value_or(std::make_pair(first, wholeRun()));
   settingRange = true;
   plot->xAxis->setRange(range.first, range.second);
   plot->xAxis2->setRange(plot->xAxis->range());
@@ -294,14 +300,16 @@ double CurvePlot::refresh() {
   }
   parts.fitSteps();
   const QCPRange steps = parts.plot->xAxis->range();
-  parts.curves =
-      curveData(parts.history, parts_->figure.training, parts_->figure.validation,
-                parts.smoothValues, steps.lower, steps.upper, std::max(100, parts.plot->width()));
+  parts.curves = curveData(parts.history, parts_->figure.training, parts_->figure.validation,
+                           parts.smoothValues, steps.lower, steps.upper,
+                           std::max(100, parts.plot->axisRect()->width()));
   const bool smoothing = !parts.smoothValues.empty();
   // Without smoothing the raw curve is the curve.
   setData(parts.raw, smoothing ? parts.curves.raw : QVector<QPointF>());
   setData(parts.smooth, smoothing ? parts.curves.smoothed : parts.curves.raw);
   setData(parts.validation, parts.curves.validation);
+  const bool dense = !smoothing && parts.curves.raw.size() > parts.plot->width();
+  parts.smooth->setPen(QPen(parts.color, dense ? 1 : 2, Qt::SolidLine, Qt::RoundCap));
   parts.fitValues();
   parts.showEpochs();
   parts.plot->replot(QCustomPlot::rpImmediateRefresh);
@@ -366,7 +374,7 @@ QString CurvePlot::valueText(double value) const {
 void CurvePlot::onRangeChanged() {
   Parts& parts = *parts_;
   if (parts.settingRange) return;
-  const double end = std::max(parts.lastStep(), 10.0);
+  const double end = parts.wholeRun();
   QCPRange range = parts.plot->xAxis->range();
   // There is nothing to see before the first step and after the last one.
   const double size = std::clamp(range.size(), 4.0, end);

@@ -144,11 +144,11 @@ QToolButton* CurvesChart::Parts::buildExport(CurvesChart* owner) {
   button->setIcon(icon(QStringLiteral("export")));
   button->setToolTip(CurvesChart::tr("Save the curves"));
   button->setAccessibleName(button->toolTip());
-  button->setPopupMode(QToolButton::InstantPopup);
   auto* menu = new QMenu(button);
   menu->addAction(CurvesChart::tr("Picture (PNG) …"), owner, &CurvesChart::askForPicture);
   menu->addAction(CurvesChart::tr("Figures (CSV) …"), owner, &CurvesChart::askForFigures);
-  button->setMenu(menu);
+  connect(button, &QToolButton::clicked, menu,
+          [button, menu] { menu->popup(button->mapToGlobal(QPoint(0, button->height()))); });
   return button;
 }
 

@@ -1,5 +1,6 @@
 #include "widgets/controls/value_field.h"
 
+#include <QHBoxLayout>
 #include <QKeyEvent>
 #include <QLineEdit>
 #include <QWheelEvent>
@@ -7,6 +8,8 @@
 #include <cmath>
 
 #include "core/base/error.h"
+#include "widgets/controls/text_label.h"
+#include "widgets/style/theme.h"
 
 namespace nw::widgets {
 
@@ -43,14 +46,18 @@ double rounded(double value) {
   return QString::number(value, 'g', 12).toDouble();
 }
 
-int64_t clampInt(const nn::Param& param, int64_t value) {
-  if (param.min) {
-    value = std::max(value, static_cast<int64_t>(*param.min) + (param.min_exclusive ? 1 : 0));
-  }
-  if (param.max) {
-    value = std::min(value, static_cast<int64_t>(*param.max) - (param.max_exclusive ? 1 : 0));
-  }
-  return value;
+/// `bound` as an integer; what lies beyond is the last one there is.
+int64_t boundOf(double bound) {
+  constexpr double kLimit = 9.2e18;
+  return static_cast<int64_t>(std::clamp(bound, -kLimit, kLimit));
+}
+
+int64_t stepInt(const nn::Param& param, int64_t value, int steps) {
+  int64_t next = 0;
+  if (__builtin_add_overflow(value, int64_t{steps}, &next)) return value;
+  if (param.min) next = std::max(next, boundOf(*param.min) + (param.min_exclusive ? 1 : 0));
+  if (param.max) next = std::min(next, boundOf(*param.max) - (param.max_exclusive ? 1 : 0));
+  return next;
 }
 
 double stepReal(const nn::Param& param, double value, int steps) {
@@ -86,7 +93,7 @@ ValueField::ValueField(const nn::Param& param, QWidget* parent)
     : QAbstractSpinBox(parent), param_(param) {
   setFocusPolicy(Qt::StrongFocus);
   setAccelerated(true);
-  lineEdit()->setClearButtonEnabled(false);
+  if (!param.unit.empty()) addUnit(QString::fromStdString(param.unit));
   patience_.setSingleShot(true);
   patience_.setInterval(kPatienceMs);
   connect(&patience_, &QTimer::timeout, this, [this] { setMessage(read().message); });
@@ -95,12 +102,22 @@ ValueField::ValueField(const nn::Param& param, QWidget* parent)
   setValue(param.fallback, nn::None{});
 }
 
+void ValueField::addUnit(const QString& unit) {
+  auto* label = new TextLabel(unit, TextLabel::Tone::Secondary, Theme::kSecondaryPx);
+  label->setAttribute(Qt::WA_TransparentForMouseEvents);
+  auto* layout = new QHBoxLayout(lineEdit());
+  layout->setContentsMargins(0, 0, Theme::kPadding, 0);
+  layout->addStretch();
+  layout->addWidget(label);
+  lineEdit()->setTextMargins(0, 0, label->sizeHint().width() + Theme::kPadding, 0);
+}
+
 void ValueField::setValue(const nn::Value& value, const nn::Value& effective) {
   effective_ = effective;
   showPlaceholder();
   const bool same = value == value_;
   value_ = value;
-  if (same && lineEdit()->isModified()) return;
+  if (same && typed_) return;
   showText();
 }
 
@@ -108,7 +125,7 @@ void ValueField::showText() {
   patience_.stop();
   const QString text = valueText(value_);
   if (lineEdit()->text() != text) lineEdit()->setText(text);
-  lineEdit()->setModified(false);
+  typed_ = false;
   setMessage(QString::fromStdString(nn::problem_of(param_, value_)));
 }
 
@@ -137,6 +154,7 @@ ValueField::Reading ValueField::read() const {
 }
 
 void ValueField::onTyped() {
+  typed_ = true;
   // An emptied field is mostly on the way to a new number: it counts when it is left.
   if (lineEdit()->text().trimmed().isEmpty()) {
     patience_.stop();
@@ -154,7 +172,7 @@ void ValueField::onTyped() {
 
 void ValueField::commit() {
   patience_.stop();
-  if (!lineEdit()->isModified()) return;
+  if (!typed_) return;
   const Reading reading = read();
   setMessage(reading.message);
   if (!reading.message.isEmpty()) return;
@@ -188,16 +206,16 @@ nn::Value ValueField::stepped(const nn::Value& from, int steps) const {
     const bool real = param_.type == nn::ParamType::Real;
     const double low = param_.min.value_or(0);
     if (real) return low + (param_.min_exclusive ? 0.1 : 0);
-    return clampInt(param_, static_cast<int64_t>(low));
+    return stepInt(param_, boundOf(low), 0);
   }
   if (const auto* integer = std::get_if<int64_t>(&from)) {
     if (param_.type == nn::ParamType::Real) return stepReal(param_, double(*integer), steps);
-    return clampInt(param_, *integer + steps);
+    return stepInt(param_, *integer, steps);
   }
   if (const auto* real = std::get_if<double>(&from)) return stepReal(param_, *real, steps);
   if (const auto* tuple = std::get_if<std::vector<int64_t>>(&from)) {
     std::vector<int64_t> next = *tuple;
-    for (int64_t& part : next) part = clampInt(param_, part + steps);
+    for (int64_t& part : next) part = stepInt(param_, part, steps);
     return next;
   }
   return from;
@@ -224,7 +242,7 @@ void ValueField::wheelEvent(QWheelEvent* event) {
 }
 
 void ValueField::keyPressEvent(QKeyEvent* event) {
-  if (event->key() == Qt::Key_Escape && lineEdit()->isModified()) {
+  if (event->key() == Qt::Key_Escape && typed_) {
     showText();
     selectAll();
     event->accept();

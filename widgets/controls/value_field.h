@@ -44,6 +44,7 @@ class ValueField : public QAbstractSpinBox {
     nn::Value value;
     QString message;
   };
+  void addUnit(const QString& unit);
   Reading read() const;
   void onTyped();
   void commit();
@@ -57,7 +58,8 @@ class ValueField : public QAbstractSpinBox {
   nn::Value value_;
   nn::Value effective_;
   QString message_;
-  QTimer patience_;  // a half-typed number is not called wrong at once
+  bool typed_ = false;  // since the value was last shown
+  QTimer patience_;     // a half-typed number is not called wrong at once
 };
 
 }  // namespace nw::widgets

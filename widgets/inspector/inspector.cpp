@@ -5,7 +5,6 @@
 #include <QLineEdit>
 #include <QScrollArea>
 #include <QStackedLayout>
-#include <QToolButton>
 #include <QUrl>
 
 #include "widgets/controls/text_label.h"
@@ -36,8 +35,7 @@ struct Inspector::Parts {
   Section* about = nullptr;
   TextLabel* formula = nullptr;
   TextLabel* whenToUse = nullptr;
-  QToolButton* reference = nullptr;
-  QString referenceAddress;
+  TextLabel* reference = nullptr;
 
   QWidget* buildPage();
   QWidget* buildAbout();
@@ -105,15 +103,14 @@ QWidget* Inspector::Parts::buildAbout() {
   formula->setTextInteractionFlags(Qt::TextSelectableByMouse);
   whenToUse = new TextLabel({}, TextLabel::Tone::Secondary);
   whenToUse->setWordWrap(true);
-  reference = new QToolButton;
-  reference->setText(Inspector::tr("Reference"));
-  reference->setToolButtonStyle(Qt::ToolButtonTextOnly);
-  reference->setAutoRaise(true);
+  reference = new TextLabel;
+  reference->setTextFormat(Qt::RichText);
+  reference->setTextInteractionFlags(Qt::LinksAccessibleByMouse | Qt::LinksAccessibleByKeyboard);
   about->content()->addWidget(formula);
   about->content()->addWidget(whenToUse);
   about->content()->addWidget(reference, 0, Qt::AlignLeft);
-  QObject::connect(reference, &QToolButton::clicked, reference,
-                   [this] { QDesktopServices::openUrl(QUrl(referenceAddress)); });
+  QObject::connect(reference, &QLabel::linkActivated, reference,
+                   [](const QString& address) { QDesktopServices::openUrl(QUrl(address)); });
   return about;
 }
 
@@ -139,9 +136,12 @@ void Inspector::Parts::showAbout(const nn::Block& block) {
   formula->setVisible(!block.formula.empty());
   whenToUse->setText(QString::fromStdString(block.when_to_use));
   whenToUse->setVisible(!block.when_to_use.empty());
-  referenceAddress = QString::fromStdString(block.reference);
-  reference->setVisible(!referenceAddress.isEmpty());
-  reference->setToolTip(referenceAddress);
+  const QUrl address(QString::fromStdString(block.reference));
+  reference->setText(QStringLiteral("<a href=\"%1\">%2</a>")
+                         .arg(address.toString().toHtmlEscaped(),
+                              Inspector::tr("Read more at %1").arg(address.host())));
+  reference->setToolTip(address.toString());
+  reference->setVisible(!block.reference.empty());
   about->setVisible(!block.formula.empty() || !block.when_to_use.empty() ||
                     !block.reference.empty());
 }

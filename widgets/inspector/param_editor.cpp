@@ -125,6 +125,8 @@ class TextEditor : public ParamEditor {
     }
     const QString text = valueText(value);
     if (field_->text() != text) field_->setText(text);
+    field_->setCursorPosition(0);  // a long path shows where it begins
+    field_->setToolTip(text);
     setMessage(QString::fromStdString(nn::problem_of(param_, value)));
   }
   QString message() const override { return message_; }

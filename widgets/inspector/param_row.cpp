@@ -14,7 +14,7 @@ namespace nw::widgets {
 
 namespace {
 
-constexpr int kLabelWidth = 112;
+constexpr int kLabelWidth = 96;
 
 /// "At least 0, below 1" of a numeric parameter; empty without bounds.
 QString rangeText(const nn::Param& param) {
@@ -55,16 +55,12 @@ ParamRow::ParamRow(const nn::Param& param, QWidget* parent)
       note_(TextLabel::note(QString::fromStdString(param.help))) {
   auto* layout = new QGridLayout(this);
   layout->setContentsMargins(0, 0, 0, 0);
-  layout->setHorizontalSpacing(Theme::kGrid);
+  layout->setHorizontalSpacing(Theme::kPadding);
   layout->setVerticalSpacing(2);
   layout->addWidget(label_, 0, 0);
   layout->addWidget(editor_, 0, 1);
-  if (!param.unit.empty()) {
-    const QString unit = QString::fromStdString(param.unit);
-    layout->addWidget(new TextLabel(unit, TextLabel::Tone::Secondary, Theme::kSecondaryPx), 0, 2);
-  }
-  layout->addWidget(reset_, 0, 3);
-  layout->addWidget(note_, 1, 0, 1, 4);
+  layout->addWidget(reset_, 0, 2);
+  layout->addWidget(note_, 1, 0, 1, 3);
   layout->setColumnMinimumWidth(0, kLabelWidth);
   layout->setColumnStretch(1, 1);
 

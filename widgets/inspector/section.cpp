@@ -1,8 +1,8 @@
 #include "widgets/inspector/section.h"
 
+#include <QAbstractButton>
 #include <QGridLayout>
 #include <QPainter>
-#include <QToolButton>
 #include <QVBoxLayout>
 
 #include "widgets/controls/text_label.h"
@@ -13,13 +13,47 @@ namespace nw::widgets {
 
 namespace {
 
-constexpr int kNameWidth = 112;
+constexpr int kNameWidth = 96;
+constexpr int kChevronPx = 12;
 
 }  // namespace
 
+/// The line that folds a section: its name, a chevron at the far end.
+class SectionTitle : public QAbstractButton {
+ public:
+  explicit SectionTitle(const QString& title) {
+    setText(title);
+    setFont(uiFont(Theme::kBasePx, QFont::DemiBold));
+    setFocusPolicy(Qt::TabFocus);
+    setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
+  }
+  void setFolded(bool folded) {
+    folded_ = folded;
+    setAccessibleDescription(folded ? Section::tr("folded") : Section::tr("open"));
+    update();
+  }
+  QSize sizeHint() const override { return QSize(100, fontMetrics().height() + Theme::kGrid); }
+
+ protected:
+  void paintEvent(QPaintEvent*) override {
+    const Theme theme = Theme::of(this);
+    QPainter painter(this);
+    painter.setPen(hasFocus() ? theme.link : theme.text);
+    painter.drawText(rect(), Qt::AlignLeft | Qt::AlignVCenter, text());
+    const QRectF place(width() - kChevronPx - 4, (height() - kChevronPx) / 2.0, kChevronPx,
+                       kChevronPx);
+    const QString chevron =
+        folded_ ? QStringLiteral("chevron-right") : QStringLiteral("chevron-down");
+    paintIcon(painter, place, chevron, underMouse() ? theme.text : theme.secondary);
+  }
+
+ private:
+  bool folded_ = false;
+};
+
 Section::Section(const QString& title, QWidget* parent)
     : QWidget(parent),
-      title_(new QToolButton),
+      title_(new SectionTitle(title)),
       body_(new QWidget),
       content_(new QVBoxLayout(body_)) {
   auto* layout = new QVBoxLayout(this);
@@ -30,21 +64,13 @@ Section::Section(const QString& title, QWidget* parent)
   content_->setContentsMargins(0, 0, 0, Theme::kPadding);
   content_->setSpacing(Theme::kGrid);
 
-  title_->setText(title);
-  title_->setFont(uiFont(Theme::kBasePx, QFont::DemiBold));
-  title_->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
-  title_->setIconSize(QSize(12, 12));
-  title_->setAutoRaise(true);
-  title_->setCheckable(false);
-  title_->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
-  connect(title_, &QToolButton::clicked, this, [this] { setFolded(!body_->isHidden()); });
+  connect(title_, &QAbstractButton::clicked, this, [this] { setFolded(!body_->isHidden()); });
   setFolded(false);
 }
 
 void Section::setFolded(bool folded) {
   body_->setVisible(!folded);
-  title_->setIcon(icon(folded ? QStringLiteral("chevron-right") : QStringLiteral("chevron-down")));
-  title_->setAccessibleDescription(folded ? tr("folded") : tr("open"));
+  title_->setFolded(folded);
 }
 
 void Section::paintEvent(QPaintEvent*) {
@@ -65,7 +91,7 @@ void FactList::setFacts(const QVector<Fact>& facts) {
   rows_ = new QWidget;
   auto* grid = new QGridLayout(rows_);
   grid->setContentsMargins(0, 0, 0, 0);
-  grid->setHorizontalSpacing(Theme::kGrid);
+  grid->setHorizontalSpacing(Theme::kPadding);
   grid->setVerticalSpacing(Theme::kPadding);
   grid->setColumnMinimumWidth(0, kNameWidth);
   grid->setColumnStretch(1, 1);

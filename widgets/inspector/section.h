@@ -3,11 +3,10 @@
 #include <QWidget>
 
 class QVBoxLayout;
-class QToolButton;
 
 namespace nw::widgets {
 
-class TextLabel;
+class SectionTitle;
 
 /// A titled part of a panel, parted from the one above by a hairline; folds at a click.
 class Section : public QWidget {
@@ -24,7 +23,7 @@ class Section : public QWidget {
   void paintEvent(QPaintEvent* event) override;
 
  private:
-  QToolButton* title_;
+  SectionTitle* title_;
   QWidget* body_;
   QVBoxLayout* content_;
 };

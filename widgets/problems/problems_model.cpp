@@ -26,7 +26,7 @@ int ProblemsModel::rowCount(const QModelIndex& parent) const {
 }
 
 QVariant ProblemsModel::data(const QModelIndex& index, int role) const {
-  if (!checkIndex(index, CheckIndexOption::IndexIsValid)) return {};
+  if (!index.isValid() || index.row() >= rowCount()) return {};
   const graph::Problem& item = problems_[index.row()];
   const QString text = QString::fromStdString(item.text);
   const QString name = nodeName(index.row());

@@ -28,6 +28,7 @@ QMenu::item:selected { background: @accent; color: @onAccent; }
 QMenu::item:disabled { color: @disabled; background: transparent; }
 QMenu::separator { height: @hair; background: @line; margin: 4px 8px; }
 QMenu::icon { padding-left: 6px; }
+QFrame#blockSearch { background: @window; border: @hair solid @line; }
 QToolTip { background: @card; color: @text; border: @hair solid @line; padding: 6px; }
 QDockWidget { titlebar-close-icon: none; titlebar-normal-icon: none; }
 QDockWidget::title { background: @window; padding: 6px 8px; text-align: left; }
@@ -74,7 +75,6 @@ QComboBox QAbstractItemView { background: @card; border: @hair solid @line; padd
 QComboBox::drop-down { border: none; width: 20px; }
 QComboBox::item { padding: 3px 8px; }
 QComboBox::down-arrow { image: url(:/icons/arrow-down.svg); width: 10px; height: 10px; }
-QAbstractSpinBox { padding-right: 18px; }
 QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { subcontrol-origin: border;
   border: none; background: transparent; width: 18px; border-radius: 4px; margin: 2px; }
 QAbstractSpinBox::up-button { subcontrol-position: top right; margin-bottom: 0px; }
@@ -100,6 +100,7 @@ QCheckBox::indicator:disabled, QRadioButton::indicator:disabled { background: @w
   border-color: @line; }
 QCheckBox::indicator:checked:disabled, QRadioButton::indicator:checked:disabled {
   background: @disabled; }
+QSlider:horizontal { min-height: 18px; }
 QSlider::groove:horizontal { height: 4px; border-radius: 2px; background: @pressed; }
 QSlider::sub-page:horizontal { height: 4px; border-radius: 2px; background: @accent; }
 QSlider::handle:horizontal { width: 14px; height: 14px; margin: -6px 0px; border-radius: 8px;

@@ -136,6 +136,9 @@ void ProgressStrip::Parts::refresh() {
   lead->setTone(warns ? TextLabel::Tone::Warning : TextLabel::Tone::Normal);
   rest->setText(restText());
   rest->setVisible(!rest->text().isEmpty());
+  // While digits come and go the bar keeps its length.
+  const bool steady = state == State::Training;
+  rest->setMinimumWidth(steady ? std::max(rest->minimumWidth(), rest->sizeHint().width()) : 0);
   const bool running =
       state == State::Training || state == State::Paused || state == State::Stopping;
   bar->setVisible(running);
