@@ -46,11 +46,18 @@ void OutputFolder::save_weights(const nn::StateDict& state) {
     }
   } catch (const Error& error) {
     if (!files_.empty()) throw;  // one of the two holds the weights
-    const std::string refuge =
-        (fs::temp_directory_path() / concat(stem_, "-", getpid(), ".pt")).string();
-    io::save_state(state, refuge, io::StateFormat::Pt);
-    files_.push_back(refuge);
-    throw Error(concat(error.text(), "\nThe weights are kept in ", refuge, " instead."));
+    throw Error(error.text() + "\n" + keep_elsewhere(state));
+  }
+}
+
+std::string OutputFolder::keep_elsewhere(const nn::StateDict& state) {
+  try {
+    const fs::path file = fs::temp_directory_path() / concat(stem_, "-", getpid(), ".pt");
+    io::save_state(state, file.string(), io::StateFormat::Pt);
+    files_.push_back(file.string());
+    return concat("The weights are kept in ", file.string(), " instead.");
+  } catch (const std::exception& error) {
+    return concat("The weights could not be kept elsewhere either: ", error.what());
   }
 }
 

@@ -26,6 +26,8 @@ class OutputFolder {
 
  private:
   std::string path(const std::string& name) const;
+  /// Gives the sentence that tells what came of it.
+  std::string keep_elsewhere(const nn::StateDict& state);
 
   std::string folder_;
   std::string stem_;

@@ -29,10 +29,23 @@ int fail(const std::string& text, int code, bool json) {
   return code;
 }
 
-int usage(const CLI::App& app, const CLI::ParseError& error, bool json) {
+/// What to say of a first word that is no verb; CLI11 would only say that a verb is missing.
+std::string unknown_verb(const CLI::App& app, int argc, const char* const* argv) {
+  if (argc < 2 || argv[1][0] == '-') return "";
+  std::string known;
+  for (const CLI::App* verb : app.get_subcommands(nullptr)) {
+    if (verb->get_name() == argv[1]) return "";
+    known += (known.empty() ? "" : ", ") + verb->get_name();
+  }
+  return concat("expects a verb (", known, "), gets \"", argv[1], "\"");
+}
+
+int usage(const CLI::App& app, const CLI::ParseError& error, int argc, const char* const* argv,
+          bool json) {
+  std::string text = unknown_verb(app, argc, argv);
+  if (text.empty()) text = error.what();
   std::string command = "netwright-cli";
   for (const CLI::App* verb : app.get_subcommands()) command += " " + verb->get_name();
-  const std::string text = error.what();
   return fail(text + (text.ends_with('.') ? "" : ".") + " See " + command + " --help.", kUsage,
               json);
 }
@@ -56,7 +69,7 @@ int parse_and_run(CLI::App& app, int argc, const char* const* argv, bool json) {
     print(out.str());
     return 0;
   } catch (const CLI::ParseError& error) {
-    return usage(app, error, json);
+    return usage(app, error, argc, argv, json);
   } catch (const InternalError& error) {
     return fail(error.text() + " This is a mistake in the program; please report it.", kFailure,
                 json);

@@ -180,7 +180,7 @@ void train_project(const TrainOptions& options) {
   if (!end.text.empty()) note("netwright-cli: " + options.project + ": " + end.text + "\n");
   if (options.json) {
     print(json_text(result_json(report, loaded, folder, inference.parameters)) + "\n");
-  } else {
+  } else if (!report.curves().empty()) {
     print_result(report, folder);
   }
   if (const int code = exit_code(end, interrupt.signal())) throw CLI::RuntimeError(code);

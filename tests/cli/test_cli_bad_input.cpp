@@ -90,7 +90,7 @@ class TestCliBadInput : public QObject {
 
   void project_file() {
     expect_failure({"check", path("none.netwright")}, 1, {"none.netwright"});
-    expect_failure({"check", folder_.path()}, 1, {folder_.path()});
+    expect_failure({"check", folder_.path()}, 1, {QFileInfo(folder_.path()).fileName()});
     const QByteArray good = read(example("lenet.netwright"));
     write(path("cut.netwright"), good.left(good.size() / 2));
     expect_failure({"check", path("cut.netwright")}, 1, {"cut.netwright"});
@@ -159,10 +159,10 @@ class TestCliBadInput : public QObject {
     });
     expect_failure(train(missing), 1, {"/nowhere", "dataset-fashion-mnist"});
     expect_failure({"check", missing}, 1, {"/nowhere"});
-    expect_failure(train(on_idx(images.left(3000), labels)), 1, {"/images"});
-    expect_failure(train(on_idx("not an array", labels)), 1, {"/images"});
+    expect_failure(train(on_idx(images.left(3000), labels)), 1, {"images"});
+    expect_failure(train(on_idx("not an array", labels)), 1, {"images"});
     expect_failure(train(on_idx(QByteArray("\x1f\x8b\x08\0\0\0\0\0\0\3garbage", 17), labels)), 1,
-                   {"/images"});
+                   {"images"});
     expect_failure(train(on_idx(images, idx({7}, QByteArray(7, '\1')))), 1, {"7", "8"});
     expect_failure(train(on_idx(idx({0, 28, 28}, ""), idx({0}, ""))), 1, {"images"});
     expect_failure(train(on_idx(images, idx({8}, QByteArray(8, '\x20')))), 1, {"32"});
@@ -217,7 +217,7 @@ class TestCliBadInput : public QObject {
     expect_failure({"train", project, "--out", path("file/run")}, 1, {"file/run", "--out"});
     expect_failure({"train", project, "--out", "/proc/run"}, 1, {"/proc/run", "--out"});
     expect_failure({"export", project, "--weights", weights_, "-o", "/proc/none/x.pt"}, 1,
-                   {"/proc/none/x.pt"});
+                   {"/proc/none", "x.pt"});
     expect_failure({"export", project, "--weights", weights_, "-o", path("x.gif")}, 1, {"x.gif"});
     QVERIFY(!QFile::exists(path("x.gif")));
   }
