@@ -23,6 +23,7 @@ constexpr qreal kZoomStep = 1.25;
 constexpr qreal kFarAway = 1e5;     // px; how far one may pan
 constexpr qreal kDotStep = 24;      // px of the scene
 constexpr qreal kDotsAtLeast = 14;  // px of the screen between two dots
+constexpr qreal kDotPx = 1.5;       // of the screen
 constexpr int kOverlayMargin = 12;
 
 }  // namespace
@@ -86,6 +87,7 @@ void CanvasView::changeEvent(QEvent* event) {
 
 void CanvasView::sceneShown() {
   invitation_->setVisible(scene_->graph().nodes.empty());
+  minimap_->setVisible(zoomBar_->minimapButton()->isChecked() && !scene_->graph().nodes.empty());
   minimap_->update();
   if (calloutNode_ != graph::kNoNode) showProblems(calloutNode_);
   if (!fitted_ && isVisible() && !scene_->graph().nodes.empty()) fit();
@@ -163,15 +165,20 @@ void CanvasView::placeCallout() {
   const std::optional<QRectF> card = scene_->nodeRect(calloutNode_);
   if (!card) return;
   const QRect shown = mapFromScene(*card).boundingRect();
-  // Beside the badge; on the left where there is no room on the right.
+  // Beside the badge; on the left, or below, where there is no room on the right.
   QPoint at(shown.right() + 12, shown.top() - 14);
   if (at.x() + callout_->width() > width()) at.setX(shown.left() - 12 - callout_->width());
+  if (at.x() < 0) at = {shown.right() - callout_->width() + 16, shown.bottom() + 8};
+  if (rect().intersects(shown)) {  // a card in sight has its callout in sight
+    at.setX(std::clamp(at.x(), 0, std::max(0, width() - callout_->width())));
+    at.setY(std::clamp(at.y(), 0, std::max(0, height() - callout_->height())));
+  }
   callout_->move(at);
 }
 
 void CanvasView::setMinimapVisible(bool visible) {
-  minimap_->setVisible(visible);
   zoomBar_->minimapButton()->setChecked(visible);
+  minimap_->setVisible(visible && !scene_->graph().nodes.empty());
 }
 
 void CanvasView::placeOverlays() {
@@ -208,17 +215,17 @@ void CanvasView::drawBackground(QPainter* painter, const QRectF& rect) {
   painter->fillRect(rect, backgroundBrush());
   qreal step = kDotStep;
   while (step * zoom() < kDotsAtLeast) step *= 2;
+  const qreal side = kDotPx / zoom();
   dots_.clear();
   for (qreal y = std::ceil(rect.top() / step) * step; y < rect.bottom(); y += step) {
     for (qreal x = std::ceil(rect.left() / step) * step; x < rect.right(); x += step) {
-      dots_.append({x, y});
+      dots_.append(QRectF(x, y, side, side));
     }
   }
-  QPen pen(scene_->theme().dots, 2, Qt::SolidLine, Qt::RoundCap);
-  pen.setCosmetic(true);
   painter->setRenderHint(QPainter::Antialiasing, false);
-  painter->setPen(pen);
-  painter->drawPoints(dots_.constData(), int(dots_.size()));
+  painter->setPen(Qt::NoPen);
+  painter->setBrush(scene_->theme().dots);
+  painter->drawRects(dots_.constData(), int(dots_.size()));
 }
 
 void CanvasView::openSearch() {

@@ -99,7 +99,7 @@ class CanvasView : public QGraphicsView {
   EmptyInvitation* invitation_;
   ProblemCallout* callout_;
   BlockSearchPopup* search_;
-  QVector<QPointF> dots_;  // reused by drawBackground
+  QVector<QRectF> dots_;  // reused by drawBackground
   graph::NodeId calloutNode_ = graph::kNoNode;
   std::optional<QPoint> panFrom_;
   bool spaceHeld_ = false;

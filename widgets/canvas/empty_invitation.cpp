@@ -67,12 +67,13 @@ EmptyInvitation::EmptyInvitation(QWidget* parent) : QWidget(parent) {
 }
 
 void EmptyInvitation::setTemplates(const QVector<CanvasTemplate>& templates) {
-  qDeleteAll(findChildren<QPushButton*>());
+  qDeleteAll(findChildren<QPushButton*>(Qt::FindDirectChildrenOnly));
   for (const CanvasTemplate& offer : templates) {
     auto* button = new TemplateButton(offer, this);
     connect(button, &QPushButton::clicked, this,
             [this, id = offer.id] { emit templateRequested(id); });
     buttons_->addWidget(button);
+    button->show();
   }
   orStart_->setVisible(!templates.isEmpty());
   adjustSize();

@@ -19,6 +19,7 @@ namespace {
 constexpr QRectF kCard(-NodeItem::kWidth / 2, -NodeItem::kHeight / 2, NodeItem::kWidth,
                        NodeItem::kHeight);
 constexpr qreal kStripe = 4;
+constexpr qreal kFarNamePx = 9.5;  // of the screen, when only the name is left
 constexpr qreal kTextLeft = kCard.left() + 44;
 constexpr qreal kTextWidth = NodeItem::kWidth - 44 - 14;
 constexpr QPointF kBadge(kCard.right() - 3, kCard.top() + 3);
@@ -40,6 +41,23 @@ void setText(QStaticText& text, const QString& content, const QFont& font) {
   text.prepare({}, font);
 }
 
+QPainterPath roundedCard(qreal inset) {
+  QPainterPath path;
+  path.addRoundedRect(kCard.adjusted(inset, inset, -inset, -inset), Theme::kRadius, Theme::kRadius);
+  return path;
+}
+
+/// The card's left edge, as wide as the stripe.
+QPainterPath stripe() {
+  QPainterPath edge;
+  edge.addRect(QRectF(kCard.left(), kCard.top(), kStripe, NodeItem::kHeight));
+  return roundedCard(0).intersected(edge);
+}
+
+bool sameText(const graph::Node& a, const graph::Node& b) {
+  return a.block == b.block && a.name == b.name && a.args == b.args;
+}
+
 }  // namespace
 
 NodeItem::NodeItem(CanvasScene* scene, graph::NodeId id) : scene_(scene), id_(id) {
@@ -50,8 +68,10 @@ NodeItem::NodeItem(CanvasScene* scene, graph::NodeId id) : scene_(scene), id_(id
 void NodeItem::setNode(const graph::Node& node, const QStringList& inputs,
                        const QStringList& outputs) {
   const nn::Block* block = nn::blocks().find(node.block);
+  const bool namedPorts = !block && (inputs != inputs_ || outputs != outputs_);
+  if (sameText(node, node_) && !namedPorts) return;
+  node_ = node;
   known_ = block != nullptr;
-  block_ = node.block;
   title_ = QString::fromStdString(node.block);
   ownName_ = QString::fromStdString(node.name);
   inputs_ = block ? names(block->inputs) : inputs;
@@ -67,20 +87,23 @@ void NodeItem::setNode(const graph::Node& node, const QStringList& inputs,
   if (block && block->caption) {
     ownCaption_ = QString::fromStdString(block->caption(block->complete(node.args)));
   }
+  textIsOld_ = true;
+  themeChanged();
 }
 
 void NodeItem::setInfo(const graph::NodeInfo* info, const QVector<graph::Problem>& problems) {
   problems_ = problems;
   flows_.clear();
-  name_ = ownName_;
-  caption_ = ownCaption_;
+  QString name = ownName_, caption = ownCaption_;
   if (info) {
-    if (known_ && !info->caption.empty()) caption_ = QString::fromStdString(info->caption);
-    if (!info->key.empty()) name_ = QString::fromStdString(info->key);
+    if (known_ && !info->caption.empty()) caption = QString::fromStdString(info->caption);
+    if (!info->key.empty()) name = QString::fromStdString(info->key);
     for (const graph::Flow& flow : info->outputs) flows_ << QString::fromStdString(flow.text);
   }
-  layOutText();
-  themeChanged();
+  textIsOld_ = textIsOld_ || name != name_ || caption != caption_;
+  name_ = name;
+  caption_ = caption;
+  update();
 }
 
 void NodeItem::themeChanged() {
@@ -90,6 +113,7 @@ void NodeItem::themeChanged() {
 }
 
 void NodeItem::layOutText() {
+  textIsOld_ = false;
   const QFont& bold = scene_->titleFont();
   const QFont& small = scene_->smallFont();
   const QFontMetricsF boldMetrics(bold), smallMetrics(small);
@@ -211,7 +235,7 @@ QString NodeItem::tipAt(QPointF at) const {
   const std::optional<PortRef> port = portNear(at);
   if (!port) return summary_;
   QString tip = QString::fromStdString(port->endpoint.port);
-  if (const nn::Block* block = nn::blocks().find(block_)) {
+  if (const nn::Block* block = nn::blocks().find(node_.block)) {
     for (const nn::Port& one : port->side == PortSide::Input ? block->inputs : block->outputs) {
       if (one.name == port->endpoint.port && !one.help.empty()) {
         tip += ": " + QString::fromStdString(one.help);
@@ -226,10 +250,16 @@ QString NodeItem::tipAt(QPointF at) const {
 
 void NodeItem::paint(QPainter* painter, const QStyleOptionGraphicsItem* option, QWidget*) {
   const qreal detail = option->levelOfDetailFromTransform(painter->worldTransform());
-  painter->setRenderHint(QPainter::Antialiasing);
+  painter->setRenderHint(QPainter::Antialiasing, detail >= kPortDetail);
+  if (detail < kPortDetail) return paintFarCard(*painter);
   paintCard(*painter, detail);
-  if (detail >= kTextDetail) paintText(*painter);
-  if (detail >= kPortDetail) paintPorts(*painter);
+  if (detail >= kNameDetail && textIsOld_) layOutText();
+  if (detail >= kTextDetail) {
+    paintText(*painter);
+  } else if (detail >= kNameDetail) {
+    paintName(*painter, detail);
+  }
+  paintPorts(*painter);
   if (!problems_.isEmpty()) paintBadge(*painter);
 }
 
@@ -243,12 +273,6 @@ void NodeItem::paintCard(QPainter& painter, qreal detail) const {
                               Theme::kRadius + spread, Theme::kRadius + spread);
     }
   }
-  if (detail < kPortDetail) {  // from afar only colour and place
-    painter.setPen(Qt::NoPen);
-    painter.setBrush(isSelected() ? theme.accent : color_);
-    painter.drawRect(kCard);
-    return;
-  }
   QPen outline(isSelected() ? theme.accent
                : hovered_   ? theme.wire
                             : theme.line,
@@ -256,16 +280,23 @@ void NodeItem::paintCard(QPainter& painter, qreal detail) const {
   if (!known_ && !isSelected()) outline.setColor(theme.secondary);
   painter.setPen(outline);
   painter.setBrush(known_ ? theme.card : theme.window);
-  const qreal inset = outline.widthF() / 2;
-  painter.drawRoundedRect(kCard.adjusted(inset, inset, -inset, -inset), Theme::kRadius,
-                          Theme::kRadius);
-  if (!known_) return;
-  painter.save();
-  painter.setClipRect(QRectF(kCard.left(), kCard.top(), kStripe, kHeight), Qt::IntersectClip);
-  painter.setPen(Qt::NoPen);
-  painter.setBrush(color_);
-  painter.drawRoundedRect(kCard, Theme::kRadius, Theme::kRadius);
-  painter.restore();
+  static const QPainterPath kThin = roundedCard(0.5), kThick = roundedCard(1), kEdge = stripe();
+  painter.drawPath(outline.widthF() > 1 ? kThick : kThin);
+  if (known_) painter.fillPath(kEdge, color_);
+}
+
+void NodeItem::paintFarCard(QPainter& painter) const {
+  // From afar only colour and place; what is wrong must not be lost.
+  const Theme& theme = scene_->theme();
+  painter.fillRect(kCard, isSelected()           ? theme.accent
+                          : !problems_.isEmpty() ? severityColor(theme, worst())
+                                                 : color_);
+}
+
+graph::Severity NodeItem::worst() const {
+  graph::Severity worst = graph::Severity::Info;
+  for (const graph::Problem& problem : problems_) worst = std::max(worst, problem.severity);
+  return worst;
 }
 
 void NodeItem::paintText(QPainter& painter) const {
@@ -274,7 +305,7 @@ void NodeItem::paintText(QPainter& painter) const {
   painter.setPen(known_ ? theme.text : theme.secondary);
   painter.setFont(scene_->titleFont());
   const bool alone = caption_.isEmpty();
-  const qreal titleTop = alone ? -titleText_.size().height() / 2 : -19;
+  const qreal titleTop = alone ? -titleText_.size().height() / 2 : -18;
   painter.drawStaticText(QPointF(kTextLeft, titleTop), titleText_);
   painter.setPen(theme.secondary);
   painter.setFont(scene_->smallFont());
@@ -282,6 +313,18 @@ void NodeItem::paintText(QPainter& painter) const {
   const qreal nameTop = titleTop + titleText_.size().height() - nameText_.size().height() - 1;
   painter.drawStaticText(QPointF(nameLeft, nameTop), nameText_);
   if (!alone) painter.drawStaticText(QPointF(kTextLeft, 2), captionText_);
+}
+
+void NodeItem::paintName(QPainter& painter, qreal detail) const {
+  const Theme& theme = scene_->theme();
+  QFont font = scene_->titleFont();
+  font.setPixelSize(std::min(26, int(kFarNamePx / detail)));
+  painter.setFont(font);
+  painter.setPen(known_ ? theme.text : theme.secondary);
+  const QRectF room = kCard.adjusted(kStripe + 12, 0, -8, 0);
+  const QFontMetricsF metrics(font);
+  painter.drawText(room, Qt::AlignVCenter | Qt::AlignLeft,
+                   metrics.elidedText(title_, Qt::ElideRight, room.width()));
 }
 
 void NodeItem::paintPorts(QPainter& painter) const {
@@ -301,11 +344,10 @@ void NodeItem::paintPorts(QPainter& painter) const {
 
 void NodeItem::paintBadge(QPainter& painter) const {
   const Theme& theme = scene_->theme();
-  graph::Severity worst = graph::Severity::Info;
-  for (const graph::Problem& problem : problems_) worst = std::max(worst, problem.severity);
+  const graph::Severity severity = worst();
   painter.setPen(QPen(theme.canvas, 2));
-  painter.setBrush(severityColor(theme, worst));
-  if (worst == graph::Severity::Warning) {  // told by its shape, too
+  painter.setBrush(severityColor(theme, severity));
+  if (severity == graph::Severity::Warning) {  // told by its shape, too
     const QPointF triangle[] = {kBadge + QPointF(0, -9), kBadge + QPointF(10, 8),
                                 kBadge + QPointF(-10, 8)};
     painter.drawConvexPolygon(triangle, 3);
@@ -313,8 +355,8 @@ void NodeItem::paintBadge(QPainter& painter) const {
     painter.drawEllipse(kBadge, kBadgeRadius, kBadgeRadius);
   }
   painter.setPen(QPen(theme.card, 2, Qt::SolidLine, Qt::RoundCap));
-  const qreal flip = worst == graph::Severity::Info ? -1 : 1;
-  const qreal down = worst == graph::Severity::Warning ? 1.5 : 0;
+  const qreal flip = severity == graph::Severity::Info ? -1 : 1;
+  const qreal down = severity == graph::Severity::Warning ? 1.5 : 0;
   painter.drawLine(kBadge + QPointF(0, -4 * flip + down), kBadge + QPointF(0, 0.5 * flip + down));
   painter.drawPoint(kBadge + QPointF(0, 4 * flip + down));
 }

@@ -32,7 +32,7 @@ class NodeItem : public QGraphicsItem {
   QString title() const { return title_; }
   QString caption() const { return caption_; }
   bool knowsBlock() const { return known_; }
-  QColor categoryColor() const { return color_; }
+  const QColor& categoryColor() const { return color_; }
   const QVector<graph::Problem>& problems() const { return problems_; }
   /// One sentence for screen readers.
   QString spoken() const;
@@ -71,16 +71,20 @@ class NodeItem : public QGraphicsItem {
  private:
   QPointF portCentre(PortSide side, int index) const;
   QString tipAt(QPointF at) const;
+  graph::Severity worst() const;
   void layOutText();
   void paintCard(QPainter& painter, qreal detail) const;
+  void paintFarCard(QPainter& painter) const;
   void paintText(QPainter& painter) const;
+  void paintName(QPainter& painter, qreal detail) const;
   void paintPorts(QPainter& painter) const;
   void paintBadge(QPainter& painter) const;
 
   CanvasScene* scene_;
   graph::NodeId id_;
-  std::string block_;
+  graph::Node node_;
   bool known_ = false;
+  bool textIsOld_ = true;  // laid out when it is painted next
   QString title_, name_, caption_, iconName_, summary_;
   QString ownName_, ownCaption_;  // before inference
   QColor color_, ink_;

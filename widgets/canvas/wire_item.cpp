@@ -35,9 +35,13 @@ WireItem::WireItem(CanvasScene* scene, const graph::Wire& wire) : scene_(scene),
 }
 
 void WireItem::setEnds(QPointF from, QPointF to) {
+  const QPainterPath path = wirePath(from, to, scene_->flowDirection());
+  if (path == path_) return;
   prepareGeometryChange();
-  path_ = wirePath(from, to, scene_->flowDirection());
-  middle_ = path_.pointAtPercent(0.5);
+  path_ = path;
+  from_ = from;
+  to_ = to;
+  middle_ = (from + to) / 2;  // the curve is symmetric
   updateBounds();
 }
 
@@ -98,7 +102,12 @@ void WireItem::paint(QPainter* painter, const QStyleOptionGraphicsItem* option, 
                        : hovered_ ? theme.secondary
                                   : theme.wire;
   const qreal width = strong ? 3 : 2;
-  painter->setRenderHint(QPainter::Antialiasing);
+  painter->setRenderHint(QPainter::Antialiasing, detail >= kPortDetail);
+  if (detail < kPortDetail) {  // from afar a straight line of one pixel tells as much
+    painter->setPen(QPen(color, 0));
+    painter->drawLine(from_, to_);
+    return;
+  }
   // From afar a line stays a line: never thinner than one pixel of the screen.
   painter->setPen(QPen(color, std::max(width, 1 / detail),
                        wrong_ && theme.highContrast ? Qt::DashLine : Qt::SolidLine));

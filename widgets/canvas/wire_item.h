@@ -46,6 +46,7 @@ class WireItem : public QGraphicsItem {
   CanvasScene* scene_;
   graph::Wire wire_;
   QPainterPath path_;
+  QPointF from_, to_;
   QPointF middle_;
   QRectF bounds_;
   QString text_;

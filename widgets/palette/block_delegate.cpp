@@ -24,11 +24,12 @@ void paintCategory(QPainter& painter, const QRect& row, const QModelIndex& index
                    index.data().toString());
 }
 
-void paintBlock(QPainter& painter, const QRect& row, const QModelIndex& index, const Theme& theme) {
+void paintBlock(QPainter& painter, const QRect& row, const QModelIndex& index, const Theme& theme,
+                const QColor& ground) {
   const QString id = index.data(BlockModel::IdRole).toString();
   const QColor color = index.data(BlockModel::ColorRole).value<QColor>();
   paintIcon(painter, QRectF(row.left() + 8, row.top() + 12, 20, 20), blockIconName(id),
-            readable(color, theme.window));
+            readable(color, ground));
   const QRect words = row.adjusted(38, 5, -8, -5);
   painter.setPen(theme.text);
   painter.setFont(uiFont(Theme::kBasePx));
@@ -50,17 +51,19 @@ void BlockDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option,
   painter->setRenderHint(QPainter::Antialiasing);
   const bool selected = option.state & QStyle::State_Selected;
   const bool hovered = option.state & QStyle::State_MouseOver;
+  const QColor ground = selected  ? mix(theme.window, theme.accent, theme.dark ? 0.35 : 0.16)
+                        : hovered ? theme.hover
+                                  : theme.window;
   if (selected || hovered) {
     painter->setPen(selected && theme.highContrast ? QPen(theme.accent, 2) : QPen(Qt::NoPen));
-    painter->setBrush(selected ? mix(theme.window, theme.accent, theme.dark ? 0.35 : 0.16)
-                               : theme.hover);
+    painter->setBrush(ground);
     painter->drawRoundedRect(QRectF(option.rect).adjusted(1, 1, -1, -1), Theme::kRadius,
                              Theme::kRadius);
   }
   if (index.data(BlockModel::IdRole).toString().isEmpty()) {
     paintCategory(*painter, option.rect, index, theme);
   } else {
-    paintBlock(*painter, option.rect, index, theme);
+    paintBlock(*painter, option.rect, index, theme, ground);
   }
   painter->restore();
 }

@@ -29,7 +29,7 @@ class TestCanvas : public QObject {
   void showsNodesShapesAndCaptions() {
     Editor editor(lenet());
     QCOMPARE(editor.scene.nodeItem(2)->title(), QString("Conv2d"));
-    QCOMPARE(editor.scene.nodeItem(2)->caption(), QString("1 → 6 · 5×5"));
+    QVERIFY(editor.scene.nodeItem(2)->caption().startsWith("1 → 6 · 5×5"));
     const WireItem* wire = editor.scene.wireItem({{2, "output"}, {3, "input"}});
     QVERIFY(wire);
     QCOMPARE(wire->text(), QString("N×6×28×28"));
