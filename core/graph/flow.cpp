@@ -94,6 +94,18 @@ size_t end_of_received(const std::string& text, int64_t& number) {
   return end;
 }
 
+/// Adds what comes in at each port: "; input is N×3, target is N int64".
+std::string with_shapes(std::string text, const std::vector<Probe>& inputs,
+                        const std::vector<nn::Port>& ports) {
+  std::string_view separator = "; ";
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (!inputs[i].one.defined()) continue;
+    text += concat(separator, ports[i].name, " is ", inputs[i].flow().text);
+    separator = ", ";
+  }
+  return text;
+}
+
 }  // namespace
 
 Probe Probe::batch_of(const Dims& sample, DType dtype) {
@@ -139,24 +151,23 @@ std::vector<Probe> run_probes(nn::Module& module, const std::vector<Probe>& inpu
   return outputs;
 }
 
-std::string explain(const Error& error, const std::vector<Probe>& inputs) {
+std::string explain(const Error& error, const std::vector<Probe>& inputs,
+                    const std::vector<nn::Port>& ports) {
   std::string text = with_number_as(error.text(), Probe::kBatch, "N");
   text = with_number_as(std::move(text), Probe::kOtherBatch, "N");
-  if (inputs.empty() || !inputs[0].one.defined()) return text;
-  const Probe& input = inputs[0];
-  const std::string shape = input.flow().text;
+  const Probe& input = inputs.at(0);
+  const bool several = inputs.size() > 1 && inputs[1].one.defined();
   int64_t received = 0;
   const size_t end = end_of_received(text, received);
-  if (end == text.npos) {
-    return text.find(shape) == text.npos ? concat(text, " (the input is ", shape, ")") : text;
-  }
+  if (several || end == text.npos) return with_shapes(text, inputs, ports);
   for (size_t d = input.one.sizes().size(); d-- > 0;) {
     if (input.one.sizes()[d] == received && !input.origin[d].empty()) {
       return concat(text.substr(0, end), " (", input.origin[d], ")", text.substr(end));
     }
   }
-  if (text.find(shape) != text.npos) return text;
-  return concat(text.substr(0, end), " (", shape, ")", text.substr(end));
+  const std::string shape = input.flow().text;
+  const bool told = text.find(shape) != text.npos || text.substr(end).starts_with(" (");
+  return told ? text : concat(text.substr(0, end), " (", shape, ")", text.substr(end));
 }
 
 std::vector<Fix> fixes_of(const Error& error, const Node& node, const nn::Block& block) {

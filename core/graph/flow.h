@@ -38,8 +38,10 @@ std::vector<Probe> run_probes(nn::Module& module, const std::vector<Probe>& inpu
                               bool has_parameters);
 
 /// The error's text with the batch as N, and where the size that came in comes from: the dimensions
-/// that were flattened to it, or the whole input.
-std::string explain(const Error& error, const std::vector<Probe>& inputs);
+/// that were flattened to it, or the whole input; where no size is named, what comes in at the
+/// ports.
+std::string explain(const Error& error, const std::vector<Probe>& inputs,
+                    const std::vector<nn::Port>& ports);
 
 /// The changes of `node` that would mend the error.
 std::vector<Fix> fixes_of(const Error& error, const Node& node, const nn::Block& block);

@@ -118,12 +118,13 @@ class Inferrer {
       for (const Tensor& parameter : module->parameters()) info.parameters += parameter.numel();
       const std::vector<Probe> outputs = run_probes(*module, inputs, info.parameters > 0);
       if (block.role == nn::Role::Loss) {
-        check_loss(node, outputs[0]);
+        check_loss(node, inputs, outputs[0]);
       } else {
         finish_layer(node, block, inputs, outputs);
       }
     } catch (const Error& error) {
-      add(node.id, block.inputs[0].name, explain(error, inputs), fixes_of(error, node, block));
+      add(node.id, block.inputs[0].name, explain(error, inputs, block.inputs),
+          fixes_of(error, node, block));
     }
   }
 
@@ -155,16 +156,23 @@ class Inferrer {
     }
   }
 
-  void check_loss(const Node& node, const Probe& loss) {
-    if (loss.one.numel() == 1) return;
-    std::vector<Fix> fixes;
-    if (find_block(node)->find("reduction") != nullptr) {
-      fixes.push_back({"Set reduction to 'mean'", node.id, "reduction", std::string("mean")});
+  void check_loss(const Node& node, const std::vector<Probe>& inputs, const Probe& loss) {
+    const Probe& target = inputs.back();
+    if (is_floating(target.one.dtype()) && target.one.sizes() != inputs[0].one.sizes()) {
+      // PyTorch would stretch one over the other with a warning, which is never meant here.
+      add(node.id, find_block(node)->inputs[0].name,
+          concat("[", node.block, "] expects an answer of the target's sizes ", target.flow().text,
+                 ", gets ", inputs[0].flow().text));
+    } else if (loss.one.numel() != 1) {
+      std::vector<Fix> fixes;
+      if (find_block(node)->find("reduction") != nullptr) {
+        fixes.push_back({"Set reduction to 'mean'", node.id, "reduction", std::string("mean")});
+      }
+      add(node.id, "",
+          concat("[", node.block, "] gives ", loss.flow().text,
+                 " losses, training needs one number; let it average them"),
+          std::move(fixes));
     }
-    add(node.id, "",
-        concat("[", node.block, "] gives ", loss.flow().text,
-               " losses, training needs one number; let it average them"),
-        std::move(fixes));
   }
 
   /// Sums up, and makes warnings of the mistakes of nodes that take no part in the training.

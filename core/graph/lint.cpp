@@ -45,6 +45,23 @@ std::vector<Fix> set_outputs(const Node* layer, const Inference& out, int64_t gi
   return {};
 }
 
+/// Offers to let the last layer give as many numbers as the target has, for a loss that compares
+/// them one by one.
+void offer_target_size(const Structure& s, const data::Signature& data, const Flows& flows,
+                       Inference& out) {
+  if (s.loss == kNoNode || data.target.size() != 1 || data.classes != 0) return;
+  const std::string& port = find_block(*s.nodes.at(s.loss))->inputs[0].name;
+  const Wire* wire = s.wire_into(s.loss, port);
+  if (wire == nullptr || s.wire_into(s.loss, std::string(kTargetPort)) != nullptr) return;
+  const auto flow = flows.find({wire->from.node, wire->from.port});
+  if (flow == flows.end() || flow->second.one.dim() != 2) return;
+  const Node* layer = last_learner(s, s.nodes.at(wire->from.node), out);
+  for (Problem& problem : out.problems) {
+    if (problem.node != s.loss || problem.port != port || !problem.fixes.empty()) continue;
+    problem.fixes = set_outputs(layer, out, flow->second.one.size(1), data.target[0]);
+  }
+}
+
 void check_classes(const Structure& s, const data::Signature& data, const Flows& flows,
                    Inference& out) {
   if (s.loss == kNoNode || data.classes == 0 || has_error(out, s.loss)) return;
@@ -102,6 +119,7 @@ void check_parameters(const Structure& s, Inference& out) {
 
 void lint(const Structure& structure, const data::Signature& data, const Flows& flows,
           Inference& out) {
+  offer_target_size(structure, data, flows, out);
   check_classes(structure, data, flows, out);
   check_doubled(structure, out);
   check_parameters(structure, out);

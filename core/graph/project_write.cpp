@@ -9,7 +9,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// One `"key": value` of an object; values are JSON text.
+/// Members of an object; key and value are JSON text, the key without its quotes.
 using Member = std::pair<std::string, std::string>;
 using Members = std::vector<Member>;
 
@@ -57,7 +57,7 @@ std::string object(const Members& members, int indent) {
   const std::string separator = indent < 0 ? ", " : concat(",", new_line(indent));
   std::string text;
   for (const auto& [key, value] : members) {
-    text += (text.empty() ? "" : separator) + json_string(key) + ": " + value;
+    text += (text.empty() ? "" : separator) + concat("\"", key, "\": ", value);
   }
   if (indent < 0 || members.empty()) return concat("{", text, "}");
   return concat("{", new_line(indent), text, new_line(indent - 2), "}");
@@ -76,7 +76,7 @@ std::string array(const std::vector<std::string>& items, int indent) {
 void append_extra(const std::string& extra, Members& members) {
   if (extra.empty()) return;
   for (const auto& [key, value] : raw_members(extra)) {
-    members.emplace_back(Json::parse(concat('"', key, '"')).get<std::string>(), value);
+    members.emplace_back(key, value);
   }
 }
 
@@ -105,7 +105,8 @@ void append_extra_except(const std::string& extra, std::initializer_list<std::st
 std::string args_text(const nn::Args& args, const nn::Description* description) {
   Members members;
   const auto add = [&](const std::string& name, const nn::Value& value) {
-    members.emplace_back(name, value_text(value, name));
+    const std::string key = json_string(name);
+    members.emplace_back(key.substr(1, key.size() - 2), value_text(value, name));
   };
   if (description != nullptr) {
     for (const nn::Param& param : description->params) {

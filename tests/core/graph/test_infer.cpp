@@ -143,12 +143,7 @@ class TestInfer : public QObject {
   void readsTheProjectsData() {
     Project project;
     project.graph = test::mlp({8}, 2);
-    project.run.data = {"XOR", {}};
-    if (data::datasets().find("XOR") == nullptr) {
-      for (const data::DatasetSpec& spec : data::datasets().all()) {
-        if (spec.signature(spec.complete({})).classes == 2) project.run.data.id = spec.id;
-      }
-    }
+    project.run.data = {"xor", {}};
     const Inference inference = infer(project);
     QVERIFY2(inference.ok(), qPrintable(all_problems(inference)));
     QCOMPARE(out(inference, 1), QString("N×2"));
