@@ -10,7 +10,7 @@ namespace nw::cli {
 namespace {
 
 constexpr int kNarrowestBar = 8;
-constexpr int kWidestBar = 40;
+constexpr int kWidestBar = 24;
 
 std::string bar(int width, double share, bool unicode) {
   const int full = static_cast<int>(share * width + 0.5);
@@ -21,9 +21,15 @@ std::string bar(int width, double share, bool unicode) {
   return unicode ? text : text + "]";
 }
 
+/// Keeps what follows a number in its place while the number grows.
+std::string padded(const std::string& number, size_t width) {
+  return std::string(width - std::min(width, number.size()), ' ') + number;
+}
+
 std::vector<std::string> figures(const train::Started& run, const train::StepDone& step) {
   std::vector<std::string> parts{"loss " + fixed(step.loss, 4)};
-  if (run.classifies) parts.push_back("accuracy " + fixed(step.accuracy * 100, 1) + " %");
+  if (run.classifies)
+    parts.push_back("accuracy " + padded(fixed(step.accuracy * 100, 1), 5) + " %");
   parts.push_back(clock_text(step.seconds_left) + " left");
   parts.push_back(grouped(static_cast<int64_t>(step.samples_per_second)) + " samples/s");
   return parts;
@@ -36,7 +42,7 @@ std::string progress_line(const train::Started& run, const train::StepDone& step
   const int room = terminal.columns - 1;  // the last column would make some terminals wrap
   const double share = static_cast<double>(step.batch) / static_cast<double>(run.batches);
   const std::string head = concat("epoch ", step.epoch, "/", run.epochs, " ");
-  const std::string done = fixed(share * 100, 0) + " %";
+  const std::string done = padded(fixed(share * 100, 0), 3) + " %";
   const int brackets = terminal.unicode ? 0 : 2;
 
   std::vector<std::string> parts = figures(run, step);
