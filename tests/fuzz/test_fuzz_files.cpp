@@ -1,5 +1,3 @@
-#include <zlib.h>
-
 #include <QFile>
 #include <QTemporaryDir>
 #include <QtTest>
@@ -15,6 +13,7 @@
 #include "core/base/file.h"
 #include "core/data/idx.h"
 #include "core/io/state_file.h"
+#include "tests/support/gzip.h"
 #include "tests/support/python.h"
 
 // Damaged files of every kind must end in an Error or a valid result: no crash, no hang, no memory
@@ -109,20 +108,6 @@ std::string mutate(std::string bytes, Random& random) {
     }
   }
   return bytes;
-}
-
-std::string gzip(const std::string& bytes) {
-  z_stream stream{};
-  deflateInit2(&stream, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY);
-  std::string out(deflateBound(&stream, bytes.size()) + 32, '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
-  stream.avail_in = static_cast<uInt>(bytes.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  deflate(&stream, Z_FINISH);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  return out;
 }
 
 /// Sets the checksums of a zip archive to "not computed", so that damage gets past them.

@@ -1,5 +1,3 @@
-#include <zlib.h>
-
 #include <QTemporaryDir>
 #include <QtTest>
 #include <cstring>
@@ -10,6 +8,7 @@
 #include "core/data/idx.h"
 #include "core/data/loader.h"
 #include "core/data/sources/sources.h"
+#include "tests/support/gzip.h"
 #include "tests/support/python.h"
 
 using namespace nw;
@@ -31,20 +30,6 @@ std::string idx(uint8_t type, const std::vector<uint32_t>& sizes, const std::vec
   for (uint32_t size : sizes) put(size);
   for (const T& value : values) put(value);
   return bytes;
-}
-
-std::string gzip(const std::string& bytes) {
-  z_stream stream{};
-  deflateInit2(&stream, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY);
-  std::string out(deflateBound(&stream, bytes.size()) + 32, '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
-  stream.avail_in = static_cast<uInt>(bytes.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  deflate(&stream, Z_FINISH);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  return out;
 }
 
 template <typename Action>
