@@ -12,8 +12,8 @@ build_packages=(
 window_packages=(fonts-noto-core qt6-wayland)
 # To run the tests: PyTorch is their oracle, Xvfb a screen without a monitor.
 test_packages=(
-  python3-torch python3-torchvision python3-numpy xvfb xauth fonts-noto-core fonts-noto-cjk
-  clang-format-14 desktop-file-utils
+  python3-torch python3-torchvision python3-numpy xvfb xauth fonts-noto-core
+  clang-format-14
 )
 
 # install_missing PACKAGE...: installs from Debian what is not there yet, and says what.
