@@ -33,18 +33,6 @@ struct Block {
   const T* bias;  // may be null
 };
 
-template <int kValue>
-struct Index {
-  static constexpr int value = kValue;
-};
-template <int kStart, int kEnd, typename Body>
-constexpr NW_INLINE void unrolled(const Body& body) {
-  if constexpr (kStart < kEnd) {
-    body(Index<kStart>());
-    unrolled<kStart + 1, kEnd>(body);
-  }
-}
-
 /// kPacked: rows of A lie side by side (a_row = 1, a_step = kHeight).
 template <typename T, int kHeight, int kWide, bool kPacked>
 void multiply(const Block<T>& block) {

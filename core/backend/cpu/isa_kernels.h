@@ -48,6 +48,22 @@ struct HalvingPool {
   int64_t* indices;
 };
 
+/// Where the outputs of one sample of a correlation lie, a vector at a time: `lanes` of them from
+/// `out` in each plane of y on; the first tap meets x at `in`.
+struct Stretch {
+  int64_t in, out, lanes;
+};
+
+/// Two-dimensional correlation with stride 1: y[o][q] = bias[o] + Σ_k w[o][k] · x[q + taps[k]].
+struct Correlation {
+  const Stretch* stretches;
+  int64_t stretch_count;
+  const int64_t* taps;  // offsets into x, one for each weight of an output channel
+  int64_t tap_count;
+  int64_t out_channels;
+  int64_t x_sample, y_plane;  // numbers in a sample of x, in a plane of y
+};
+
 /// Kernels on plain memory for one element type. Strides and counts are in elements; "row" memory
 /// is dense unless a stride is given; stride 0 repeats one value. All are single-threaded and may
 /// be called from any thread.
@@ -89,6 +105,15 @@ struct TypedKernels {
 /// Everything that is compiled for several instruction sets.
 struct IsaKernels {
   std::string_view name;  // "x86-64-v3"
+  int64_t lanes;          // floats in a vector
+
+  /// weight (taps, out_channels). Reads up to a vector beyond the last number of x that counts.
+  void (*correlate)(const Correlation& shape, const float* x, const float* weight,
+                    const float* bias, float* y);
+  /// sums (out_channels, taps, lanes) += Σ_q grad[o][q] · x[q + taps[k]], for `samples` samples;
+  /// the gradient of a weight is the sum over its lanes.
+  void (*correlate_grad)(const Correlation& shape, int64_t samples, const float* grad,
+                         const float* x, float* sums);
   TypedKernels<float> f32;
   TypedKernels<double> f64;
 

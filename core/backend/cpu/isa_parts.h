@@ -9,6 +9,7 @@ void add_gemm(IsaKernels& table);
 void add_softmax(IsaKernels& table);
 void add_pooling(IsaKernels& table);
 void add_optimizers(IsaKernels& table);
+void add_convolution(IsaKernels& table);
 
 inline void add_all(IsaKernels& table) {
   add_elementwise(table);
@@ -17,6 +18,7 @@ inline void add_all(IsaKernels& table) {
   add_softmax(table);
   add_pooling(table);
   add_optimizers(table);
+  add_convolution(table);
 }
 
 }  // namespace nw::cpu::NW_ISA

@@ -113,5 +113,20 @@ NW_INLINE void store_lanes(T* to, Vec<T> value, int64_t lanes) {
   }
 }
 
+/// A number that is known when compiling.
+template <int kValue>
+struct Index {
+  static constexpr int value = kValue;
+};
+/// Calls body(Index<i>()) for i in kStart … kEnd − 1, written out, so that what i selects can stay
+/// in registers.
+template <int kStart, int kEnd, typename Body>
+constexpr NW_INLINE void unrolled(const Body& body) {
+  if constexpr (kStart < kEnd) {
+    body(Index<kStart>());
+    unrolled<kStart + 1, kEnd>(body);
+  }
+}
+
 }  // namespace
 }  // namespace nw::cpu
