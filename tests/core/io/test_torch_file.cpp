@@ -258,8 +258,9 @@ path = folder + 'theirs.pt'
                                << "not one of torch";
     QTest::newRow("empty zip") << "zipfile.ZipFile(path, 'w').close()"
                                << "not one of torch";
-    QTest::newRow("tar") << "import tarfile\ntarfile.open(path, 'w').add('/etc/hostname')"
-                         << "tar file of a very old torch";
+    QTest::newRow("tar")
+        << "import tarfile\nwith tarfile.open(path, 'w') as t: t.add('/etc/hostname')"
+        << "tar file of a very old torch";
     QTest::newRow("plain pickle") << "import pickle\npickle.dump({'w': 1}, open(path, 'wb'))"
                                   << "neither a .pt nor a .safetensors";
     QTest::newRow("big endian") << "torch.save({'w': torch.ones(1)}, path)\n"
