@@ -53,10 +53,12 @@ void TextLabel::changeEvent(QEvent* event) {
 
 void TextLabel::applyTone() {
   // The program's palette tells the theme: this label's own has the tone in it already.
-  const QColor color = toneColor(Theme::fromPalette(QGuiApplication::palette()), tone_);
-  if (palette().color(QPalette::WindowText) == color) return;
+  const Theme theme = Theme::fromPalette(QGuiApplication::palette());
+  const QColor color = toneColor(theme, tone_);
+  if (palette().color(QPalette::Active, QPalette::WindowText) == color) return;
   QPalette own;
   own.setColor(QPalette::WindowText, color);
+  own.setColor(QPalette::Disabled, QPalette::WindowText, theme.disabled);
   setPalette(own);
 }
 

@@ -54,7 +54,7 @@ ParamRow::ParamRow(const nn::Param& param, QWidget* parent)
       reset_(new QToolButton(this)),
       note_(TextLabel::note(QString::fromStdString(param.help))) {
   auto* layout = new QGridLayout(this);
-  layout->setContentsMargins(0, 0, 0, 0);
+  layout->setContentsMargins(0, 2, 0, 0);  // room for the frame around what does not fit
   layout->setHorizontalSpacing(Theme::kPadding);
   layout->setVerticalSpacing(2);
   layout->addWidget(label_, 0, 0);

@@ -62,7 +62,7 @@ QPushButton:flat:focus { border-color: @accent; }
 
 constexpr char kInputs[] = R"(
 QLineEdit, QAbstractSpinBox, QComboBox, QPlainTextEdit, QTextEdit {
-  background: @canvas; color: @text; border: @hair solid @border; border-radius: 6px;
+  background: @canvas; border: @hair solid @border; border-radius: 6px;
   selection-background-color: @accent; selection-color: @onAccent; }
 QLineEdit, QAbstractSpinBox, QComboBox { padding: 3px 4px; min-height: 18px; }
 QLineEdit:focus, QAbstractSpinBox:focus, QComboBox:focus, QPlainTextEdit:focus, QTextEdit:focus {

@@ -39,6 +39,13 @@ History lifelike(int64_t epochs, int64_t batches) {
   return history;
 }
 
+/// The pointer moves over a plot; sent to it directly, since the cursor of a test may be anywhere.
+void hover(QWidget* plot, const QPoint& at, Qt::MouseButtons held = Qt::NoButton) {
+  QMouseEvent move(QEvent::MouseMove, at, plot->mapToGlobal(at), Qt::NoButton, held,
+                   Qt::NoModifier);
+  QApplication::sendEvent(plot, &move);
+}
+
 struct Fixture {
   CurvesChart chart;
   Fixture() {
@@ -114,8 +121,8 @@ class TestCurvesChart : public QObject {
     QCOMPARE(plot->xAxis->range(), zoomed);
 
     QTest::mousePress(plot, Qt::LeftButton, {}, middle);
-    QTest::mouseMove(plot, middle - QPoint(40, 0));
-    QTest::mouseMove(plot, middle - QPoint(80, 0));
+    hover(plot, middle - QPoint(40, 0), Qt::LeftButton);
+    hover(plot, middle - QPoint(80, 0), Qt::LeftButton);
     QTest::mouseRelease(plot, Qt::LeftButton, {}, middle - QPoint(80, 0));
     QTRY_VERIFY(plot->xAxis->range().lower > zoomed.lower);
     QTest::mouseDClick(plot, Qt::LeftButton, {}, middle);
@@ -131,14 +138,14 @@ class TestCurvesChart : public QObject {
     f.chart.replotNow();
     QCustomPlot* plot = f.plots()[0];
     const QPoint at(int(std::round(plot->xAxis->coordToPixel(40))), plot->axisRect()->center().y());
-    QTest::mouseMove(plot, at);
+    hover(plot, at);
     const auto crosshairs = f.chart.findChildren<Crosshair*>();
     QCOMPARE(crosshairs.size(), 2);
-    QTRY_COMPARE(crosshairs[0]->title(), QString("step 40 · epoch 1"));
+    QCOMPARE(crosshairs[0]->title(), QString("step 40 · epoch 1"));
     QCOMPARE(crosshairs[0]->lines()[0].value, "20.00");
     QCOMPARE(crosshairs[1]->lines()[0].value, QString("25.0\u00a0%"));
-    QTest::mouseMove(plot, QPoint(int(plot->xAxis->coordToPixel(100)), at.y()));
-    QTRY_COMPARE(crosshairs[0]->lines().last().value, "7.500");
+    hover(plot, QPoint(int(plot->xAxis->coordToPixel(100)), at.y()));
+    QCOMPARE(crosshairs[0]->lines().last().value, "7.500");
     QEvent leave(QEvent::Leave);
     QApplication::sendEvent(plot, &leave);
     QVERIFY(crosshairs[0]->lines().isEmpty());
@@ -236,7 +243,7 @@ class TestCurvesChart : public QObject {
     f.chart.setHistory(lifelike(5, 844));
     f.chart.replotNow();
     QCustomPlot* plot = f.plots()[0];
-    QTest::mouseMove(plot, QPoint(int(plot->xAxis->coordToPixel(2500)), 60));
+    hover(plot, QPoint(int(plot->xAxis->coordToPixel(2500)), 60));
     test::screenshots(f.chart, "curves");
     f.chart.setLogarithmicLoss(true);
     f.chart.resize(720, 240);
