@@ -19,9 +19,10 @@ class TemplateButton : public QPushButton {
     setAccessibleName(offer.title);
     setAccessibleDescription(offer.summary);
     setToolTip(offer.summary);
-    setFixedSize(176, 96);
+    setSizePolicy(QSizePolicy::Fixed, QSizePolicy::Fixed);
     setCursor(Qt::PointingHandCursor);
   }
+  QSize sizeHint() const override { return {176, 88}; }
 
  protected:
   void paintEvent(QPaintEvent* event) override {

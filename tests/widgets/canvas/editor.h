@@ -110,6 +110,9 @@ struct Editor : QObject {
   void drop(const QString& block, QPoint at) {
     QMimeData mime;
     mime.setData(kBlockMimeType, block.toUtf8());
+    drop(mime, at);
+  }
+  void drop(const QMimeData& mime, QPoint at) {
     QDragEnterEvent enter(at, Qt::CopyAction, &mime, Qt::LeftButton, {});
     QApplication::sendEvent(view.viewport(), &enter);
     QDragMoveEvent over(at, Qt::CopyAction, &mime, Qt::LeftButton, {});

@@ -96,6 +96,8 @@ class TestTheme : public QObject {
   void themesAreApplied() {
     QLineEdit field("some text");
     QPushButton button("Train");
+    field.show();
+    button.show();
     for (const auto& [kind, dark] :
          {std::pair{ThemeKind::Dark, true}, std::pair{ThemeKind::Light, false},
           std::pair{ThemeKind::System, false}}) {
