@@ -164,6 +164,24 @@ class TestCliVerbs : public QObject {
     for (const QString& id : ids) VERIFY_CHILD(people.out.contains(id.toUtf8()), people);
   }
 
+  void plugins_bring_blocks_and_bad_ones_are_named() {
+    write(path("broken.so"), "no library");
+    qputenv("NETWRIGHT_PLUGINS", folder_.path().toUtf8());
+    const QString project =
+        changed_example(folder_.path(), "spirals.netwright", [](QJsonObject& changed) {
+          edit_graph(changed, [](QJsonArray& nodes, QJsonArray&) {
+            QJsonObject node = nodes[2].toObject();
+            node["block"] = "LeCunTanh";  // of plugins/lecun_tanh
+            nodes[2] = node;
+          });
+        });
+    const Result result =
+        run({"train", project, "--epochs", "50", "--out", path("plugged"), "--json"});
+    qunsetenv("NETWRIGHT_PLUGINS");
+    VERIFY_CHILD(result.code == 0 && result.err.contains("broken.so"), result);
+    VERIFY_CHILD(result.json()["test_accuracy"].toDouble() > 0.9, result);
+  }
+
   void help_has_an_example_for_every_verb() {
     for (const QString verb : {"train", "eval", "export", "check", "blocks", "bench"}) {
       const Result result = run({verb, "--help"});
