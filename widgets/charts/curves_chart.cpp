@@ -98,7 +98,8 @@ void CurvesChart::Parts::build(CurvesChart* owner) {
   invitation = new TextLabel(CurvesChart::tr("Press Train: loss and accuracy appear here as the "
                                              "network learns."),
                              TextLabel::Tone::Secondary, 0, QFont::Normal, owner);
-  invitation->setAlignment(Qt::AlignCenter);
+  invitation->setMargin(Theme::kGrid);
+  invitation->setAutoFillBackground(true);
 }
 
 QWidget* CurvesChart::Parts::buildControls(CurvesChart* owner) {
@@ -132,6 +133,7 @@ QWidget* CurvesChart::Parts::buildControls(CurvesChart* owner) {
   connect(logButton, &QToolButton::toggled, owner, &CurvesChart::setLogarithmicLoss);
 
   layout->addWidget(follow);
+  amountText->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
   layout->addWidget(amountText);
   layout->addWidget(slider);
   layout->addWidget(buildExport(owner));
@@ -308,7 +310,9 @@ void CurvesChart::askForFigures() {
 
 void CurvesChart::resizeEvent(QResizeEvent* event) {
   QWidget::resizeEvent(event);
-  parts_->invitation->setGeometry(rect());
+  QRect place(QPoint(), parts_->invitation->sizeHint());
+  place.moveCenter(rect().center());
+  parts_->invitation->setGeometry(place);
   parts_->schedule();  // another width, other points a pixel
 }
 

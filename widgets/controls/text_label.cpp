@@ -48,7 +48,13 @@ void TextLabel::setTone(Tone tone) {
 
 void TextLabel::changeEvent(QEvent* event) {
   QLabel::changeEvent(event);
-  if (event->type() == QEvent::PaletteChange) applyTone();
+  if (event->type() != QEvent::PaletteChange) return;
+  applyTone();
+  if (textFormat() != Qt::RichText) return;
+  // A link keeps the colour that it had when its text was set.
+  const QString rich = text();
+  clear();
+  setText(rich);
 }
 
 void TextLabel::applyTone() {

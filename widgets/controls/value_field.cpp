@@ -3,12 +3,12 @@
 #include <QHBoxLayout>
 #include <QKeyEvent>
 #include <QLineEdit>
+#include <QPainter>
 #include <QWheelEvent>
 #include <algorithm>
 #include <cmath>
 
 #include "core/base/error.h"
-#include "widgets/controls/text_label.h"
 #include "widgets/style/theme.h"
 
 namespace nw::widgets {
@@ -16,6 +16,31 @@ namespace nw::widgets {
 namespace {
 
 constexpr int kPatienceMs = 600;
+
+/// The unit at a field's right end. Painted, since a label would take the field's text colour.
+class UnitMark : public QWidget {
+ public:
+  explicit UnitMark(const QString& unit) : unit_(unit) {
+    setAttribute(Qt::WA_TransparentForMouseEvents);
+    setSizePolicy(QSizePolicy::Fixed, QSizePolicy::Expanding);
+  }
+  QSize sizeHint() const override {
+    const QFontMetrics metrics(uiFont(Theme::kSecondaryPx));
+    return QSize(metrics.horizontalAdvance(unit_), metrics.height());
+  }
+
+ protected:
+  void paintEvent(QPaintEvent*) override {
+    const Theme theme = Theme::of(window());
+    QPainter painter(this);
+    painter.setFont(uiFont(Theme::kSecondaryPx));
+    painter.setPen(isEnabled() ? theme.secondary : theme.disabled);
+    painter.drawText(rect(), Qt::AlignCenter, unit_);
+  }
+
+ private:
+  QString unit_;
+};
 
 QString realText(double value) {
   QString text = QString::number(value, 'g', QLocale::FloatingPointShortest);
@@ -103,13 +128,12 @@ ValueField::ValueField(const nn::Param& param, QWidget* parent)
 }
 
 void ValueField::addUnit(const QString& unit) {
-  auto* label = new TextLabel(unit, TextLabel::Tone::Secondary, Theme::kSecondaryPx);
-  label->setAttribute(Qt::WA_TransparentForMouseEvents);
+  auto* mark = new UnitMark(unit);
   auto* layout = new QHBoxLayout(lineEdit());
   layout->setContentsMargins(0, 0, Theme::kPadding, 0);
   layout->addStretch();
-  layout->addWidget(label);
-  lineEdit()->setTextMargins(0, 0, label->sizeHint().width() + Theme::kPadding, 0);
+  layout->addWidget(mark);
+  lineEdit()->setTextMargins(0, 0, mark->sizeHint().width() + Theme::kPadding, 0);
 }
 
 void ValueField::setValue(const nn::Value& value, const nn::Value& effective) {
