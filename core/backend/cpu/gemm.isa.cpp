@@ -84,28 +84,50 @@ struct Kernels {
 template <typename T>
 constexpr Kernels<T> kKernels{};
 
+int64_t smaller(int64_t a, int64_t b) {
+  return a < b ? a : b;
+}
+
+/// to[p][i] = from[i][p] for `count` ≤ kLanes rows of `depth` numbers that lie side by side; the
+/// rows of `to` are `to_stride` apart and get `width` ≥ count numbers each, the rest 0.
+template <typename T>
+void pack_turned(const T* from, int64_t from_stride, int64_t count, int64_t depth, T* to,
+                 int64_t to_stride, int64_t width) {
+  for (int64_t p = 0; p < depth; p += kLanes<T>) {
+    const int64_t lanes = smaller(depth - p, kLanes<T>);
+    Vec<T> block[kLanes<T>] = {};
+    unrolled<0, kLanes<T>>([&](auto i) NW_ALWAYS {
+      if (i.value < count) block[i.value] = load_lanes(from + i.value * from_stride + p, lanes);
+    });
+    transpose<T>(block);
+    unrolled<0, kLanes<T>>([&](auto q) NW_ALWAYS {
+      if (q.value < lanes) store_lanes<T>(to + (p + q.value) * to_stride, block[q.value], width);
+    });
+  }
+}
+
 /// Packs `count` ≤ kTile columns of B, padded with zeros to the tile.
 template <typename T>
 void pack_tile(const T* b, int64_t b_row, int64_t b_col, int64_t depth, int64_t count, T* to) {
-  if (b_col == 1) {
-    for (int64_t p = 0; p < depth; ++p) {
-      for (int64_t v = 0; v < kTile<T>; v += kLanes<T>) {
-        const int64_t lanes = count - v < kLanes<T> ? count - v : kLanes<T>;
-        store<T>(to + p * kTile<T> + v,
-                 lanes <= 0 ? Vec<T>{} : load_lanes(b + p * b_row + v, lanes));
-      }
+  for (int64_t v = 0; v < kTile<T>; v += kLanes<T>) {
+    const int64_t lanes = smaller(count - v, kLanes<T>);
+    if (lanes > 0 && b_col != 1) {
+      pack_turned(b + v * b_col, b_col, lanes, depth, to + v, kTile<T>, kLanes<T>);
+      continue;
     }
-    return;
-  }
-  for (int64_t j = 0; j < kTile<T>; ++j) {
     for (int64_t p = 0; p < depth; ++p) {
-      to[p * kTile<T> + j] = j < count ? b[p * b_row + j * b_col] : T{0};
+      store<T>(to + p * kTile<T> + v, lanes > 0 ? load_lanes(b + p * b_row + v, lanes) : Vec<T>{});
     }
   }
 }
 
+/// Packs up to kRows rows of A side by side.
 template <typename T>
 void pack_rows(const T* a, int64_t a_row, int64_t a_col, int64_t rows, int64_t depth, T* to) {
+  if (a_col == 1 && rows <= kLanes<T>) {
+    pack_turned(a, a_row, rows, depth, to, rows, rows);
+    return;
+  }
   for (int64_t p = 0; p < depth; ++p) {
     for (int64_t i = 0; i < rows; ++i) to[p * rows + i] = a[i * a_row + p * a_col];
   }
@@ -114,10 +136,6 @@ void pack_rows(const T* a, int64_t a_row, int64_t a_col, int64_t rows, int64_t d
 int64_t pieces(int64_t count, int64_t most) {
   return (count + most - 1) / most;
 }
-int64_t smaller(int64_t a, int64_t b) {
-  return a < b ? a : b;
-}
-
 /// C[:, first … first + width) over depth terms from `start` on.
 template <typename T>
 void multiply_panel(const Gemm<T>& gemm, int64_t first, int64_t width, int64_t start,

@@ -39,7 +39,8 @@ constexpr int64_t gemm_scratch(int64_t n, int64_t k) {
   return depth * (width + kGemmRows);
 }
 
-/// Max pooling of whole planes by 2×2 windows with stride 2 and no padding.
+/// Max pooling of whole planes, of less than 2³¹ numbers, by 2×2 windows with stride 2 and no
+/// padding.
 template <typename T>
 struct HalvingPool {
   int64_t planes, height, width;  // of x; y has height / 2 and width / 2

@@ -68,7 +68,8 @@ void max_plane(const WindowGeometry& w, const T* x, T* y, int64_t* indices) {
 bool is_halving(const WindowGeometry& w) {
   return w.in[0] == 1 && w.kernel == Spatial{1, 2, 2} && w.stride[1] == 2 && w.stride[2] == 2 &&
          w.padding == Spatial{0, 0, 0} && w.dilation[1] == 1 && w.dilation[2] == 1 &&
-         w.out[1] == w.in[1] / 2 && w.out[2] == w.in[2] / 2;
+         w.out[1] == w.in[1] / 2 && w.out[2] == w.in[2] / 2 &&
+         w.in_size() <= std::numeric_limits<int32_t>::max();
 }
 
 /// Where an averaging window lies along one axis, and how long it counts.

@@ -4,12 +4,65 @@
 namespace nw::cpu::NW_ISA {
 namespace {
 
-/// Takes `value` as the largest so far if it is larger or NaN, as torch scans a window.
 template <typename T>
-NW_INLINE void consider(T value, int64_t at, T& largest, int64_t& where) {
-  const bool take = value > largest || value != value;
-  largest = take ? value : largest;
-  where = take ? at : where;
+using Places = typename LaneNumbers<T>::type;
+
+template <typename T>
+struct IndexTypes {
+  typedef int64_t type __attribute__((vector_size(sizeof(int64_t) * kLanes<T>)));
+};
+template <typename T>
+using Indices = typename IndexTypes<T>::type;
+
+/// The largest of each window so far, and where it was: later ones win if larger or NaN, as torch
+/// scans a window.
+template <typename T>
+struct Largest {
+  Vec<T> value;
+  Places<T> place;
+
+  NW_INLINE void consider(Vec<T> other, Places<T> other_place) {
+    const auto take = (other > value) | (other != other);
+    value = take ? other : value;
+    place = take ? other_place : place;
+  }
+};
+
+/// The numbers at even and at odd places of a row, as many as a vector holds.
+template <typename T>
+struct Pairs {
+  Vec<T> even, odd;
+
+  NW_INLINE Pairs(const T* row, int64_t count) {
+    const int64_t first = count < kLanes<T> ? count : kLanes<T>;
+    const Vec<T> a = load_lanes(row, first);
+    const Vec<T> b = count > first ? load_lanes(row + first, count - first) : Vec<T>{};
+    even = __builtin_shuffle(a, b, lanes_by<T>([](int j) NW_ALWAYS { return 2 * j; }));
+    odd = __builtin_shuffle(a, b, lanes_by<T>([](int j) NW_ALWAYS { return 2 * j + 1; }));
+  }
+};
+
+/// One row of results, from two rows of x that begin at place `first` of their plane.
+template <typename T>
+NW_INLINE void pool_row(const T* upper, int64_t width, int64_t first, T* y, int64_t* indices) {
+  const Places<T> twice = lanes_by<T>([](int j) NW_ALWAYS { return 2 * j; });
+  using Number = decltype(+twice[0]);
+  for_each_vector<T>(width / 2, [&](int64_t j, int64_t lanes) NW_ALWAYS {
+    const Pairs<T> above(upper + 2 * j, 2 * lanes);
+    const Pairs<T> below(upper + width + 2 * j, 2 * lanes);
+    const Places<T> place = twice + static_cast<Number>(first + 2 * j);
+    Largest<T> largest{above.even, place};
+    largest.consider(above.odd, place + 1);
+    largest.consider(below.even, place + static_cast<Number>(width));
+    largest.consider(below.odd, place + static_cast<Number>(width + 1));
+    store_lanes<T>(y + j, largest.value, lanes);
+    const Indices<T> wide = __builtin_convertvector(largest.place, Indices<T>);
+    if (lanes == kLanes<T>) {
+      __builtin_memcpy(indices + j, &wide, sizeof(wide));
+    } else {
+      __builtin_memcpy(indices + j, &wide, static_cast<size_t>(lanes) * sizeof(int64_t));
+    }
+  });
 }
 
 template <typename T>
@@ -19,20 +72,9 @@ void halving_pool(const HalvingPool<T>& pool) {
   for (int64_t plane = 0; plane < pool.planes; ++plane) {
     const T* x = pool.x + plane * pool.height * pool.width;
     for (int64_t row = 0; row < rows; ++row) {
-      const T* upper = x + 2 * row * pool.width;
-      const T* lower = upper + pool.width;
-      T* y = pool.y + (plane * rows + row) * columns;
-      int64_t* indices = pool.indices + (plane * rows + row) * columns;
       const int64_t first = 2 * row * pool.width;
-      for (int64_t j = 0; j < columns; ++j) {
-        int64_t where = first + 2 * j;
-        T largest = upper[2 * j];
-        consider(upper[2 * j + 1], first + 2 * j + 1, largest, where);
-        consider(lower[2 * j], first + pool.width + 2 * j, largest, where);
-        consider(lower[2 * j + 1], first + pool.width + 2 * j + 1, largest, where);
-        y[j] = largest;
-        indices[j] = where;
-      }
+      const int64_t to = (plane * rows + row) * columns;
+      pool_row(x + first, pool.width, first, pool.y + to, pool.indices + to);
     }
   }
 }

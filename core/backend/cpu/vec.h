@@ -3,6 +3,7 @@
 #include <immintrin.h>
 
 #include <cstdint>
+#include <utility>
 
 // Vectors as wide as the instruction set that the including file is compiled for. For *.isa.cpp
 // only: all of it is in an anonymous namespace, so that no copy compiled for one instruction set
@@ -126,6 +127,42 @@ constexpr NW_INLINE void unrolled(const Body& body) {
     body(Index<kStart>());
     unrolled<kStart + 1, kEnd>(body);
   }
+}
+
+template <typename T>
+struct LaneNumbers {
+  typedef decltype(Vec<T>{} < Vec<T>{}) type;  // whole numbers as wide as T
+};
+
+/// Which lanes of two vectors (the second one's numbered on from kLanes) make those of a new one.
+template <typename T, typename Pick, int... kLane>
+NW_INLINE typename LaneNumbers<T>::type lanes_by(const Pick& pick,
+                                                 std::integer_sequence<int, kLane...>) {
+  return typename LaneNumbers<T>::type{pick(kLane)...};
+}
+template <typename T, typename Pick>
+NW_INLINE typename LaneNumbers<T>::type lanes_by(const Pick& pick) {
+  return lanes_by<T>(pick, std::make_integer_sequence<int, kLanes<T>>());
+}
+
+/// Turns as many vectors as they have lanes: lane j of vector i becomes lane i of vector j. Swaps
+/// the halves off the diagonal, then the quarters, and so on.
+template <typename T, int kDistance = kLanes<T> / 2>
+NW_INLINE void transpose(Vec<T> (&rows)[kLanes<T>]) {
+  constexpr int kCount = kLanes<T>;
+  const auto upper = lanes_by<T>(
+      [](int j) NW_ALWAYS { return (j & kDistance) != 0 ? kCount + j - kDistance : j; });
+  const auto lower = lanes_by<T>(
+      [](int j) NW_ALWAYS { return (j & kDistance) != 0 ? kCount + j : j + kDistance; });
+  unrolled<0, kCount>([&](auto i) NW_ALWAYS {
+    if constexpr ((decltype(i)::value & kDistance) == 0) {
+      const Vec<T> a = rows[i.value];
+      const Vec<T> b = rows[i.value + kDistance];
+      rows[i.value] = __builtin_shuffle(a, b, upper);
+      rows[i.value + kDistance] = __builtin_shuffle(a, b, lower);
+    }
+  });
+  if constexpr (kDistance > 1) transpose<T, kDistance / 2>(rows);
 }
 
 }  // namespace

@@ -119,6 +119,12 @@ class TestIsaKernels : public QObject {
     }
   }
 
+  void correlations() {
+    for (const IsaKernels& table : nw::cpu::runnable_isa_kernels()) {
+      for (int round = 0; round < kRounds; ++round) check_correlation(table);
+    }
+  }
+
   void variants_agree() {
     const auto tables = nw::cpu::runnable_isa_kernels();
     for (const IsaKernels& table : tables) {
@@ -202,6 +208,69 @@ class TestIsaKernels : public QObject {
     table.of<T>().unary(UnaryOp::Neg, a.data(), a_stride, out.data(), count);
     for (int64_t i = 0; i < count; ++i) QCOMPARE(out[size_t(i)], -a[size_t(i * a_stride)]);
     QVERIFY(guarded(out, count));
+  }
+
+  void check_correlation(const IsaKernels& table) {
+    const int64_t height = integer(1, 5);  // of y
+    const int64_t width = integer(1, 40);
+    const int64_t row = width + integer(0, 4);  // of x
+    nw::cpu::Correlation shape{};
+    shape.out_channels = integer(1, 14);
+    shape.y_plane = height * width;
+    std::vector<nw::cpu::Stretch> stretches;
+    for (int64_t h = 0; h < height; ++h) {
+      for (int64_t w = 0; w < width; w += table.lanes) {
+        stretches.push_back({h * row + w, h * width + w, std::min(table.lanes, width - w)});
+      }
+    }
+    std::vector<int64_t> taps(size_t(integer(1, 20)));
+    for (int64_t& tap : taps) tap = integer(0, 30);
+    shape.stretches = stretches.data();
+    shape.stretch_count = int64_t(stretches.size());
+    shape.taps = taps.data();
+    shape.tap_count = int64_t(taps.size());
+    shape.x_sample = height * row + 30;
+    const int64_t channels = shape.out_channels;
+    const int64_t samples = integer(1, 3);
+    const Numbers<float> x = numbers<float>(samples * shape.x_sample);
+    const Numbers<float> weight = numbers<float>(channels * shape.tap_count);
+    const Numbers<float> bias = numbers<float>(channels);
+    const Numbers<float> grad = numbers<float>(samples * channels * shape.y_plane);
+    const auto input = [&](int64_t sample, int64_t h, int64_t w, int64_t tap) {
+      return double(x[size_t(sample * shape.x_sample + h * row + w + taps[size_t(tap)])]);
+    };
+
+    Numbers<float> y(size_t(channels * shape.y_plane + kGuard), float(kMark));
+    table.correlate(shape, x.data(), weight.data(), bias.data(), y.data());
+    QVERIFY(guarded(y, channels * shape.y_plane));
+    Numbers<float> sums(size_t(channels * shape.tap_count * table.lanes + kGuard), float(kMark));
+    std::fill_n(sums.begin(), channels * shape.tap_count * table.lanes, 0.0f);
+    table.correlate_grad(shape, samples, grad.data(), x.data(), sums.data());
+    QVERIFY(guarded(sums, channels * shape.tap_count * table.lanes));
+
+    for (int64_t o = 0; o < channels; ++o) {
+      for (int64_t q = 0; q < shape.y_plane; ++q) {
+        double sum = double(bias[size_t(o)]);
+        for (int64_t k = 0; k < shape.tap_count; ++k) {
+          sum += double(weight[size_t(k * channels + o)]) * input(0, q / width, q % width, k);
+        }
+        QVERIFY(std::abs(double(y[size_t(o * shape.y_plane + q)]) - sum) <= 1e-4);
+      }
+      for (int64_t k = 0; k < shape.tap_count; ++k) {
+        double sum = 0;
+        for (int64_t i = 0; i < samples * shape.y_plane; ++i) {
+          const int64_t q = i % shape.y_plane;
+          const int64_t sample = i / shape.y_plane;
+          sum += double(grad[size_t((sample * channels + o) * shape.y_plane + q)]) *
+                 input(sample, q / width, q % width, k);
+        }
+        double got = 0;
+        for (int64_t lane = 0; lane < table.lanes; ++lane) {
+          got += double(sums[size_t((o * shape.tap_count + k) * table.lanes + lane)]);
+        }
+        QVERIFY(std::abs(got - sum) <= 1e-3);
+      }
+    }
   }
 
   template <typename T>
