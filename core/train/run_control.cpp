@@ -61,25 +61,34 @@ bool RunControl::admit(Batch batch, const std::function<void()>& on_pause,
 
 Turnstile::Batch::Batch(Turnstile& turnstile) : turnstile_(turnstile) {
   std::unique_lock lock(turnstile_.mutex_);
-  turnstile_.changed_.wait(lock, [&] { return turnstile_.visitors_ == 0; });
+  turnstile_.batch_waits_ = true;
+  turnstile_.changed_.wait(lock,
+                           [&] { return turnstile_.inside_ == 0 && turnstile_.admitted_ == 0; });
+  turnstile_.batch_waits_ = false;
   turnstile_.busy_ = true;
 }
 
 Turnstile::Batch::~Batch() {
   const std::lock_guard lock(turnstile_.mutex_);
   turnstile_.busy_ = false;
+  turnstile_.admitted_ = turnstile_.waiting_;
   turnstile_.changed_.notify_all();
 }
 
 Turnstile::Visit::Visit(Turnstile& turnstile) : turnstile_(turnstile) {
   std::unique_lock lock(turnstile_.mutex_);
-  ++turnstile_.visitors_;
-  turnstile_.changed_.wait(lock, [&] { return !turnstile_.busy_; });
+  ++turnstile_.waiting_;
+  turnstile_.changed_.wait(lock, [&] {
+    return !turnstile_.busy_ && (!turnstile_.batch_waits_ || turnstile_.admitted_ > 0);
+  });
+  --turnstile_.waiting_;
+  if (turnstile_.admitted_ > 0) --turnstile_.admitted_;
+  ++turnstile_.inside_;
 }
 
 Turnstile::Visit::~Visit() {
   const std::lock_guard lock(turnstile_.mutex_);
-  --turnstile_.visitors_;
+  --turnstile_.inside_;
   turnstile_.changed_.notify_all();
 }
 

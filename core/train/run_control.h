@@ -35,8 +35,8 @@ class RunControl {
   int64_t allowed_ = 0;    // training batches to let through while paused
 };
 
-/// Keeps those who copy the weights and the one who changes them apart: a visitor waits for the
-/// current batch at most, and the next batch waits for the visitors.
+/// Keeps those who copy the weights and the one who changes them apart, and lets neither starve: a
+/// visitor waits for the current batch at most, the next batch for those who came before it.
 class Turnstile {
  public:
   /// The run's side, around each batch.
@@ -66,7 +66,10 @@ class Turnstile {
   std::mutex mutex_;
   std::condition_variable changed_;
   bool busy_ = false;
-  int visitors_ = 0;
+  bool batch_waits_ = false;
+  int waiting_ = 0;   // visitors
+  int admitted_ = 0;  // of the waiting ones, those who go in front of the next batch
+  int inside_ = 0;    // visitors
 };
 
 }  // namespace nw::train

@@ -118,7 +118,9 @@ class TestTrainerOracle : public QObject {
   void leNetOnFashionMnist() {
     graph::Project project;
     project.graph = test::lenet();
-    project.run.optimizer = {"SGD", {{"lr", 0.05}, {"momentum", 0.9}}};
+    // A small rate: at larger ones the last bits of a sum decide which of two almost equal pixels a
+    // pool picks, and PyTorch's own float32 and float64 runs part after a dozen steps.
+    project.run.optimizer = {"SGD", {{"lr", 0.01}, {"momentum", 0.9}}};
     project.run.epochs = 1;
     const graph::DataStatus status = graph::data_status(project.run.data);
     if (!status.problem.empty()) QSKIP(status.problem.c_str());
@@ -126,7 +128,7 @@ class TestTrainerOracle : public QObject {
             "nn.Sequential(nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), "
             "nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(400, 120), "
             "nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10))",
-            "optim.SGD(p, lr=0.05, momentum=0.9)", kFirstSteps);
+            "optim.SGD(p, lr=0.01, momentum=0.9)", kFirstSteps);
   }
 
  private:

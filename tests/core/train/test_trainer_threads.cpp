@@ -15,8 +15,9 @@ namespace {
 /// A run on a thread of its own, and what it told so far.
 class Worker {
  public:
-  explicit Worker(graph::Project project)
-      : trainer(std::move(project), [this](const Event& event) { note(event); }),
+  explicit Worker(graph::Project project, bool keep_states = false)
+      : keep(keep_states),
+        trainer(std::move(project), [this](const Event& event) { note(event); }),
         thread_([this] { trainer.run(); }) {}
   ~Worker() {
     trainer.stop();
@@ -41,7 +42,7 @@ class Worker {
   std::atomic<bool> finished{false};
   std::mutex mutex;
   std::set<std::vector<float>> states;  // after each step, when `keep` is set
-  std::atomic<bool> keep{false};
+  const bool keep;
   Trainer trainer;
 
  private:
@@ -73,12 +74,13 @@ class TestTrainerThreads : public QObject {
 
  private slots:
   void everyCopyOfTheWeightsIsThatOfOneStep() {
-    graph::Project project = endless();
-    Worker worker(project);
-    worker.keep = true;
+    Worker worker(endless(), true);
     QVERIFY(worker.wait([&] { return worker.steps > 3; }));
     std::vector<std::vector<float>> copies;
-    for (int i = 0; i < 200; ++i) copies.push_back(test::numbers(worker.trainer.state_dict()));
+    for (int i = 0; i < 2000; ++i) {
+      copies.push_back(test::numbers(worker.trainer.state_dict()));
+      if (i % 100 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
     worker.trainer.stop();
     worker.join();
     std::set<std::vector<float>> different;
@@ -87,6 +89,7 @@ class TestTrainerThreads : public QObject {
       different.insert(copy);
     }
     QVERIFY(different.size() > 10);  // the run went on meanwhile
+    qInfo("%zu copies of %zu states", copies.size(), different.size());
   }
 
   void actsWithinOneBatch() {
@@ -117,9 +120,10 @@ class TestTrainerThreads : public QObject {
     worker.trainer.pause();
     QVERIFY(worker.wait([&] { return worker.pauses == 1; }));
     QVERIFY(!worker.trainer.state_dict().entries.empty());
+    const int64_t steps = worker.steps;
     worker.trainer.stop();
     QVERIFY(worker.wait([&] { return worker.finished.load(); }));
-    QCOMPARE(worker.steps.load(), int64_t{0});
+    QCOMPARE(worker.steps.load(), steps);
   }
 };
 
