@@ -48,6 +48,10 @@ Tensor padded(const Tensor& x, size_t dim, const std::array<int64_t, 2>& pad, Pa
   Dims sizes = x.sizes();
   sizes[dim] += before + after;
   const Tensor out = new_result(sizes, x);
+  if (x.numel() == 0) {
+    raw::fill_(out, 0);
+    return out;
+  }
   const Kernels& kernels = kernels_of(x);
   kernels.copy(x, slice(out, dim, before, length));
   const auto fill_outside = [&](int64_t from, int64_t to) {
@@ -69,6 +73,11 @@ Tensor padded(const Tensor& x, size_t dim, const std::array<int64_t, 2>& pad, Pa
 Tensor unpadded(const Tensor& grad, size_t dim, const std::array<int64_t, 2>& pad, PadMode mode) {
   const auto [before, after] = pad;
   const int64_t length = grad.sizes()[dim] - before - after;
+  if (grad.numel() == 0) {
+    Dims sizes = grad.sizes();
+    sizes[dim] = length;
+    return new_result(sizes, grad);
+  }
   if (mode == PadMode::Zeros) return slice(grad, dim, before, length);
   const Tensor out = raw::clone(slice(grad, dim, before, length));
   const Kernels& kernels = kernels_of(grad);

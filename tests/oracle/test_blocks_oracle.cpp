@@ -80,9 +80,14 @@ Dims draw_sizes(Draw& draw, const nn::Block& block, const nn::Args& args, const 
   return sizes;
 }
 
-/// Now and then sizes that the block may refuse: no batch, an empty one, one size off, one too
-/// many.
-void tamper(Draw& draw, Dims& sizes) {
+/// PyTorch 1.13 writes outside its memory when it pads an empty batch with anything but zeros.
+bool survives_empty(const nn::Args& args) {
+  const nn::Value* mode = args.find("padding_mode");
+  return mode == nullptr || *mode == nn::Value(std::string("zeros"));
+}
+
+/// Now and then sizes that the block may refuse: no batch, an empty one, one off, one too many.
+void tamper(Draw& draw, const nn::Args& args, Dims& sizes) {
   if (sizes.empty()) return;
   const auto at = static_cast<size_t>(draw.integer(0, static_cast<int64_t>(sizes.size()) - 1));
   switch (draw.integer(0, 3)) {
@@ -90,7 +95,7 @@ void tamper(Draw& draw, Dims& sizes) {
       sizes.erase(0);
       break;
     case 1:
-      sizes[0] = 0;
+      if (survives_empty(args)) sizes[0] = 0;
       break;
     case 2:
       sizes[at] += 1;
@@ -165,7 +170,7 @@ Case draw_case(Draw& draw, const nn::Block& block) {
     const bool follows = port.layout == "=" || port.classes;
     Dims sizes = follows ? drawn.inputs[0].sizes() : draw_sizes(draw, block, drawn.args, port);
     if (draw.chance(0.1)) {
-      tamper(draw, sizes);
+      tamper(draw, drawn.args, sizes);
       drawn.regular = false;
     }
     drawn.inputs.push_back(leaf(draw, sizes, drawn.dtype));
@@ -342,17 +347,13 @@ class TestBlocksOracle : public QObject {
     for (int i = 0; i < kCases; ++i) {
       const Case drawn = draw_case(draw, block);
       const Outcome ours = run_ours(drawn);
+      ++(ours.error.empty() ? accepted : refused);
       std::string problem;
-      if (ours.error.empty()) {
-        ++accepted;
-        problem = compare_accepted(draw, oracle_, drawn, ours);
-        if (problem.empty()) problem = compare_meta(drawn, ours.y);
-        if (problem.empty()) problem = compare_inferred(drawn);
-      } else {
-        ++refused;
-        const auto torch = oracle_.run(code_of(drawn, false), named_inputs(drawn), {});
-        if (torch.ok()) problem = "torch accepts; ours: " + ours.error;
-        if (!ours.error.starts_with("[")) problem = "message without its op: " + ours.error;
+      try {
+        problem = ours.error.empty() ? problem_of_accepted(draw, drawn, ours)
+                                     : problem_of_refused(drawn, ours);
+      } catch (const Error& error) {
+        problem = "throws " + error.text();
       }
       QVERIFY2(problem.empty(), (drawn.text() + "\n  " + problem).c_str());
     }
@@ -363,6 +364,19 @@ class TestBlocksOracle : public QObject {
   }
 
  private:
+  std::string problem_of_accepted(Draw& draw, const Case& drawn, const Outcome& ours) {
+    std::string problem = compare_accepted(draw, oracle_, drawn, ours);
+    if (problem.empty()) problem = compare_meta(drawn, ours.y);
+    if (problem.empty()) problem = compare_inferred(drawn);
+    return problem;
+  }
+
+  std::string problem_of_refused(const Case& drawn, const Outcome& ours) {
+    if (!ours.error.starts_with("[")) return "message without its op: " + ours.error;
+    const auto torch = oracle_.run(code_of(drawn, false), named_inputs(drawn), {});
+    return torch.ok() ? "torch accepts; ours: " + ours.error : std::string();
+  }
+
   Oracle oracle_;
 };
 

@@ -35,10 +35,11 @@ class Oracle {
   const std::string& problem() const { return problem_; }
 
   /// Runs Python code with torch, nn, optim, F, np and the inputs in scope, and fetches the named
-  /// variables. Throws Error when the process is gone.
+  /// variables. Throws Error when Python dies of it or does not answer.
   Reply run(const std::string& code, const Inputs& inputs, const std::vector<std::string>& outputs);
 
  private:
+  void start();
   Reply receive();
 
   QProcess process_;
