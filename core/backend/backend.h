@@ -61,7 +61,8 @@ struct Kernels {
   /// grad_bias may be undefined
   void (*conv_grad_weight)(const Tensor& grad, const Tensor& x, const Window& window,
                            const Tensor& grad_weight, const Tensor& grad_bias);
-  /// indices int64, flat within each plane; see torch-facts for ties, NaN and padding
+  /// indices int64, flat within each plane: of NaN, else of the first among the largest; −1 (and y
+  /// −∞) where a dilated window has no point inside
   void (*max_pool)(const Tensor& x, const Window& window, const Tensor& y, const Tensor& indices);
   void (*max_pool_grad)(const Tensor& grad, const Tensor& indices, const Tensor& grad_x);
   void (*avg_pool)(const Tensor& x, const Window& window, const AvgPoolMode& mode, const Tensor& y);

@@ -53,10 +53,6 @@ const Tensor& Oracle::Reply::operator[](const std::string& name) const {
 
 Oracle::Oracle() {
   process_.setProcessChannelMode(QProcess::ForwardedErrorChannel);
-  start();
-}
-
-void Oracle::start() {
   process_.start("/usr/bin/python3", {NW_SOURCE_DIR "/tests/support/oracle_server.py"});
   if (!process_.waitForStarted(kStartMs)) {
     problem_ = "cannot start /usr/bin/python3: " + process_.errorString().toStdString();
@@ -81,18 +77,7 @@ Oracle::Reply Oracle::run(const std::string& code, const Inputs& inputs,
   QJsonArray names;
   for (const std::string& name : outputs) names.append(text(name));
   const QJsonObject request{{"code", text(code)}, {"inputs", tensors}, {"outputs", names}};
-  const QByteArray line = QJsonDocument(request).toJson(QJsonDocument::Compact) + '\n';
-  process_.write(line);
-  try {
-    return receive();
-  } catch (const Error&) {
-    if (process_.state() != QProcess::NotRunning) throw;
-  }
-  // PyTorch 1.13 now and then spoils its own memory and dies some calls later. Only a request that
-  // a fresh process does not survive either says something about the request.
-  start();
-  NW_CHECK(problem_.empty(), "[oracle] ", problem_);
-  process_.write(line);
+  process_.write(QJsonDocument(request).toJson(QJsonDocument::Compact) + '\n');
   return receive();
 }
 

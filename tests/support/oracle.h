@@ -39,7 +39,6 @@ class Oracle {
   Reply run(const std::string& code, const Inputs& inputs, const std::vector<std::string>& outputs);
 
  private:
-  void start();
   Reply receive();
 
   QProcess process_;

@@ -38,7 +38,9 @@ void max_window(const WindowGeometry& w, const T* x, const std::array<int64_t, 3
   const Range high = meet(w, 1, at[1]);
   const Range wide = meet(w, 2, at[2]);
   largest = -std::numeric_limits<T>::infinity();
-  where = (deep.begin * w.in[1] + high.begin) * w.in[2] + wide.begin;
+  // A dilated window may have all its points outside: then its gradient goes nowhere.
+  const bool outside = deep.begin >= deep.end || high.begin >= high.end || wide.begin >= wide.end;
+  where = outside ? -1 : (deep.begin * w.in[1] + high.begin) * w.in[2] + wide.begin;
   for (int64_t d = deep.begin; d < deep.end; d += deep.step) {
     for (int64_t h = high.begin; h < high.end; h += high.step) {
       const int64_t row = (d * w.in[1] + h) * w.in[2];
@@ -182,7 +184,9 @@ void max_pool_grad(const Tensor& grad, const Tensor& indices, const Tensor& grad
       for (int64_t plane = begin; plane < end; ++plane) {
         T* target = to + plane * in_size;
         const int64_t first = plane * out_size;
-        for (int64_t i = first; i < first + out_size; ++i) target[where[i]] += from[i];
+        for (int64_t i = first; i < first + out_size; ++i) {
+          if (where[i] >= 0) target[where[i]] += from[i];
+        }
       }
     });
   });

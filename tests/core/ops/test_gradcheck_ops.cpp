@@ -1,6 +1,7 @@
 #include <QtTest>
 #include <cstdio>
 
+#include "core/autograd/engine.h"
 #include "core/autograd/gradcheck.h"
 #include "core/backend/creation.h"
 #include "core/ops/activation.h"
@@ -296,6 +297,17 @@ class TestGradcheckOps : public QObject {
     const std::string problem = check(draw, op, Layout::Contiguous, true);
     QVERIFY2(problem.empty(), ("batch of one: " + problem).c_str());
     ++checks_;
+  }
+
+  /// A dilated window may reach over the input on both sides: nothing is its maximum.
+  void a_window_without_points_has_no_gradient() {
+    const Tensor x = full({1, 1, 2, 2}, 1, DType::Float64).set_requires_grad();
+    const auto [y, indices] =
+        ops::max_pool_with_indices(x, window(2, 2, 2, 1, 3), ops::Rounding::Down);
+    QCOMPARE(y.item(), -std::numeric_limits<double>::infinity());
+    QCOMPARE(indices.item(), -1.0);
+    autograd::backward(y);
+    for (int i = 0; i < 4; ++i) QCOMPARE(x.grad().data<double>()[i], 0.0);
   }
 
   void cleanupTestCase() { std::printf("%d gradients equal their differences\n", checks_); }
