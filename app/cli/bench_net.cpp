@@ -101,13 +101,14 @@ BenchStep::BenchStep(const BenchNet& net) {
   for (int64_t i = 0; i < net.batch; ++i) target_.data<int64_t>()[i] = i % net.data.classes;
 }
 
-void BenchStep::run() {
+double BenchStep::run() {
   optimizer_->zero_grad();
   const Tensor prediction = model_->forward({x_})[0];
   const Tensor loss = model_->loss(prediction, target_, x_);
-  loss.item();
+  const double value = loss.item();
   autograd::backward(loss);
   optimizer_->step();
+  return value;
 }
 
 }  // namespace nw::cli

@@ -27,8 +27,8 @@ class BenchStep {
  public:
   explicit BenchStep(const BenchNet& net);
 
-  /// Forward, loss, backward and update.
-  void run();
+  /// Forward, loss, backward and update; returns the loss.
+  double run();
 
  private:
   std::unique_ptr<graph::Model> model_;

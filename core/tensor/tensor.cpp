@@ -5,10 +5,17 @@ namespace {
 
 bool is_dense(const Dims& sizes, const Dims& strides, const Dims& dense) {
   for (size_t i = 0; i < sizes.size(); ++i) {
-    if (sizes[i] == 0) return true;
-  }
-  for (size_t i = 0; i < sizes.size(); ++i) {
     if (sizes[i] != 1 && strides[i] != dense[i]) return false;
+  }
+  return true;
+}
+
+/// is_dense for row-major strides, of a tensor that is not empty.
+bool is_row_major(const Dims& sizes, const Dims& strides) {
+  int64_t step = 1;
+  for (size_t i = sizes.size(); i-- > 0;) {
+    if (sizes[i] != 1 && strides[i] != step) return false;
+    step *= sizes[i];
   }
   return true;
 }
@@ -41,9 +48,11 @@ Tensor::Tensor(Ref<Storage> storage, const Dims& sizes, const Dims& strides, int
            " strides");
   TensorImpl& impl = *impl_;
   impl.numel = nw::numel(sizes);
+  impl.contiguous = impl.numel == 0 || is_row_major(sizes, strides);
   if (storage->device().type != DeviceType::Meta) {
     const auto capacity = static_cast<int64_t>(storage->bytes() / item_bytes(dtype));
-    NW_CHECK(offset >= 0 && offset <= capacity && reach(sizes, strides) <= capacity - offset,
+    const int64_t needed = impl.contiguous ? impl.numel : reach(sizes, strides);
+    NW_CHECK(offset >= 0 && offset <= capacity && needed <= capacity - offset,
              "[tensor] a view of ", to_string(sizes), " from element ", offset,
              " leaves its storage of ", capacity, " elements");
   }
@@ -52,7 +61,6 @@ Tensor::Tensor(Ref<Storage> storage, const Dims& sizes, const Dims& strides, int
   impl.strides = strides;
   impl.offset = offset;
   impl.dtype = dtype;
-  impl.contiguous = is_dense(sizes, strides, contiguous_strides(sizes));
 }
 
 const TensorImpl& Tensor::impl() const {
@@ -93,7 +101,8 @@ bool Tensor::is_contiguous() const {
 }
 
 bool Tensor::is_channels_last() const {
-  return dim() >= 3 && is_dense(sizes(), strides(), channels_last_strides(sizes()));
+  return dim() >= 3 &&
+         (numel() == 0 || is_dense(sizes(), strides(), channels_last_strides(sizes())));
 }
 
 void* Tensor::raw() const {

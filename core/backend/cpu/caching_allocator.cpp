@@ -1,5 +1,7 @@
 #include "core/backend/cpu/caching_allocator.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
@@ -34,27 +36,44 @@ SizeClass class_of(size_t bytes) {
   return {doubling * 4 + quarters - 1, quarters * step * kAlignment};
 }
 
+/// Of the machine. Linux promises more than that, and ends the program when it is used.
+size_t physical_bytes() {
+  static const size_t bytes =
+      static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  return bytes;
+}
+
+[[noreturn]] void fail(size_t bytes) {
+  throw Error(concat("[memory] not enough for a tensor of ", bytes,
+                     " bytes; try a smaller batch or model"));
+}
+
 }  // namespace
 
 void* CachingAllocator::allocate(size_t bytes) {
-  NW_CHECK(bytes <= kLargestRequest, "[memory] not enough for a tensor of ", bytes,
-           " bytes; try a smaller batch or model");
+  if (bytes > kLargestRequest) fail(bytes);
   const SizeClass size = class_of(bytes);
   if (size.bytes <= kLargestPerThread) {
     void* memory = ThreadLists::take(size.number);
     if (memory == nullptr) memory = ask_system(size.bytes);
     return memory;
   }
-  void* memory = take_kept(size.number, size.bytes);
-  if (memory == nullptr) memory = ask_system(size.bytes);
-  const std::lock_guard lock(mutex_);
-  in_use_ += size.bytes;
-  most_in_use_ = std::max(most_in_use_, in_use_);
-  return memory;
+  if (void* memory = take_kept(size.number, size.bytes)) return memory;
+  try {
+    return ask_system(size.bytes);
+  } catch (...) {
+    const std::lock_guard lock(mutex_);
+    in_use_ -= size.bytes;
+    throw;
+  }
 }
 
+/// A block from the lists; null, and the bytes are counted as in use already, if there is none.
 void* CachingAllocator::take_kept(size_t block_class, size_t bytes) {
   const std::lock_guard lock(mutex_);
+  if (bytes > physical_bytes() - std::min(in_use_, physical_bytes())) fail(bytes);
+  in_use_ += bytes;
+  most_in_use_ = std::max(most_in_use_, in_use_);
   FreeList& list = lists_[block_class];
   if (list.empty()) return nullptr;
   kept_ -= bytes;
@@ -68,8 +87,7 @@ void* CachingAllocator::ask_system(size_t bytes) {
     trim();
     memory = std::aligned_alloc(kAlignment, bytes);
   }
-  NW_CHECK(memory != nullptr, "[memory] not enough for a tensor of ", bytes,
-           " bytes; try a smaller batch or model");
+  if (memory == nullptr) fail(bytes);
   return memory;
 }
 

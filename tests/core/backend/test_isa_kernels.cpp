@@ -58,6 +58,12 @@ class TestIsaKernels : public QObject {
     QVERIFY(!nw::cpu::isa_kernels().name.empty());
   }
 
+  void tables_are_what_they_are_called() {
+    const int64_t lanes[] = {4, 8, 16};  // of 128, 256 and 512 bits
+    const auto tables = nw::cpu::runnable_isa_kernels();
+    for (size_t i = 0; i < tables.size(); ++i) QCOMPARE(tables[i].lanes, lanes[i]);
+  }
+
   void elementary_functions() {
     for (const IsaKernels& table : nw::cpu::runnable_isa_kernels()) {
       check_function<float>(table, UnaryOp::Exp, -104, 89, 2, [](double x) { return std::exp(x); });

@@ -1,0 +1,117 @@
+#include <QtTest>
+#include <atomic>
+#include <cmath>
+#include <cstdlib>
+#include <vector>
+
+#include "app/cli/bench_net.h"
+#include "app/cli/heap_counter.h"
+#include "core/backend/backend.h"
+#include "core/base/parallel.h"
+
+using namespace nw;
+
+// Where no sanitizer has taken malloc, every way to it is counted, oneDNN's and the C library's
+// too.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define NW_COUNTS_MALLOC 1
+
+namespace {
+std::atomic<uint64_t> mallocs{0};
+}
+
+extern "C" {
+void* __libc_malloc(size_t bytes);
+void* __libc_calloc(size_t count, size_t bytes);
+void* __libc_realloc(void* memory, size_t bytes);
+void* __libc_memalign(size_t alignment, size_t bytes);
+
+void* malloc(size_t bytes) {
+  mallocs.fetch_add(1, std::memory_order_relaxed);
+  return __libc_malloc(bytes);
+}
+void* calloc(size_t count, size_t bytes) {
+  mallocs.fetch_add(1, std::memory_order_relaxed);
+  return __libc_calloc(count, bytes);
+}
+void* realloc(void* memory, size_t bytes) {
+  mallocs.fetch_add(1, std::memory_order_relaxed);
+  return __libc_realloc(memory, bytes);
+}
+void* aligned_alloc(size_t alignment, size_t bytes) {
+  mallocs.fetch_add(1, std::memory_order_relaxed);
+  return __libc_memalign(alignment, bytes);
+}
+int posix_memalign(void** memory, size_t alignment, size_t bytes) {
+  mallocs.fetch_add(1, std::memory_order_relaxed);
+  *memory = __libc_memalign(alignment, bytes);
+  return *memory != nullptr ? 0 : ENOMEM;
+}
+}
+#endif
+
+namespace {
+
+uint64_t allocations() {
+#ifdef NW_COUNTS_MALLOC
+  return mallocs.load();
+#else
+  return cli::heap_allocations();
+#endif
+}
+
+}  // namespace
+
+class TestSteps : public QObject {
+  Q_OBJECT
+
+ private slots:
+  void the_counter_counts() {
+    const uint64_t before = allocations();
+    std::vector<int> some(100, int(before));
+    QCOMPARE(some.size(), size_t{100});
+    QVERIFY(allocations() > before);
+  }
+
+  void a_warm_step_allocates_nothing_data() {
+    QTest::addColumn<int>("net");
+    for (size_t i = 0; i < cli::bench_nets().size(); ++i) {
+      QTest::newRow(cli::bench_nets()[i].name.c_str()) << int(i);
+    }
+  }
+  void a_warm_step_allocates_nothing() {
+    QFETCH(int, net);
+    set_num_threads(1);
+    cli::BenchStep step(cli::bench_nets()[size_t(net)]);
+    constexpr int kWarmUp = 3;
+    constexpr int kSteps = 20;
+    for (int i = 0; i < kWarmUp; ++i) step.run();
+    const Allocator& memory = backend_of(kCpu).allocator(kCpu);
+    const uint64_t requests = memory.system_requests();
+    const uint64_t before = allocations();
+    for (int i = 0; i < kSteps; ++i) step.run();
+    const uint64_t after = allocations();
+    QCOMPARE(after - before, uint64_t{0});
+    QCOMPARE(memory.system_requests(), requests);
+  }
+
+  void steps_repeat_bit_for_bit_data() { a_warm_step_allocates_nothing_data(); }
+  void steps_repeat_bit_for_bit() {
+    QFETCH(int, net);
+    set_num_threads(2);
+    constexpr int kSteps = 5;
+    cli::BenchStep first(cli::bench_nets()[size_t(net)]);
+    cli::BenchStep second(cli::bench_nets()[size_t(net)]);
+    double before = HUGE_VAL;
+    for (int i = 0; i < kSteps; ++i) {
+      const double loss = first.run();
+      QCOMPARE(second.run(), loss);
+      QVERIFY(std::isfinite(loss));
+      QVERIFY(loss != before);  // it does learn
+      before = loss;
+    }
+  }
+};
+
+QTEST_GUILESS_MAIN(TestSteps)
+#include "test_steps.moc"
