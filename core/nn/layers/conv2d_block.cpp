@@ -44,12 +44,12 @@ std::string caption(const Args& args) {
   text += "→ " + std::to_string(args.integer("out_channels"));
   text += " · " + to_string(args.integers("kernel_size", 2));
   const auto stride = args.integers("stride", 2);
-  if (stride != std::vector<int64_t>{1, 1}) text += " · stride " + to_string(stride);
+  if (stride != std::vector<int64_t>{1, 1}) text += " · stride " + brief(stride);
   if (const auto* word = std::get_if<std::string>(args.find("padding"))) {
     if (*word == "same") text += " · same";
   } else if (const auto padding = args.integers("padding", 2);
              padding != std::vector<int64_t>{0, 0}) {
-    text += " · pad " + to_string(padding);
+    text += " · pad " + brief(padding);
   }
   return text;
 }

@@ -44,4 +44,10 @@ inline std::string to_string(const std::vector<int64_t>& items) {
   return text;
 }
 
+/// "2" when all are equal, else "2×1"; for captions.
+inline std::string brief(const std::vector<int64_t>& items) {
+  const bool equal = std::equal(items.begin() + 1, items.end(), items.begin());
+  return equal ? std::to_string(items.front()) : to_string(items);
+}
+
 }  // namespace nw::nn

@@ -74,10 +74,10 @@ std::string caption(const Args& args) {
   const auto kernel = args.integers("kernel_size", 2);
   std::string text = to_string(kernel);
   if (!args.is_none("stride") && args.integers("stride", 2) != kernel) {
-    text += " · stride " + to_string(args.integers("stride", 2));
+    text += " · stride " + brief(args.integers("stride", 2));
   }
   const auto padding = args.integers("padding", 2);
-  if (padding != std::vector<int64_t>{0, 0}) text += " · pad " + to_string(padding);
+  if (padding != std::vector<int64_t>{0, 0}) text += " · pad " + brief(padding);
   return text;
 }
 
