@@ -204,7 +204,7 @@ class TestDescription : public QObject {
     QCOMPARE(caption("Conv2d", {{"in_channels", int64_t{6}}, {"kernel_size", int64_t{5}}}),
              std::string("6 → 16 · 5×5"));
     QCOMPARE(caption("Conv2d", {{"stride", int64_t{2}}, {"padding", pair(1, 0)}}),
-             std::string("→ 16 · 3×3 · stride 2×2 · pad 1×0"));
+             std::string("→ 16 · 3×3 · stride 2 · pad 1×0"));
     QCOMPARE(caption("Linear", {{"in_features", int64_t{400}}, {"out_features", int64_t{120}}}),
              std::string("400 → 120"));
     QCOMPARE(caption("MaxPool2d", {{"kernel_size", int64_t{2}}, {"stride", int64_t{2}}}),
