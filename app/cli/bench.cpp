@@ -76,10 +76,11 @@ Measured measure(const BenchNet& net, int rounds, TorchSteps* torch) {
     std::this_thread::sleep_for(kRest);
     const uint64_t heap_before = heap_allocations();
     const uint64_t requests_before = memory.system_requests();
-    ours.push_back(time_steps(step, count));
+    const double step_us = time_steps(step, count);
     const auto done = static_cast<double>(count);
     out.heap_allocations = static_cast<double>(heap_allocations() - heap_before) / done;
     out.memory_requests = static_cast<double>(memory.system_requests() - requests_before) / done;
+    ours.push_back(step_us);
     std::this_thread::sleep_for(kRest);
     const auto taken = torch != nullptr ? torch->time(net.name, torch_count) : std::nullopt;
     if (taken) theirs.push_back(*taken);

@@ -44,6 +44,14 @@ inline void put(const Tensor& x, const Dims& index, double value) {
   }
 }
 
+/// A dense tensor filled by a function of the index.
+inline Tensor filled(const Dims& sizes, DType dtype,
+                     const std::function<double(const Dims&)>& value) {
+  const Tensor out = empty(sizes, dtype);
+  for_each_index(sizes, [&](const Dims& index) { put(out, index, value(index)); });
+  return out;
+}
+
 /// Random sizes of up to `most_dims` dimensions, some of them 1 and now and then 0.
 inline Dims random_sizes(Draw& draw, int64_t most_dims, int64_t largest) {
   Dims sizes(static_cast<size_t>(draw.integer(0, most_dims)));
