@@ -51,13 +51,15 @@ struct Apply {
 
 struct Invert {
   template <typename T>
-  Edit operator()(T edit) const {
+  Edit operator()(const T& edit) const {
+    T back = edit;
     if constexpr (requires { edit.presence; }) {
-      edit.presence = edit.presence == Presence::Added ? Presence::Removed : Presence::Added;
+      back.presence = edit.presence == Presence::Added ? Presence::Removed : Presence::Added;
     } else {
-      std::swap(edit.before, edit.after);
+      back.before = edit.after;
+      back.after = edit.before;
     }
-    return edit;
+    return back;
   }
 };
 

@@ -94,7 +94,7 @@ void TrainingSession::deliver() {
 }
 
 void TrainingSession::follow(const train::Event& event) {
-  if (std::holds_alternative<train::StepDone>(event)) weights_ = true;
+  if (std::holds_alternative<train::Started>(event)) weights_ = true;
   if (std::holds_alternative<train::Started>(event) ||
       std::holds_alternative<train::Resumed>(event)) {
     if (state_ != State::Stopping) setState(State::Running);

@@ -35,7 +35,7 @@ class TrainingSession : public QObject {
 
   State state() const { return state_; }
   bool isActive() const { return state_ != State::Idle; }
-  /// Whether there are weights to export: a run has seen its first batch or ended.
+  /// Whether there are weights to export: the run has made its model.
   bool hasWeights() const { return weights_; }
 
   /// Starts a run of the project as it is now; nothing while one goes on.

@@ -4,7 +4,9 @@
 #include <QLabel>
 #include <QStackedWidget>
 #include <QStatusBar>
+#include <QTabBar>
 #include <QTabWidget>
+#include <QToolButton>
 #include <QVBoxLayout>
 #include <algorithm>
 
@@ -30,6 +32,7 @@ using Tone = MessageArea::Tone;
 constexpr int kPaletteWidth = 240;
 constexpr int kInspectorWidth = 320;
 constexpr int kSearchWidth = 240;
+constexpr int kCloseIcon = 12;
 constexpr QSize kFirstSize(1440, 900);
 constexpr double kBottomShare = 0.3;
 
@@ -50,17 +53,12 @@ MainWindow::MainWindow(Settings& settings, RecoveryStore& recovery, QWidget* par
   layout->setSpacing(0);
   messages_ = new MessageArea(middle);
   tabs_ = new QTabWidget(middle);
-  tabs_->setTabsClosable(true);
   tabs_->setMovable(true);
   tabs_->setDocumentMode(true);
   layout->addWidget(messages_);
   layout->addWidget(tabs_, 1);
   setCentralWidget(middle);
   connect(tabs_, &QTabWidget::currentChanged, this, &MainWindow::showCurrent);
-  connect(tabs_, &QTabWidget::tabCloseRequested, this, [this](int tab) {
-    tabs_->setCurrentIndex(tab);
-    closeCurrent();
-  });
 
   buildBar();
   buildPanels();
@@ -154,9 +152,24 @@ Workspace& MainWindow::addWorkspace() {
   history_.addStack(&workspace->document().history());
   connectWorkspace(workspace);
   const int tab = tabs_->addTab(workspace->canvas(), workspace->document().title());
+  tabs_->tabBar()->setTabButton(tab, QTabBar::RightSide, closeButton(workspace));
   tabs_->setCurrentIndex(tab);
   showTitles();
   return *workspace;
+}
+
+QWidget* MainWindow::closeButton(Workspace* workspace) {
+  auto* button = new QToolButton(tabs_);
+  button->setIcon(widgets::icon("close"));
+  button->setIconSize({kCloseIcon, kCloseIcon});
+  button->setToolTip(tr("Close"));
+  button->setAccessibleName(tr("Close document"));
+  button->setFocusPolicy(Qt::NoFocus);
+  connect(button, &QToolButton::clicked, workspace, [this, workspace] {
+    tabs_->setCurrentWidget(workspace->canvas());
+    closeCurrent();
+  });
+  return button;
 }
 
 Workspace& MainWindow::workspaceToFill() {

@@ -79,6 +79,7 @@ class MainWindow : public QMainWindow {
   Workspace& addWorkspace();
   /// The tab in front when nothing would be lost in it, else a new one.
   Workspace& workspaceToFill();
+  QWidget* closeButton(Workspace* workspace);
   Workspace* workspaceAt(int tab) const;
   void connectWorkspace(Workspace* workspace);
   void showCurrent();

@@ -38,7 +38,7 @@ bool MainWindow::openFile(const QString& path) {
   }
   Workspace& workspace = workspaceToFill();
   workspace.document().adoptFile(std::get<graph::Project>(std::move(project)), path);
-  workspace.canvas()->fit();
+  workspace.showWhole();
   messages_->dismiss("open");
   settings_.addRecentFile(workspace.document().path());
   settings_.setFolder(QFileInfo(path).absolutePath());
@@ -54,7 +54,7 @@ void MainWindow::openExample(const QString& name) {
   }
   Workspace& workspace = workspaceToFill();
   workspace.document().adopt(std::get<graph::Project>(std::move(project)), name, false);
-  workspace.canvas()->fit();
+  workspace.showWhole();
 }
 
 void MainWindow::offerRecovery() {
@@ -66,7 +66,7 @@ void MainWindow::offerRecovery() {
         Workspace& workspace = workspaceToFill();
         workspace.document().adopt(std::move(*project), orphan.title, true);
         workspace.autosave().save();
-        workspace.canvas()->fit();
+        workspace.showWhole();
       }
       recovery_.removeLater(orphan.file);
     });

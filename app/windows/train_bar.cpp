@@ -16,6 +16,10 @@ using State = TrainingSession::State;
 
 constexpr int kProgressWidth = 360;
 
+constexpr auto kAccentSheet =
+    "QToolButton:enabled { background: %1; color: %2; } QToolButton:enabled:hover, "
+    "QToolButton:pressed { background: %3; } QToolButton:focus { border-color: %4; }";
+
 QAction* makeAction(QToolBar* bar, const QString& icon, const QString& text,
                     const QKeySequence& keys, const QString& tip) {
   QAction* action = bar->addAction(widgets::icon(icon), text);
@@ -39,7 +43,7 @@ TrainBar::TrainBar(QWidget* parent) : QToolBar(tr("Training"), parent) {
     auto* button = qobject_cast<QToolButton*>(widgetForAction(action));
     button->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
   }
-  widgetForAction(train_)->setObjectName("trainButton");
+  showAccent();
 
   addSeparator();
   device_ = new QComboBox(this);
@@ -62,6 +66,24 @@ TrainBar::TrainBar(QWidget* parent) : QToolBar(tr("Training"), parent) {
     settings.device = device.toStdString();
     workspace_->document().setRun(settings);
   });
+}
+
+void TrainBar::changeEvent(QEvent* event) {
+  QToolBar::changeEvent(event);
+  if (event->type() == QEvent::PaletteChange && train_) showAccent();
+}
+
+/// The one button that a newcomer is to press stands out.
+void TrainBar::showAccent() {
+  const widgets::Theme theme = widgets::Theme::of(this);
+  const QString sheet =
+      QString(kAccentSheet)
+          .arg(theme.accent.name(), theme.onAccent.name(),
+               widgets::mix(theme.accent, Qt::black, 0.12).name(), theme.text.name());
+  QWidget* button = widgetForAction(train_);
+  if (button->styleSheet() == sheet) return;
+  button->setStyleSheet(sheet);
+  train_->setIcon(widgets::icon("play", theme.onAccent));
 }
 
 void TrainBar::setWorkspace(Workspace* workspace) {

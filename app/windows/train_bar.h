@@ -30,12 +30,16 @@ class TrainBar : public QToolBar {
   void trainRequested();
   void stepRequested();
 
+ protected:
+  void changeEvent(QEvent* event) override;
+
  private:
+  void showAccent();
   void showState();
   void showDevice();
 
   QPointer<Workspace> workspace_;
-  QAction* train_;
+  QAction* train_ = nullptr;
   QAction* pause_;
   QAction* stop_;
   QAction* step_;

@@ -308,11 +308,16 @@ void Workspace::selectAll() {
   scene_->setSelectedIds(ids);
 }
 
+void Workspace::showWhole() {
+  // Before it is shown the canvas has no size to fit to; it fits by itself then.
+  if (canvas_->isVisible()) canvas_->fit();
+}
+
 QString Workspace::insertExample(const QString& name) {
   const ProjectOrError project = readExample(name);
   if (const QString* error = std::get_if<QString>(&project)) return *error;
   document_.insert(std::get<graph::Project>(project), name);
-  canvas_->fit();
+  showWhole();
   return {};
 }
 

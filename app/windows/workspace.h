@@ -47,6 +47,8 @@ class Workspace : public QObject {
   void paste();
   void duplicateSelection();
   void selectAll();
+  /// Zooms so that the whole drawing is seen.
+  void showWhole();
   /// Puts an example into the drawing; gives the reason when it cannot be read.
   QString insertExample(const QString& name);
   /// Starts, or goes on with, training.
