@@ -55,8 +55,9 @@ template <typename T>
 NW_INLINE void store(T* to, Vec<T> value) {
   __builtin_memcpy(to, &value, sizeof(value));
 }
+// load_part: the first `count` lanes, at least one and not all, and 0 in the others; store_part
+// writes as many.
 #if defined(__AVX512F__)
-/// The first `count` lanes, the others 0.
 NW_INLINE Floats load_part(const float* from, int64_t count) {
   return Floats(_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1), from));
 }
@@ -69,16 +70,43 @@ NW_INLINE void store_part(float* to, Floats value, int64_t count) {
 NW_INLINE void store_part(double* to, Doubles value, int64_t count) {
   _mm512_mask_storeu_pd(to, static_cast<__mmask8>((1u << count) - 1), __m512d(value));
 }
-#else
-template <typename T>
-NW_INLINE Vec<T> load_part(const T* from, int64_t count) {
-  Vec<T> value{};
-  for (int64_t i = 0; i < count; ++i) value[i] = from[i];
-  return value;
+#elif defined(__AVX2__)
+/// All bits of the first `count` lanes.
+NW_INLINE __m256i first_floats(int64_t count) {
+  const __m256i numbers = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)), numbers);
 }
-template <typename T>
-NW_INLINE void store_part(T* to, Vec<T> value, int64_t count) {
-  for (int64_t i = 0; i < count; ++i) to[i] = value[i];
+NW_INLINE __m256i first_doubles(int64_t count) {
+  return _mm256_cmpgt_epi64(_mm256_set1_epi64x(count), _mm256_setr_epi64x(0, 1, 2, 3));
+}
+NW_INLINE Floats load_part(const float* from, int64_t count) {
+  return Floats(_mm256_maskload_ps(from, first_floats(count)));
+}
+NW_INLINE Doubles load_part(const double* from, int64_t count) {
+  return Doubles(_mm256_maskload_pd(from, first_doubles(count)));
+}
+NW_INLINE void store_part(float* to, Floats value, int64_t count) {
+  _mm256_maskstore_ps(to, first_floats(count), __m256(value));
+}
+NW_INLINE void store_part(double* to, Doubles value, int64_t count) {
+  _mm256_maskstore_pd(to, first_doubles(count), __m256d(value));
+}
+#else
+NW_INLINE Floats load_part(const float* from, int64_t count) {
+  if (count == 1) return Floats{from[0], 0, 0, 0};
+  if (count == 2) return Floats{from[0], from[1], 0, 0};
+  return Floats{from[0], from[1], from[2], 0};
+}
+NW_INLINE Doubles load_part(const double* from, int64_t) {
+  return Doubles{from[0], 0};
+}
+NW_INLINE void store_part(float* to, Floats value, int64_t count) {
+  to[0] = value[0];
+  if (count > 1) to[1] = value[1];
+  if (count > 2) to[2] = value[2];
+}
+NW_INLINE void store_part(double* to, Doubles value, int64_t) {
+  to[0] = value[0];
 }
 #endif
 
