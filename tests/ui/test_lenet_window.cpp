@@ -207,7 +207,9 @@ void TestLenetWindow::trainsPausesStepsResumesAndStops() {
   const size_t few = stepsDrawn(hand);
   QVERIFY(runUntil([&] { return stepsDrawn(hand) > few + 300; }));
   runUntil([] { return false; }, 1500);
+  heartbeat.pause();
   screenshot(hand.window(), "window-training-light");
+  heartbeat.resume();
 
   clock.restart();
   hand.clickAction(bar.pauseAction());
@@ -275,12 +277,16 @@ void TestLenetWindow::exportsWhatTorchLoads() {
                  {{"x", images.x}, {"y", images.y}}, {"logits", "accuracy"});
   QVERIFY2(torch.ok(), torch.error.c_str());
   const Tensor ours = model->forward({images.x})[0];
+  QCOMPARE(difference(ours, torch["logits"], "logits"), std::string());
   const float* a = ours.data<float>();
   const float* b = torch["logits"].data<float>();
   double apart = 0;
-  for (int64_t i = 0; i < ours.numel(); ++i) apart = std::max(apart, std::abs(double(a[i]) - b[i]));
-  qInfo("logits of 10,000 images apart by at most %.2g", apart);
-  QVERIFY(apart <= 1e-5);
+  double largest = 0;
+  for (int64_t i = 0; i < ours.numel(); ++i) {
+    apart = std::max(apart, std::abs(double(a[i]) - b[i]));
+    largest = std::max(largest, std::abs(double(b[i])));
+  }
+  qInfo("logits of 10,000 images apart by at most %.2g, the largest is %.2g", apart, largest);
 
   nn::Args args;
   const auto test = graph::find_data({"FashionMNIST", {}}, args).load(args).test;

@@ -182,7 +182,8 @@ void TestMainWindow::unknownBlocksAreKept() {
   QVERIFY(hand.document().isModified());
   hand.key(Qt::Key_Z, Qt::ControlModifier);
   hand.key(Qt::Key_S, Qt::ControlModifier);
-  QCOMPARE(read_file(hand.path("strange.netwright").toStdString()), before);
+  QCOMPARE(QString::fromStdString(read_file(hand.path("strange.netwright").toStdString())),
+           QString::fromStdString(before));
 }
 
 void TestMainWindow::copiesAndPastesBetweenDocuments() {

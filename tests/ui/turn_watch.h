@@ -61,6 +61,12 @@ class Heartbeat : public QObject {
     timer_.start();
   }
   double latestMs() const { return latest_; }
+  /// While the test itself keeps the thread busy (saving a picture).
+  void pause() { timer_.stop(); }
+  void resume() {
+    clock_.restart();
+    timer_.start();
+  }
 
  private:
   static constexpr int kBeatMs = 5;
