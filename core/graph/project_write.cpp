@@ -128,10 +128,13 @@ std::string node_text(const Node& node) {
                   {"version", std::to_string(node.block_version)}};
   if (!node.name.empty()) members.emplace_back("name", json_string(node.name));
   const std::string args = args_text(node.args, nn::blocks().find(node.block));
-  if (!args.empty()) members.emplace_back("args", args);
+  // Those of an unknown block were kept as they are, and stay at their place.
+  const std::string unknown = inner_extra(node.extra, "args");
+  if (!args.empty() || !unknown.empty())
+    members.emplace_back("args", args.empty() ? unknown : args);
   members.emplace_back("x", position(node.x, "x"));
   members.emplace_back("y", position(node.y, "y"));
-  append_extra(node.extra, members);
+  append_extra_except(node.extra, {"args"}, members);
   return object(members, 8);
 }
 
