@@ -12,6 +12,7 @@ namespace {
 
 constexpr int kCommandRole = Qt::UserRole + 1;
 constexpr int kVisibleRows = 12;
+constexpr int kIcon = 16;
 
 }  // namespace
 
@@ -28,6 +29,10 @@ CommandSearch::CommandSearch(Source source, QWidget* parent)
   completer_->setCaseSensitivity(Qt::CaseInsensitive);
   completer_->setMaxVisibleItems(kVisibleRows);
   setCompleter(completer_);
+  completer_->popup()->setIconSize({kIcon, kIcon});
+  completer_->popup()->setStyleSheet(
+      "QAbstractItemView { border: 1px solid palette(mid); background: palette(base); "
+      "padding: 4px; }");
   connect(completer_, qOverload<const QModelIndex&>(&QCompleter::activated), this,
           [this](const QModelIndex& index) { run(index.data(kCommandRole).toInt()); });
 }

@@ -2,6 +2,7 @@
 
 #include <QApplication>
 #include <QLabel>
+#include <QShowEvent>
 #include <QStackedWidget>
 #include <QStatusBar>
 #include <QTabBar>
@@ -125,6 +126,15 @@ void MainWindow::restoreLayout() {
   resizeDocks({bottom_}, {static_cast<int>(kFirstSize.height() * kBottomShare)}, Qt::Vertical);
   if (!settings_.geometry().isEmpty()) restoreGeometry(settings_.geometry());
   if (!settings_.layout().isEmpty()) restoreState(settings_.layout());
+}
+
+void MainWindow::showEvent(QShowEvent* event) {
+  QMainWindow::showEvent(event);
+  // The panels take their places only now, and the canvas its size with them.
+  if (!event->spontaneous()) {
+    QMetaObject::invokeMethod(
+        this, [this] { current().showWhole(); }, Qt::QueuedConnection);
+  }
 }
 
 std::vector<PanelDock*> MainWindow::panels() const {
@@ -301,8 +311,7 @@ std::vector<Command> MainWindow::commands() {
   const graph::Graph& graph = current().document().graph();
   for (const graph::Node& node : graph.nodes) {
     const QString block = QString::fromStdString(node.block);
-    QString title = node.name.empty() ? block : QString::fromStdString(node.name) + " · " + block;
-    found.push_back({widgets::blockIcon(block), tr("Go to %1").arg(title),
+    found.push_back({widgets::blockIcon(block), tr("Go to %1").arg(current().nodeTitle(node)),
                      [this, id = node.id] { current().canvas()->reveal(id); }});
   }
   for (QAction* action : menu_->actions()) {

@@ -31,15 +31,6 @@ std::vector<T> toVector(const QVector<T>& items) {
   return {items.begin(), items.end()};
 }
 
-/// "conv1", or "Linear 3" by its place in the state_dict.
-QString titleOf(const graph::Node& node, const graph::Inference& inference) {
-  if (!node.name.empty()) return QString::fromStdString(node.name);
-  const QString block = QString::fromStdString(node.block);
-  const auto info = inference.nodes.find(node.id);
-  if (info == inference.nodes.end() || info->second.key.empty()) return block;
-  return block + ' ' + QString::fromStdString(info->second.key);
-}
-
 /// The shapes that arrive at a node, in the order of its block's ports.
 QStringList inputShapes(const graph::Node& node, const nn::Block& block, const Document& document) {
   QStringList shapes;
@@ -211,10 +202,18 @@ void Workspace::showInference() {
   scene_->setInference(document_.inference());
   QHash<NodeId, QString> names;
   for (const graph::Node& node : document_.graph().nodes) {
-    names.insert(node.id, titleOf(node, document_.inference()));
+    names.insert(node.id, nodeTitle(node));
   }
   const std::vector<graph::Problem>& found = document_.inference().problems;
   problems_->setProblems({found.begin(), found.end()}, names);
+}
+
+QString Workspace::nodeTitle(const graph::Node& node) const {
+  if (!node.name.empty()) return QString::fromStdString(node.name);
+  const QString block = QString::fromStdString(node.block);
+  const auto info = document_.inference().nodes.find(node.id);
+  if (info == document_.inference().nodes.end() || info->second.key.empty()) return block;
+  return block + ' ' + QString::fromStdString(info->second.key);
 }
 
 void Workspace::showSelection() {

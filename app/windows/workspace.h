@@ -40,6 +40,8 @@ class Workspace : public QObject {
   /// Made when it is first asked for.
   widgets::RunSettingsForm* settingsForm();
 
+  /// "conv1", or "Linear 3" by its place in the state_dict.
+  QString nodeTitle(const graph::Node& node) const;
   /// Puts a block after the selected one, or at the end, and selects it.
   void append(const QString& block);
   void copySelection() const;

@@ -135,7 +135,7 @@ void TestLenetWindow::showsAndMendsAMistake() {
            problem.text.c_str());
   hand.view().reveal(linears_[0]);
   QTest::qWait(100);
-  screenshot(hand.window(), "window-problem-light");
+  screenshot(hand.window(), "error-badge-light");
   hand.clickAction(hand.window().trainBar().trainAction());
   QVERIFY(!hand.session().isActive());
   QVERIFY(hand.window().messages().text("run").contains("400"));
@@ -208,7 +208,7 @@ void TestLenetWindow::trainsPausesStepsResumesAndStops() {
   QVERIFY(runUntil([&] { return stepsDrawn(hand) > few + 300; }));
   runUntil([] { return false; }, 1500);
   heartbeat.pause();
-  screenshot(hand.window(), "window-training-light");
+  screenshot(hand.window(), "drawn-training-light");
   heartbeat.resume();
 
   clock.restart();
@@ -241,10 +241,10 @@ void TestLenetWindow::trainsPausesStepsResumesAndStops() {
   QVERIFY(watch.longestEventMs() < kUsablyLateMs);
   QVERIFY(heartbeat.latestMs() < kUsablyLateMs);
 
-  screenshot(hand.window(), "window-light");
+  screenshot(hand.window(), "drawn-light");
   widgets::applyTheme(*qApp, widgets::ThemeKind::Dark);
   QTest::qWait(100);
-  screenshot(hand.window(), "window-dark");
+  screenshot(hand.window(), "drawn-dark");
   widgets::applyTheme(*qApp, widgets::ThemeKind::Light);
 }
 

@@ -58,6 +58,7 @@ class TestMainWindow : public QObject {
   void exportToABadPlaceIsTold();
   void unsavedWorkSurvivesACrash();
   void anExampleIsAnUntitledCopy();
+  void theExampleTrainsAtOnePress();
   void theInvitationInsertsAnExample();
   void searchFindsBlocksNodesAndCommands();
   void theLayoutIsRemembered();
@@ -335,6 +336,24 @@ void TestMainWindow::anExampleIsAnUntitledCopy() {
   QVERIFY(hand.document().inference().ok());
   QTest::qWait(100);
   screenshot(hand.window(), "window-first-light");
+}
+
+void TestMainWindow::theExampleTrainsAtOnePress() {
+  WindowDriver& hand = *hand_;
+  hand.window().openExample("lenet");
+  hand.clickNode(hand.graph().nodes[1].id);
+  hand.clickAction(hand.window().trainBar().trainAction());
+  const auto& steps = hand.window().current().chart()->history();
+  QVERIFY(runUntil([&] { return steps.steps().size() > 1000; }, 60000));
+  QTest::qWait(100);
+  screenshot(hand.window(), "training-light");
+  hand.clickAction(hand.window().trainBar().stopAction());
+  QVERIFY(runUntil([&] { return hand.session().state() == State::Idle; }));
+  screenshot(hand.window(), "main-light");
+  hand.window().toggleTheme();
+  QTest::qWait(100);
+  screenshot(hand.window(), "main-dark");
+  hand.window().toggleTheme();
 }
 
 void TestMainWindow::theInvitationInsertsAnExample() {
