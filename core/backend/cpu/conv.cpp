@@ -39,7 +39,8 @@ void conv_grad_input(const Tensor& grad, const Tensor& weight, const Window& win
 void conv_grad_weight(const Tensor& grad, const Tensor& x, const Window& window,
                       const Tensor& grad_weight, const Tensor& grad_bias) {
   const ConvGeometry geometry(x.sizes(), grad.sizes(), window);
-  if (grad.dtype() == DType::Float32 && !geometry.has_nothing()) {
+  if (grad.dtype() == DType::Float32 && !geometry.has_nothing() &&
+      onednn_can_grad_weight(geometry)) {
     const auto run =
         prefers_direct_grad_weight(geometry) ? direct_conv_grad_weight : onednn_conv_grad_weight;
     run(geometry, grad.data<float>(), x.data<float>(), grad_weight.data<float>(),

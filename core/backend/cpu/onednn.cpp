@@ -311,6 +311,11 @@ bool onednn_gemm(const Gemm<float>& gemm) {
                     gemm.c, gemm.c_row) == dnnl_success;
 }
 
+bool onednn_can_grad_weight(const ConvGeometry& geometry) {
+  const WindowGeometry& w = geometry.window;
+  return w.stride[0] == 1 || w.padding[0] <= w.stride[0];
+}
+
 void onednn_conv(const ConvGeometry& geometry, const float* x, const float* weight,
                  const float* bias, float* y) {
   for_batches(geometry, [&](const ConvGeometry& part, int64_t first, int64_t) {
