@@ -16,6 +16,10 @@ namespace nw::widgets {
 
 namespace {
 
+// Side by side the sections need this much; below it they stand one under the other.
+constexpr int kColumns = 3;
+constexpr int kColumnWidth = 280;
+
 template <typename Spec>
 std::vector<const nn::Description*> descriptionsOf(const nn::Registry<Spec>& registry) {
   std::vector<const nn::Description*> descriptions;
@@ -33,6 +37,7 @@ struct RunSettingsForm::Parts {
   DescriptionForm* run = nullptr;
   ChoiceForm* optimizer = nullptr;
   TextLabel* lock = nullptr;
+  QBoxLayout* sections = nullptr;
 
   QWidget* build();
 };
@@ -64,7 +69,12 @@ QWidget* RunSettingsForm::Parts::build() {
   optimizerSection->content()->addWidget(optimizer);
 
   layout->addWidget(lock);
-  for (Section* section : {dataSection, runSection, optimizerSection}) layout->addWidget(section);
+  sections = new QBoxLayout(QBoxLayout::LeftToRight);
+  sections->setSpacing(3 * Theme::kGrid);
+  for (Section* section : {dataSection, runSection, optimizerSection}) {
+    sections->addWidget(section, 1, Qt::AlignTop);
+  }
+  layout->addLayout(sections);
   layout->addStretch();
   return page;
 }
@@ -96,6 +106,12 @@ RunSettingsForm::RunSettingsForm(QWidget* parent)
 }
 
 RunSettingsForm::~RunSettingsForm() = default;
+
+void RunSettingsForm::resizeEvent(QResizeEvent* event) {
+  QWidget::resizeEvent(event);
+  const bool wide = width() >= kColumns * kColumnWidth;
+  parts_->sections->setDirection(wide ? QBoxLayout::LeftToRight : QBoxLayout::TopToBottom);
+}
 
 void RunSettingsForm::changeRun(const QString& param, const nn::Value& value) {
   nn::Args args = graph::to_args(parts_->settings);

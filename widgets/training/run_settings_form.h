@@ -28,6 +28,9 @@ class RunSettingsForm : public QWidget {
  signals:
   void settingsChanged(const nw::graph::RunSettings& settings);
 
+ protected:
+  void resizeEvent(QResizeEvent* event) override;
+
  private:
   struct Parts;
   void changeRun(const QString& param, const nn::Value& value);
