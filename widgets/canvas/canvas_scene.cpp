@@ -199,12 +199,12 @@ void CanvasScene::setFlowDirection(FlowDirection direction) {
 }
 
 void CanvasScene::updateExtent() {
-  QRectF extent;
+  extent_ = {};
   for (const graph::Node& node : graph_.nodes) {
-    extent |= QRectF(node.x - NodeItem::kWidth / 2, node.y - NodeItem::kHeight / 2,
-                     NodeItem::kWidth, NodeItem::kHeight);
+    extent_ |= QRectF(node.x - NodeItem::kWidth / 2, node.y - NodeItem::kHeight / 2,
+                      NodeItem::kWidth, NodeItem::kHeight);
   }
-  setSceneRect(extent.adjusted(-200, -200, 200, 200));
+  setSceneRect(extent_.adjusted(-200, -200, 200, 200));
 }
 
 NodeItem* CanvasScene::itemOf(graph::NodeId id) const {

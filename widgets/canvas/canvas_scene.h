@@ -42,6 +42,8 @@ class CanvasScene : public QGraphicsScene {
   void setInference(const graph::Inference& inference);
   void setFlowDirection(FlowDirection direction);
 
+  /// Around all cards; empty when there are none.
+  QRectF extent() const { return extent_; }
   const graph::Graph& graph() const { return graph_; }
   const graph::Inference& inference() const { return inference_; }
   FlowDirection flowDirection() const { return direction_; }
@@ -141,6 +143,7 @@ class CanvasScene : public QGraphicsScene {
   FlowDirection direction_ = FlowDirection::TopToBottom;
   Theme theme_;
   QFont titleFont_, smallFont_;
+  QRectF extent_;
   QHash<graph::NodeId, NodeItem*> nodes_;
   std::map<WireKey, WireItem*> wires_;
   QHash<graph::NodeId, QVector<WireItem*>> wiresAt_;

@@ -60,7 +60,7 @@ CanvasView::CanvasView(CanvasScene* scene, QWidget* parent)
   connect(callout_, &ProblemCallout::fixRequested, scene_, &CanvasScene::fixRequested);
   connect(callout_, &ProblemCallout::closed, this, &CanvasView::hideProblems);
   connect(invitation_, &EmptyInvitation::templateRequested, this, &CanvasView::templateRequested);
-  connect(this, &CanvasView::sightChanged, minimap_, qOverload<>(&QWidget::update));
+  connect(this, &CanvasView::sightChanged, this, &CanvasView::updateMinimap);
   takeTheme();
   setMinimapVisible(true);
   sceneShown();
@@ -87,13 +87,13 @@ void CanvasView::changeEvent(QEvent* event) {
 
 void CanvasView::sceneShown() {
   invitation_->setVisible(scene_->graph().nodes.empty());
-  minimap_->setVisible(zoomBar_->minimapButton()->isChecked() && !scene_->graph().nodes.empty());
-  minimap_->update();
+  updateMinimap();
   if (calloutNode_ != graph::kNoNode) showProblems(calloutNode_);
   if (!fitted_ && isVisible() && !scene_->graph().nodes.empty()) fit();
 }
 
 void CanvasView::setZoom(qreal zoom, QPoint anchor) {
+  showsWhole_ = false;
   zoom = std::clamp(zoom, kMinZoom, kMaxZoom);
   const QPointF fixed = viewportTransform().inverted().map(QPointF(anchor));
   setTransform(QTransform::fromScale(zoom, zoom));
@@ -105,6 +105,7 @@ void CanvasView::setZoom(qreal zoom, QPoint anchor) {
 }
 
 void CanvasView::pan(QPoint by) {
+  showsWhole_ = false;
   horizontalScrollBar()->setValue(horizontalScrollBar()->value() - by.x());
   verticalScrollBar()->setValue(verticalScrollBar()->value() - by.y());
 }
@@ -120,8 +121,7 @@ void CanvasView::resetZoom() {
 }
 
 void CanvasView::fit() {
-  QRectF extent;
-  for (const graph::Node& node : scene_->graph().nodes) extent |= *scene_->nodeRect(node.id);
+  const QRectF extent = scene_->extent();
   if (extent.isEmpty()) {
     resetZoom();
     centerOn(0, 0);
@@ -129,10 +129,12 @@ void CanvasView::fit() {
   }
   fitted_ = true;
   const qreal margin = 40;
+  const qreal foot = zoomBar_->height() + 2 * kOverlayMargin;  // cards stay clear of the zoom bar
   const qreal fits = std::min((viewport()->width() - 2 * margin) / extent.width(),
-                              (viewport()->height() - 2 * margin) / extent.height());
+                              (viewport()->height() - margin - foot) / extent.height());
   setZoom(std::min(1.0, fits), viewport()->rect().center());
-  centerOn(extent.center());
+  centerOn(extent.center() + QPointF(0, (foot - margin) / 2 / zoom()));
+  showsWhole_ = true;
 }
 
 void CanvasView::reveal(graph::NodeId id) {
@@ -178,7 +180,14 @@ void CanvasView::placeCallout() {
 
 void CanvasView::setMinimapVisible(bool visible) {
   zoomBar_->minimapButton()->setChecked(visible);
-  minimap_->setVisible(visible && !scene_->graph().nodes.empty());
+  updateMinimap();
+}
+
+void CanvasView::updateMinimap() {
+  const QRectF seen = mapToScene(viewport()->rect()).boundingRect();
+  const bool hidesSome = !seen.contains(scene_->extent());
+  minimap_->setVisible(zoomBar_->minimapButton()->isChecked() && hidesSome);
+  minimap_->update();
 }
 
 void CanvasView::placeOverlays() {
@@ -196,6 +205,7 @@ void CanvasView::placeOverlays() {
 void CanvasView::resizeEvent(QResizeEvent* event) {
   QGraphicsView::resizeEvent(event);
   placeOverlays();
+  if (showsWhole_) fit();
   emit sightChanged();
 }
 

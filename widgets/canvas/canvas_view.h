@@ -87,6 +87,8 @@ class CanvasView : public QGraphicsView {
   void placeOverlays();
   void placeCallout();
   void sceneShown();
+  /// The minimap is there only while part of the graph is out of sight.
+  void updateMinimap();
   void pan(QPoint by);
   bool nudge(const QKeyEvent& event);
   bool selectNext(bool forward);
@@ -104,6 +106,7 @@ class CanvasView : public QGraphicsView {
   std::optional<QPoint> panFrom_;
   bool spaceHeld_ = false;
   bool fitted_ = false;
+  bool showsWhole_ = false;  // fitted, and not moved since: stays fitted when resized
 };
 
 }  // namespace nw::widgets

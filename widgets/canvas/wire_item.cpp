@@ -2,9 +2,11 @@
 
 #include <QPainter>
 #include <QStyleOptionGraphicsItem>
+#include <algorithm>
 #include <cmath>
 
 #include "widgets/canvas/detail.h"
+#include "widgets/canvas/node_item.h"
 #include "widgets/style/theme.h"
 
 namespace nw::widgets {
@@ -12,16 +14,50 @@ namespace {
 
 constexpr qreal kReach = 6;  // a click this far from the line still means it
 constexpr qreal kPillHeight = 18;
+constexpr qreal kLead = 24;  // how far a wire that runs back keeps its direction at both ends
+constexpr qreal kCorner = 12;
+
+/// Straight pieces through `points` with round corners.
+QPainterPath roundedPath(const QVector<QPointF>& points) {
+  QPainterPath path(points.front());
+  for (qsizetype i = 1; i + 1 < points.size(); ++i) {
+    const QLineF before(points[i], points[i - 1]);
+    const QLineF after(points[i], points[i + 1]);
+    const qreal corner = std::min({kCorner, before.length() / 2, after.length() / 2});
+    if (corner <= 0) continue;
+    path.lineTo(before.pointAt(corner / before.length()));
+    path.quadTo(points[i], after.pointAt(corner / after.length()));
+  }
+  path.lineTo(points.back());
+  return path;
+}
+
+/// The way of a wire whose input lies before its output: out, along a lane between the cards (or
+/// beside them where there is no room between), and in. `along` is the direction of the flow.
+QPainterPath returningPath(QPointF from, QPointF to, FlowDirection direction) {
+  const bool down = direction == FlowDirection::TopToBottom;
+  const auto point = [down](qreal along, qreal across) {
+    return down ? QPointF(across, along) : QPointF(along, across);
+  };
+  const qreal breadth = down ? NodeItem::kWidth : NodeItem::kHeight;
+  const qreal start = down ? from.x() : from.y();
+  const qreal end = down ? to.x() : to.y();
+  const bool between = std::abs(end - start) >= breadth + 2 * kCorner;
+  const qreal lane = between ? (start + end) / 2 : std::max(start, end) + breadth / 2 + kLead;
+  const qreal out = (down ? from.y() : from.x()) + kLead;
+  const qreal in = (down ? to.y() : to.x()) - kLead;
+  return roundedPath(
+      {from, point(out, start), point(out, lane), point(in, lane), point(in, end), to});
+}
 
 }  // namespace
 
 QPainterPath wirePath(QPointF from, QPointF to, FlowDirection direction) {
   const bool down = direction == FlowDirection::TopToBottom;
   const qreal along = down ? to.y() - from.y() : to.x() - from.x();
+  if (along < 0) return returningPath(from, to, direction);
   const qreal across = down ? to.x() - from.x() : to.y() - from.y();
-  // A wire that runs back swings out far enough to be seen beside the cards.
-  const qreal bend = along >= 0 ? std::max(along / 2, std::min(24.0, std::abs(across)))
-                                : std::min(160.0, 40 - along / 2);
+  const qreal bend = std::max(along / 2, std::min(kLead, std::abs(across)));
   const QPointF arm = down ? QPointF(0, bend) : QPointF(bend, 0);
   QPainterPath path(from);
   path.cubicTo(from + arm, to - arm, to);
@@ -41,7 +77,7 @@ void WireItem::setEnds(QPointF from, QPointF to) {
   path_ = path;
   from_ = from;
   to_ = to;
-  middle_ = (from + to) / 2;  // the curve is symmetric
+  middle_ = path.pointAtPercent(0.5);
   updateBounds();
 }
 
