@@ -277,7 +277,9 @@ void TestLenetWindow::exportsWhatTorchLoads() {
                  {{"x", images.x}, {"y", images.y}}, {"logits", "accuracy"});
   QVERIFY2(torch.ok(), torch.error.c_str());
   const Tensor ours = model->forward({images.x})[0];
-  QCOMPARE(difference(ours, torch["logits"], "logits"), std::string());
+  // Each run stops elsewhere; its largest logits, near 30, hold the last bits of a float.
+  constexpr double kSlack = 2;
+  QCOMPARE(difference(ours, torch["logits"], "logits", kSlack), std::string());
   const float* a = ours.data<float>();
   const float* b = torch["logits"].data<float>();
   double apart = 0;
