@@ -4,14 +4,16 @@
 # To build both programs, and to run them on what was built.
 build_packages=(
   cmake ninja-build g++
-  libdnnl-dev libeigen3-dev nlohmann-json3-dev libcli11-dev zlib1g-dev
+  libdnnl-dev nlohmann-json3-dev libcli11-dev zlib1g-dev
   qt6-base-dev qt6-svg-dev libqcustomplot-dev
   dataset-fashion-mnist
 )
 # To see the window: fonts, and the plugin for Wayland screens (that for X11 comes with Qt).
 window_packages=(fonts-noto-core qt6-wayland)
-# To run the tests: PyTorch is their oracle, Xvfb a screen without a monitor.
+# To run the tests: PyTorch is their oracle, Eigen that of the matrix products, Xvfb a screen without
+# a monitor.
 test_packages=(
+  libeigen3-dev
   python3-torch python3-torchvision python3-numpy xvfb xauth fonts-noto-core
   clang-format-14
 )

@@ -1,3 +1,4 @@
+#include <Eigen/Core>
 #include <cfloat>
 
 #include "core/backend/backend.h"
@@ -244,16 +245,18 @@ class TestCpuKernels : public QObject {
                            : draw_->numbers({n, k}, dtype).as_strided({k, n}, {1, k}, 0);
       const Tensor out = empty({m, n}, dtype);
       kernels().matmul(a, b, out);
-      const Tensor expected = filled({m, n}, dtype, [&](const Dims& i) { return dot(a, b, i); });
+      const Eigen::MatrixXd product = matrix(a) * matrix(b);
+      const Tensor expected =
+          filled({m, n}, dtype, [&](const Dims& i) { return product(i[0], i[1]); });
       QVERIFY(same(out, expected, concat("matmul ", m, "×", k, "×", n), 4 + double(k) / 8));
 
       const Tensor x = draw_->numbers({m, k}, dtype);
       const Tensor weight = draw_->numbers({n, k}, dtype);
       const Tensor bias = draw_->chance(0.5) ? draw_->numbers({n}, dtype) : Tensor();
       kernels().linear(x, weight, bias, out);
-      const Tensor turned = weight.as_strided({k, n}, {1, k}, 0);
+      const Eigen::MatrixXd sums = matrix(x) * matrix(weight).transpose();
       const Tensor answer = filled({m, n}, dtype, [&](const Dims& i) {
-        return dot(x, turned, i) + (bias.defined() ? at(bias, {i[1]}) : 0);
+        return sums(i[0], i[1]) + (bias.defined() ? at(bias, {i[1]}) : 0);
       });
       QVERIFY(same(out, answer, concat("linear ", m, "×", k, "×", n), 4 + double(k) / 8));
     }
@@ -288,22 +291,10 @@ class TestCpuKernels : public QObject {
   }
 
  private:
-  static double dot(const Tensor& a, const Tensor& b, const Dims& i) {
-    const Tensor row =
-        a.as_strided({a.size(1)}, {a.strides()[1]}, a.offset() + i[0] * a.strides()[0]);
-    const Tensor column =
-        b.as_strided({b.size(0)}, {b.strides()[0]}, b.offset() + i[1] * b.strides()[1]);
-    return a.dtype() == DType::Float32 ? dot_of<float>(row, column) : dot_of<double>(row, column);
-  }
-  template <typename T>
-  static double dot_of(const Tensor& row, const Tensor& column) {
-    double sum = 0;
-    const T* a = row.data<T>();
-    const T* b = column.data<T>();
-    for (int64_t p = 0; p < row.numel(); ++p) {
-      sum += double(a[p * row.strides()[0]]) * double(b[p * column.strides()[0]]);
-    }
-    return sum;
+  static Eigen::MatrixXd matrix(const Tensor& x) {
+    Eigen::MatrixXd out(x.size(0), x.size(1));
+    for_each_index(x.sizes(), [&](const Dims& i) { out(i[0], i[1]) = at(x, i); });
+    return out;
   }
 
   std::unique_ptr<Draw> draw_;
