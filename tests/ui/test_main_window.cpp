@@ -1,5 +1,6 @@
 #include <QClipboard>
 #include <QLockFile>
+#include <QProcess>
 
 #include "app/document/examples.h"
 #include "core/base/file.h"
@@ -59,6 +60,7 @@ class TestMainWindow : public QObject {
   void unsavedWorkSurvivesACrash();
   void anExampleIsAnUntitledCopy();
   void theExampleTrainsAtOnePress();
+  void theWindowAndTheCommandLineTrainAlike();
   void theInvitationInsertsAnExample();
   void searchFindsBlocksNodesAndCommands();
   void theLayoutIsRemembered();
@@ -354,6 +356,26 @@ void TestMainWindow::theExampleTrainsAtOnePress() {
   QTest::qWait(100);
   screenshot(hand.window(), "main-dark");
   hand.window().toggleTheme();
+}
+
+void TestMainWindow::theWindowAndTheCommandLineTrainAlike() {
+  WindowDriver& hand = *hand_;
+  hand.window().openExample("spirals");
+  hand.clickAction(hand.window().trainBar().trainAction());
+  QVERIFY(
+      runUntil([&] { return hand.session().hasWeights() && !hand.session().isActive(); }, 60000));
+  const QString weights = hand.path("window.safetensors");
+  hand.session().exportWeights(weights, io::StateFormat::Safetensors);
+  QVERIFY(runUntil([&] { return QFile::exists(weights); }));
+
+  QProcess line;
+  line.start(
+      NW_BINARY_DIR "/bin/netwright-cli",
+      {"train", NW_SOURCE_DIR "/resources/examples/spirals.netwright", "--out", hand.path("line")});
+  QVERIFY(line.waitForFinished(60000));
+  QCOMPARE(line.exitCode(), 0);
+  QVERIFY(read_file(weights.toStdString()) ==
+          read_file(hand.path("line/spirals.safetensors").toStdString()));
 }
 
 void TestMainWindow::theInvitationInsertsAnExample() {
