@@ -30,7 +30,7 @@ void evaluate_weights(const EvalOptions& options) {
       train::evaluate(*model, *splits.test, loaded.project.run.batch_size);
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  const bool classifies = loaded.signature.classes > 0;
+  const bool classifies = loaded.signature.classes > 0 && model->learns_targets();
 
   if (options.json) {
     nlohmann::ordered_json out{{"project", options.project}, {"weights", options.weights}};

@@ -128,6 +128,28 @@ class TestCliVerbs : public QObject {
     }
   }
 
+  void an_autoencoder_has_no_accuracy() {
+    const QString project =
+        changed_example(folder_.path(), "spirals.netwright", [](QJsonObject& changed) {
+          edit_graph(changed, [](QJsonArray& nodes, QJsonArray& wires) {
+            QJsonObject loss = nodes.last().toObject();
+            loss["block"] = "MSELoss";
+            nodes.replace(nodes.size() - 1, loss);
+            wires.append(QJsonObject{{"from", QJsonArray{nodes[0].toObject()["id"], "output"}},
+                                     {"to", QJsonArray{loss["id"], "target"}}});
+          });
+        });
+    const Result trained =
+        run({"train", project, "--out", path("auto"), "--epochs", "2", "--json"});
+    VERIFY_CHILD(trained.code == 0, trained);
+    const QString weights = trained.json()["files"].toArray()[0].toString();
+    const Result result = run({"eval", project, "--weights", weights, "--json"});
+    VERIFY_CHILD(result.code == 0, result);
+    QCOMPARE(result.json()["test_loss"], trained.json()["test_loss"]);
+    QVERIFY(!trained.json().contains("test_accuracy"));
+    QVERIFY(!result.json().contains("test_accuracy"));
+  }
+
   void export_goes_both_ways() {
     const QString project = example("spirals.netwright");
     Result result = run({"export", project, "--weights", run_folder_ + "/spirals.pt", "--format",
