@@ -70,7 +70,7 @@ class TestReadme : public QObject {
   }
 
   void files_it_links_to_exist() {
-    static const QRegularExpression kLink("\\]\\(([^)]+)\\)");
+    static const QRegularExpression kLink("\\[[^\\]\\n]+\\]\\(([^)\\s]+)\\)");
     for (const QRegularExpressionMatch& link : kLink.globalMatch(text_)) {
       QVERIFY2(QFile::exists(NW_SOURCE_DIR "/" + link.captured(1)), qPrintable(link.captured(1)));
     }

@@ -205,7 +205,7 @@ void TestLenetWindow::trainsPausesStepsResumesAndStops() {
 
   // The curve grows while the window looks on.
   const size_t few = stepsDrawn(hand);
-  QVERIFY(runUntil([&] { return stepsDrawn(hand) > few + 300; }));
+  QVERIFY(runUntil([&] { return stepsDrawn(hand) > few + 300; }, 120000));
   runUntil([] { return false; }, 1500);
   heartbeat.pause();
   screenshot(hand.window(), "drawn-training-light");

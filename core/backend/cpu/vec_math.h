@@ -65,7 +65,8 @@ NW_INLINE Floats log(Floats x) {
   const Floats smallest_normal = splat(1.17549435e-38f);
   const auto tiny = x < smallest_normal;
   const Floats scaled = select(tiny, x * 8388608.0f, x);  // 2²³
-  const Ints bits = float_to_bits(scaled);
+  // Without the sign, which the end tells apart: the difference below stays in range.
+  const Ints bits = float_to_bits(scaled) & 0x7fffffff;
   const Ints root_half = float_to_bits(splat(0.70710678f));
   const Ints exponent = (bits - root_half) >> 23;
   const Floats m = bits_to_float(bits - (exponent << 23));
