@@ -346,7 +346,7 @@ void TestMainWindow::theExampleTrainsAtOnePress() {
   hand.clickNode(hand.graph().nodes[1].id);
   hand.clickAction(hand.window().trainBar().trainAction());
   const auto& steps = hand.window().current().chart()->history();
-  QVERIFY(runUntil([&] { return steps.steps().size() > 1000; }, 60000));
+  QVERIFY(runUntil([&] { return steps.steps().size() > 1000; }, 300000));
   QTest::qWait(100);
   screenshot(hand.window(), "training-light");
   hand.clickAction(hand.window().trainBar().stopAction());
