@@ -44,6 +44,7 @@ class Walk {
   /// Calls body(offsets) for the rows begin … end − 1, with where each operand's row starts.
   template <typename Body>
   void for_rows(int64_t begin, int64_t end, const Body& body) const {
+    if (begin >= end) return;  // a size may be 0: nothing to divide by below
     Dims position(sizes_.size());
     Offsets offsets{};
     int64_t rest = begin;
