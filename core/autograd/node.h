@@ -19,8 +19,6 @@ struct Edge {
 /// from the outputs down to the leaves. One backward at a time may walk a graph.
 class Node : public RefCounted {
  public:
-  static constexpr size_t kMaxEdges = 8;
-
   Node();
   ~Node() override;
 
@@ -33,14 +31,14 @@ class Node : public RefCounted {
 
   bool needs_grad(size_t input) const { return input < edges_.size() && bool(edges_[input].node); }
   void add_edge(Edge edge) { edges_.push_back(std::move(edge)); }
-  const SmallVector<Edge, kMaxEdges>& edges() const { return edges_; }
+  const InlineVector<Edge, 8>& edges() const { return edges_; }
   /// Later nodes have larger numbers; backward goes from large to small.
   uint64_t sequence() const { return sequence_; }
 
  private:
   friend class Engine;
 
-  SmallVector<Edge, kMaxEdges> edges_;
+  InlineVector<Edge, 8> edges_;
   uint64_t sequence_;
   // The engine's notes while it walks: the gradients that have arrived, and whether it waits in
   // line.

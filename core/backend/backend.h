@@ -10,6 +10,10 @@
 namespace nw {
 
 class Generator;
+struct IndexKernels;
+struct NormKernels;
+struct RecurrentKernels;
+struct ResampleKernels;
 
 /// Geometry of convolution and pooling windows, one entry for each spatial dimension.
 struct Window {
@@ -98,6 +102,12 @@ struct Kernels {
   /// max_exp_avg_sq is undefined unless amsgrad
   void (*adam)(const AdamStep& step, const Tensor& grad, const Tensor& param, const Tensor& exp_avg,
                const Tensor& exp_avg_sq, const Tensor& max_exp_avg_sq);
+
+  // --- families with a header of their own (core/backend/*_kernels.h) ---
+  const IndexKernels* index = nullptr;
+  const NormKernels* norm = nullptr;
+  const RecurrentKernels* recurrent = nullptr;
+  const ResampleKernels* resample = nullptr;
 };
 
 /// One kind of device: its memory, its streams, its table of kernels. Lives as long as the program.

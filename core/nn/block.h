@@ -17,6 +17,16 @@ enum class Role : uint8_t {
   Loss,
 };
 
+/// What numbers a port takes.
+enum class PortNumbers : uint8_t {
+  Any,            // floating point
+  Classes,        // int64, each below the size of the first input's dimension C, which they lack
+  Indices,        // int64, each below the value of the parameter Port::below
+  Probabilities,  // floating point from 0 to 1
+  Signs,          // floating point, −1 or 1
+  Mask,           // bool
+};
+
 struct Port {
   std::string name;  // "input", "target", "output"
   std::string help;
@@ -24,8 +34,8 @@ struct Port {
   /// Dimensions by name, separated by spaces: a parameter's name stands for its value, * for any
   /// number of dimensions, = for the sizes of the first input, another name for any size.
   std::string layout = "*";
-  bool classes =
-      false;  // int64, each below the size of the first input's dimension C, which they lack
+  PortNumbers numbers = PortNumbers::Any;
+  std::string below = {};  // the parameter that Indices stay below
 };
 
 /// A unit in the palette. See Description for what derives from it.

@@ -37,6 +37,7 @@ struct Param {
   bool inferred = false;      // None: taken from what the wire brings (in_features)
   bool required = false;      // has no default in torch
   bool keyword_only = false;  // not among the positional arguments of torch's constructor
+  bool call = false;          // torch takes it as an argument of forward, not of the constructor
   bool real_list = false;     // Text that holds real numbers: "1, 0.5, 2" (torch: a tensor)
   std::string tuple = {};     // torch takes it as an item of the tuple of this name (Adam's betas)
 };

@@ -45,6 +45,9 @@ class Module {
 
   /// The class name that torch prints: "Conv2d".
   virtual std::string kind() const = 0;
+  /// What torch prints between the parentheses of a module without children: "6, 16,
+  /// kernel_size=(5, 5), stride=(1, 1)".
+  virtual std::string extra_repr() const { return {}; }
   virtual Tensors forward(const Tensors& inputs) = 0;
   /// Runs forward for one input and one output.
   Tensor operator()(const Tensor& input) { return forward({input})[0]; }

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 
+#include "core/base/inline_vector.h"
 #include "core/base/intrusive.h"
 #include "core/tensor/device.h"
 #include "core/tensor/dtype.h"
@@ -82,7 +83,7 @@ class Tensor {
 };
 
 /// The tensors that go into or come out of one module or function.
-using Tensors = SmallVector<Tensor, 8>;
+using Tensors = InlineVector<Tensor, 8>;
 
 /// "float32 64×1×28×28", for messages.
 std::string describe(const Tensor& tensor);

@@ -157,11 +157,12 @@ Case draw_case(Draw& draw, const nn::Block& block) {
              {},
              {}};
   for (const nn::Port& port : block.inputs) {
-    if (port.classes && draw.chance(0.7)) {
+    const bool classes = port.numbers == nn::PortNumbers::Classes;
+    if (classes && draw.chance(0.7)) {
       drawn.inputs.push_back(draw_classes(draw, block, drawn.args, drawn.inputs[0]));
       continue;
     }
-    const bool follows = port.layout == "=" || port.classes;
+    const bool follows = port.layout == "=" || classes;
     Dims sizes = follows ? drawn.inputs[0].sizes() : draw_sizes(draw, block, drawn.args, port);
     if (draw.chance(0.1)) {
       tamper(draw, sizes);

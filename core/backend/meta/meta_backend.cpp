@@ -3,10 +3,16 @@
 #include <type_traits>
 #include <utility>
 
+#include "core/backend/index_kernels.h"
+#include "core/backend/norm_kernels.h"
+#include "core/backend/recurrent_kernels.h"
+#include "core/backend/resample_kernels.h"
+
 namespace nw::meta {
 namespace {
 
-/// Turns into a function of whatever signature is asked for, which does nothing.
+/// Turns into a function of whatever signature is asked for, which does nothing, or into a whole
+/// group of such functions.
 struct Nothing {
   template <typename... Arguments>
   using Function = void (*)(Arguments...);
@@ -14,17 +20,32 @@ struct Nothing {
   constexpr operator Function<Arguments...>() const {
     return [](Arguments...) {};
   }
+  template <typename Group>
+  requires std::is_class_v<Group>
+  constexpr operator const Group*() const;
 };
 
-/// A table with Nothing in every entry, however many there are.
-template <size_t... kEntries>
-constexpr Kernels make_table(std::index_sequence<kEntries...>) {
-  return Kernels{(static_cast<void>(kEntries), Nothing())...};
+template <typename Group, size_t... kEntries>
+constexpr Group fill_table(std::index_sequence<kEntries...>) {
+  return Group{(static_cast<void>(kEntries), Nothing())...};
 }
 
-constexpr size_t kEntryBytes = sizeof(void (*)());
-static_assert(std::is_aggregate_v<Kernels> && sizeof(Kernels) % kEntryBytes == 0);
-constexpr Kernels kKernels = make_table(std::make_index_sequence<sizeof(Kernels) / kEntryBytes>());
+/// A table with Nothing in every entry, however many there are.
+template <typename Group>
+constexpr Group make_table() {
+  constexpr size_t kEntryBytes = sizeof(void (*)());
+  static_assert(std::is_aggregate_v<Group> && sizeof(Group) % kEntryBytes == 0);
+  return fill_table<Group>(std::make_index_sequence<sizeof(Group) / kEntryBytes>());
+}
+
+template <typename Group>
+constexpr Group kTable = make_table<Group>();
+
+template <typename Group>
+requires std::is_class_v<Group>
+constexpr Nothing::operator const Group*() const {
+  return &kTable<Group>;
+}
 
 class NoMemory final : public Allocator {
  public:
@@ -36,7 +57,7 @@ class MetaBackend final : public Backend {
  public:
   std::string_view name() const override { return "meta"; }
   Allocator& allocator(Device) override { return memory_; }
-  const Kernels& kernels() const override { return kKernels; }
+  const Kernels& kernels() const override { return kTable<Kernels>; }
   void synchronize(Device) override {}
 
  private:

@@ -83,7 +83,7 @@ Block cross_entropy_loss_block() {
       "target";
   block.inputs[0].layout = "N C *";
   block.inputs[1].layout = "N *";
-  block.inputs[1].classes = true;
+  block.inputs[1].numbers = PortNumbers::Classes;
   block.make = make;
   block.caption = caption;
   return block;
