@@ -10,6 +10,7 @@
 namespace nw {
 
 class Generator;
+struct ActivationKernels;
 struct IndexKernels;
 struct NormKernels;
 struct RecurrentKernels;
@@ -104,6 +105,7 @@ struct Kernels {
                const Tensor& exp_avg_sq, const Tensor& max_exp_avg_sq);
 
   // --- families with a header of their own (core/backend/*_kernels.h) ---
+  const ActivationKernels* activation = nullptr;
   const IndexKernels* index = nullptr;
   const NormKernels* norm = nullptr;
   const RecurrentKernels* recurrent = nullptr;

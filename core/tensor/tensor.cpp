@@ -141,6 +141,19 @@ Tensor Tensor::detach() const {
   return as_strided(sizes(), strides(), offset());
 }
 
+void Tensor::set_data(const Tensor& source) const {
+  NW_CHECK(is_leaf(), "[set_data] expects a leaf");
+  auto& self = const_cast<TensorImpl&>(impl());
+  const TensorImpl& from = source.impl();
+  self.storage = from.storage;
+  self.sizes = from.sizes;
+  self.strides = from.strides;
+  self.offset = from.offset;
+  self.numel = from.numel;
+  self.dtype = from.dtype;
+  self.contiguous = from.contiguous;
+}
+
 bool Tensor::requires_grad() const {
   const auto* gradient = impl().gradient;
   return gradient != nullptr && (gradient->requires_grad || gradient->grad_fn);

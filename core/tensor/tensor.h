@@ -56,6 +56,9 @@ class Tensor {
   Tensor as_strided(const Dims& sizes, const Dims& strides, int64_t offset) const;
   /// Same numbers, no history.
   Tensor detach() const;
+  /// Lets every handle of this very tensor see the numbers of `source` (sizes, dtype and device may
+  /// change), as torch's `x.data = source`. Keeps its gradient and requires_grad; leaves only.
+  void set_data(const Tensor& source) const;
 
   bool requires_grad() const;
   /// Marks a leaf; throws Error unless floating point.

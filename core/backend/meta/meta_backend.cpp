@@ -3,6 +3,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "core/backend/activation_kernels.h"
 #include "core/backend/index_kernels.h"
 #include "core/backend/norm_kernels.h"
 #include "core/backend/recurrent_kernels.h"
