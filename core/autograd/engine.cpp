@@ -24,7 +24,7 @@ class Engine {
 
   void send(const Edge& edge, Tensor grad) {
     Node& node = *edge.node;
-    if (node.arrived_.size() <= edge.input) node.arrived_.resize(edge.input + 1);
+    if (node.arrived_.empty()) node.arrived_.resize(node.output_count());
     Tensor& slot = node.arrived_[edge.input];
     if (slot.defined()) {
       accumulate(slot, grad);

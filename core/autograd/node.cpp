@@ -68,6 +68,14 @@ NoGrad::~NoGrad() {
   recording = before_;
 }
 
+bool needs_record(std::span<const Tensor> tensors) {
+  if (!grad_enabled()) return false;
+  for (const Tensor& tensor : tensors) {
+    if (tensor.defined() && tensor.requires_grad()) return true;
+  }
+  return false;
+}
+
 Edge edge_of(const Tensor& tensor) {
   if (!tensor.defined() || !tensor.requires_grad()) return {};
   if (tensor.grad_fn()) {

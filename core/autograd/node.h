@@ -1,6 +1,8 @@
 #pragma once
 
+#include <concepts>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "core/tensor/tensor.h"
@@ -32,6 +34,9 @@ class Node : public RefCounted {
   bool needs_grad(size_t input) const { return input < edges_.size() && bool(edges_[input].node); }
   void add_edge(Edge edge) { edges_.push_back(std::move(edge)); }
   const InlineVector<Edge, 8>& edges() const { return edges_; }
+  /// One unless set: how many tensors the op made.
+  size_t output_count() const { return output_count_; }
+  void set_output_count(size_t count) { output_count_ = count; }
   /// Later nodes have larger numbers; backward goes from large to small.
   uint64_t sequence() const { return sequence_; }
 
@@ -40,6 +45,7 @@ class Node : public RefCounted {
 
   InlineVector<Edge, 8> edges_;
   uint64_t sequence_;
+  size_t output_count_ = 1;
   // The engine's notes while it walks: the gradients that have arrived, and whether it waits in
   // line.
   Tensors arrived_;
@@ -79,10 +85,11 @@ class NoGrad {
 };
 
 /// True when recording is on and one of the tensors needs a gradient.
-template <typename... T>
+template <std::same_as<Tensor>... T>
 bool needs_record(const T&... tensors) {
   return grad_enabled() && ((tensors.defined() && tensors.requires_grad()) || ...);
 }
+bool needs_record(std::span<const Tensor> tensors);
 
 /// Where the gradient of `tensor` flows to: its maker, its own accumulation, or nowhere.
 Edge edge_of(const Tensor& tensor);
