@@ -12,7 +12,7 @@ Tensors Model::forward(const Tensors& inputs) {
   for (const Step& step : steps_) {
     Tensors arguments;
     for (int slot : step.inputs) arguments.push_back(slot < 0 ? Tensor() : slots_[slot]);
-    const Tensors results = step.module->forward(arguments);
+    const Tensors results = step.module->call(arguments);
     for (size_t i = 0; i < step.outputs.size(); ++i) slots_[step.outputs[i]] = results[i];
     for (int slot : step.finished) slots_[slot] = Tensor();
   }
@@ -23,9 +23,9 @@ Tensors Model::forward(const Tensors& inputs) {
 }
 
 Tensor Model::loss(const Tensor& prediction, const Tensor& target, const Tensor& x) {
-  if (loss_target_ < 0) return loss_->forward({prediction, target})[0];
+  if (loss_target_ < 0) return loss_->call({prediction, target})[0];
   const Tensor wired = std::exchange(slots_[loss_target_], Tensor());
-  return loss_->forward({prediction, loss_target_ == 0 ? x : wired})[0];
+  return loss_->call({prediction, loss_target_ == 0 ? x : wired})[0];
 }
 
 double Model::loss_per_sample(double loss, int64_t samples) const {

@@ -1,173 +1,312 @@
 #include "core/nn/module.h"
 
-#include <unordered_map>
+#include <algorithm>
 #include <unordered_set>
 
 #include "core/backend/creation.h"
 #include "core/base/error.h"
+#include "core/nn/init.h"
 
 namespace nw::nn {
 namespace {
 
-/// Where each tensor of the state goes: pairs of target and source.
-using Copies = std::vector<std::pair<Tensor, Tensor>>;
-
-LoadReport match(const StateDict& ours, const StateDict& theirs, Copies& copies) {
-  LoadReport report;
-  std::unordered_map<std::string_view, const Tensor*> given;
-  for (const auto& entry : theirs.entries) given.emplace(entry.key, &entry.tensor);
-  std::unordered_set<std::string_view> known;
-  for (const auto& [key, tensor] : ours.entries) {
-    known.insert(key);
-    const auto it = given.find(key);
-    if (it == given.end()) {
-      report.missing.push_back(key);
-    } else if (!it->second->defined() || it->second->sizes() != tensor.sizes()) {
-      report.mismatched.push_back(
-          concat(key, ": expects ", to_string(tensor.sizes()), ", gets ",
-                 it->second->defined() ? to_string(it->second->sizes()) : std::string("nothing")));
-    } else {
-      copies.emplace_back(tensor, *it->second);
-    }
-  }
-  for (const auto& entry : theirs.entries) {
-    if (!known.contains(entry.key)) report.unexpected.push_back(entry.key);
-  }
-  return report;
+bool contains(const Module::Named& list, const Tensor& tensor) {
+  return std::any_of(list.begin(), list.end(),
+                     [&](const auto& item) { return item.second.is_same(tensor); });
 }
 
-void append_lines(std::string& text, std::string_view what, const std::vector<std::string>& keys) {
-  for (const std::string& key : keys) {
-    if (!text.empty()) text += "\n";
-    text += concat(what, " ", key);
-  }
+std::vector<Tensor> tensors_of(Module::Named named) {
+  std::vector<Tensor> out;
+  for (auto& [name, tensor] : named) out.push_back(std::move(tensor));
+  return out;
+}
+
+std::string joined(const std::string& path, const std::string& name) {
+  return path.empty() ? name : path + "." + name;
+}
+
+/// "a.b.c" -> {"a.b", "c"}
+std::pair<std::string_view, std::string_view> split_last(std::string_view path) {
+  const size_t dot = path.rfind('.');
+  if (dot == std::string_view::npos) return {"", path};
+  return {path.substr(0, dot), path.substr(dot + 1)};
 }
 
 }  // namespace
 
-const Tensor* StateDict::find(std::string_view key) const {
-  for (const Entry& entry : entries) {
-    if (entry.key == key) return &entry.tensor;
+// --- the tree ---
+
+Module* Module::child(std::string_view name) const {
+  for (const auto& [own, module] : children_) {
+    if (own == name) return module.get();
   }
   return nullptr;
 }
 
-std::string LoadReport::text() const {
-  std::string text;
-  append_lines(text, "missing:", missing);
-  append_lines(text, "unexpected:", unexpected);
-  append_lines(text, "another size:", mismatched);
-  return text;
-}
-
-std::vector<Tensor> Module::parameters() const {
-  std::vector<Tensor> out;
-  for (auto& [name, tensor] : named_parameters()) out.push_back(std::move(tensor));
-  return out;
-}
-
-std::vector<std::pair<std::string, Tensor>> Module::named_parameters() const {
-  std::vector<std::pair<std::string, Tensor>> out;
-  for (const auto& [name, tensor] : parameters_) {
-    if (tensor.defined()) out.emplace_back(name, tensor);
-  }
-  for (const auto& [child_name, child] : children_) {
-    for (auto& [name, tensor] : child->named_parameters()) {
-      out.emplace_back(child_name + "." + name, std::move(tensor));
-    }
+Module::NamedModules Module::named_children() const {
+  NamedModules out;
+  std::unordered_set<const Module*> seen;
+  for (const auto& [name, child] : children_) {
+    if (child != nullptr && seen.insert(child.get()).second) out.emplace_back(name, child.get());
   }
   return out;
 }
 
-std::vector<std::pair<std::string, Tensor>> Module::named_buffers() const {
-  std::vector<std::pair<std::string, Tensor>> out;
-  for (const Buffer& buffer : buffers_) {
-    if (buffer.tensor.defined()) out.emplace_back(buffer.name, buffer.tensor);
-  }
-  for (const auto& [child_name, child] : children_) {
-    for (auto& [name, tensor] : child->named_buffers()) {
-      out.emplace_back(child_name + "." + name, std::move(tensor));
-    }
-  }
+std::vector<Module*> Module::children() const {
+  std::vector<Module*> out;
+  for (const auto& [name, child] : named_children()) out.push_back(child);
   return out;
 }
 
-std::vector<std::pair<std::string, Module*>> Module::named_children() const {
-  std::vector<std::pair<std::string, Module*>> out;
-  for (const auto& [name, child] : children_) out.emplace_back(name, child.get());
+void Module::walk(const std::string& path, NamedModules& out) {
+  const bool seen =
+      std::any_of(out.begin(), out.end(), [this](const auto& item) { return item.second == this; });
+  if (seen) return;
+  out.emplace_back(path, this);
+  for (const auto& [name, child] : children_) {
+    if (child != nullptr) child->walk(joined(path, name), out);
+  }
+}
+
+Module::NamedModules Module::named_modules(const std::string& prefix) {
+  NamedModules out;
+  walk(prefix, out);
   return out;
 }
 
-Module& Module::add_module(std::string name, std::unique_ptr<Module> module) {
-  NW_CHECK(!name.empty() && name.find('.') == std::string::npos, "[", kind(), "] a child's name ",
-           "must have at least one character and no dot, is '", name, "'");
-  for (const auto& child : children_) {
-    NW_CHECK(child.first != name, "[", kind(), "] has a child named '", name, "' already");
+std::vector<Module*> Module::modules() {
+  std::vector<Module*> out;
+  for (const auto& [name, module] : named_modules()) out.push_back(module);
+  return out;
+}
+
+Module& Module::get_submodule(std::string_view target) {
+  Module* at = this;
+  for (size_t start = 0; start < target.size();) {
+    const size_t dot = std::min(target.find('.', start), target.size());
+    const std::string_view name = target.substr(start, dot - start);
+    Module* next = at->child(name);
+    NW_CHECK(next != nullptr, "[", at->kind(), "] has no child '", name, "', looked for as '",
+             target, "'");
+    at = next;
+    start = dot + 1;
+  }
+  return *at;
+}
+
+Tensor Module::get_parameter(std::string_view target) {
+  const auto [path, name] = split_last(target);
+  const Module& owner = get_submodule(path);
+  for (const Parameter& parameter : owner.parameters_) {
+    if (parameter.name == name && parameter.tensor.defined()) return parameter.tensor;
+  }
+  throw Error(
+      concat("[", owner.kind(), "] has no parameter '", name, "', looked for as '", target, "'"));
+}
+
+Tensor Module::get_buffer(std::string_view target) {
+  const auto [path, name] = split_last(target);
+  const Module& owner = get_submodule(path);
+  for (const Buffer& buffer : owner.buffers_) {
+    if (buffer.name == name && buffer.tensor.defined()) return buffer.tensor;
+  }
+  throw Error(
+      concat("[", owner.kind(), "] has no buffer '", name, "', looked for as '", target, "'"));
+}
+
+void Module::check_new_name(const std::string& name, std::string_view what) const {
+  NW_CHECK(!name.empty() && name.find('.') == std::string::npos, "[", kind(), "] a ", what,
+           "'s name must have at least one character and no dot, is '", name, "'");
+  const auto is_taken = [&](const auto& list) {
+    return std::any_of(list.begin(), list.end(),
+                       [&](const auto& item) { return item.name == name; });
+  };
+  NW_CHECK(!is_taken(parameters_), "[", kind(), "] has a parameter named '", name, "' already");
+  NW_CHECK(!is_taken(buffers_), "[", kind(), "] has a buffer named '", name, "' already");
+  NW_CHECK(what == "child" || child(name) == nullptr, "[", kind(), "] has a child named '", name,
+           "' already");
+}
+
+void Module::add_module(std::string name, std::shared_ptr<Module> module) {
+  check_new_name(name, "child");
+  for (auto& [own, child] : children_) {
+    if (own != name) continue;
+    child = std::move(module);
+    return;
   }
   children_.emplace_back(std::move(name), std::move(module));
-  return *children_.back().second;
 }
 
-StateDict Module::state_dict() const {
-  StateDict out;
-  collect("", out);
-  return out;
-}
-
-void Module::collect(const std::string& prefix, StateDict& out) const {
-  const std::string path = prefix.empty() ? "" : prefix.substr(0, prefix.size() - 1);
-  out.versions.emplace_back(path, state_version());
-  for (const auto& [name, tensor] : parameters_) {
-    if (tensor.defined()) out.entries.push_back({prefix + name, tensor.detach()});
-  }
-  for (const Buffer& buffer : buffers_) {
-    if (buffer.persistent && buffer.tensor.defined()) {
-      out.entries.push_back({prefix + buffer.name, buffer.tensor.detach()});
-    }
-  }
-  for (const auto& [name, child] : children_) child->collect(prefix + name + ".", out);
-}
-
-LoadReport Module::load_state_dict(const StateDict& state, bool strict) {
-  Copies copies;
-  LoadReport report = match(state_dict(), state, copies);
-  NW_CHECK(!strict || report.ok(), "[", kind(), "] the weights do not fit:\n", report.text());
-  for (const auto& [target, source] : copies) raw::copy_(target, source);
-  return report;
-}
-
-Module& Module::train(bool on) {
-  training_ = on;
-  for (const auto& child : children_) child.second->train(on);
+Module& Module::apply(const std::function<void(Module&)>& function) {
+  for (Module* child : children()) child->apply(function);
+  function(*this);
   return *this;
 }
 
-void Module::zero_grad() {
-  for (const auto& parameter : parameters_) {
-    if (parameter.second.defined()) parameter.second.set_grad({});
+Module::Named Module::named_parameters(const std::string& prefix, bool recurse) const {
+  Named out;
+  const auto add = [&](const std::string& path, const Module& module) {
+    for (const Parameter& parameter : module.parameters_) {
+      if (parameter.tensor.defined() && !contains(out, parameter.tensor)) {
+        out.emplace_back(joined(path, parameter.name), parameter.tensor);
+      }
+    }
+  };
+  if (!recurse) {
+    add(prefix, *this);
+    return out;
   }
-  for (const auto& child : children_) child.second->zero_grad();
+  // Nothing is changed by the walk; it hands out its modules for change, as torch does.
+  for (const auto& [path, module] : const_cast<Module*>(this)->named_modules(prefix)) {
+    add(path, *module);
+  }
+  return out;
+}
+
+Module::Named Module::named_buffers(const std::string& prefix, bool recurse) const {
+  Named out;
+  const auto add = [&](const std::string& path, const Module& module) {
+    for (const Buffer& buffer : module.buffers_) {
+      if (buffer.tensor.defined() && !contains(out, buffer.tensor)) {
+        out.emplace_back(joined(path, buffer.name), buffer.tensor);
+      }
+    }
+  };
+  if (!recurse) {
+    add(prefix, *this);
+    return out;
+  }
+  for (const auto& [path, module] : const_cast<Module*>(this)->named_modules(prefix)) {
+    add(path, *module);
+  }
+  return out;
+}
+
+std::vector<Tensor> Module::parameters(bool recurse) const {
+  return tensors_of(named_parameters("", recurse));
+}
+
+std::vector<Tensor> Module::buffers(bool recurse) const {
+  return tensors_of(named_buffers("", recurse));
 }
 
 Tensor Module::register_parameter(std::string name, Tensor tensor) {
+  check_new_name(name, "parameter");
+  NW_CHECK(!tensor.defined() || tensor.is_leaf(), "[", kind(), "] parameter '", name,
+           "' must be a leaf, not the result of an op");
   if (tensor.defined()) tensor.set_requires_grad();
-  parameters_.emplace_back(std::move(name), tensor);
+  parameters_.push_back({std::move(name), tensor});
   return tensor;
 }
 
 Tensor Module::register_buffer(std::string name, Tensor tensor, bool persistent) {
+  check_new_name(name, "buffer");
   buffers_.push_back({std::move(name), tensor, persistent});
   return tensor;
 }
 
-void Sequential::append(std::unique_ptr<Module> module) {
-  add_module(std::to_string(named_children().size()), std::move(module));
+// --- mode and gradients ---
+
+Module& Module::train(bool on) {
+  training_ = on;
+  for (const auto& [name, child] : children_) {
+    if (child != nullptr) child->train(on);
+  }
+  return *this;
 }
 
-Tensor Sequential::forward(const Tensor& input) {
-  Tensor x = input;
-  for (const auto& [name, child] : children()) x = (*child)(x);
-  return x;
+Module& Module::requires_grad_(bool on) {
+  for (const Tensor& parameter : parameters()) parameter.set_requires_grad(on);
+  return *this;
+}
+
+void Module::zero_grad(bool set_to_none) {
+  for (const Parameter& parameter : parameters_) {
+    if (!parameter.tensor.defined() || !parameter.tensor.grad().defined()) continue;
+    if (set_to_none) {
+      parameter.tensor.set_grad({});
+    } else {
+      parameter.tensor.set_grad(parameter.tensor.grad().detach());
+      raw::fill_(parameter.tensor.grad(), 0);
+    }
+  }
+  for (const auto& [name, child] : children_) {
+    if (child != nullptr) child->zero_grad(set_to_none);
+  }
+}
+
+// --- calls ---
+
+Hooks& Module::hooks() {
+  if (hooks_ == nullptr) hooks_ = std::make_shared<Hooks>();
+  return *hooks_;
+}
+
+HookHandle Module::register_forward_pre_hook(ForwardPreHook hook) {
+  hooks().before.emplace_back(hooks().next, std::move(hook));
+  return {hooks_, hooks().next++};
+}
+
+HookHandle Module::register_forward_hook(ForwardHook hook) {
+  hooks().after.emplace_back(hooks().next, std::move(hook));
+  return {hooks_, hooks().next++};
+}
+
+HookHandle Module::register_full_backward_hook(BackwardHook hook) {
+  hooks().backward.emplace_back(hooks().next, std::move(hook));
+  return {hooks_, hooks().next++};
+}
+
+Tensors Module::call_with_hooks(const Tensors& given) {
+  if (lazy_) {
+    if (has_uninitialized_parameters()) initialize_parameters(given);
+    lazy_ = false;
+  }
+  if (hooks_ == nullptr) return forward(given);
+  // A hook may add or take away hooks: the lists of this moment count.
+  const Hooks now = *hooks_;
+  Tensors inputs = given;
+  for (const auto& [id, hook] : now.before) {
+    if (auto replaced = hook(*this, inputs)) inputs = std::move(*replaced);
+  }
+  std::optional<BackwardWatch> watch;
+  if (!now.backward.empty()) inputs = watch.emplace(*this, hooks_).inputs(inputs);
+  Tensors outputs = forward(inputs);
+  for (const auto& [id, hook] : now.after) {
+    if (auto replaced = hook(*this, inputs, outputs)) outputs = std::move(*replaced);
+  }
+  return watch ? watch->outputs(outputs) : outputs;
+}
+
+Tensors UnaryModule::forward(const Tensors& inputs) {
+  NW_CHECK(inputs.size() == 1, "[", kind(), "] expects one input, gets ", inputs.size());
+  return {forward(inputs[0])};
+}
+
+// --- parameters that get their sizes from the first input ---
+
+Tensor Module::register_uninitialized_parameter(std::string name) {
+  register_parameter(std::move(name), new_parameter(Dims{0}));
+  parameters_.back().initialized = false;
+  lazy_ = true;
+  return parameters_.back().tensor;
+}
+
+bool Module::has_uninitialized_parameters() const {
+  return std::any_of(parameters_.begin(), parameters_.end(),
+                     [](const Parameter& parameter) { return !parameter.initialized; });
+}
+
+void Module::materialize(const Tensor& tensor, const Dims& sizes) {
+  for (Parameter& parameter : parameters_) {
+    if (!parameter.tensor.is_same(tensor)) continue;
+    tensor.set_data(empty(sizes, tensor.dtype(), tensor.device()));
+    parameter.initialized = true;
+  }
+}
+
+void Module::initialize_parameters(const Tensors&) {
+  throw InternalError(kind() + " registers parameters without sizes and does not initialize them");
 }
 
 }  // namespace nw::nn

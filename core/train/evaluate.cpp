@@ -68,7 +68,7 @@ Evaluation evaluate(graph::Model& model, const data::Dataset& dataset, int64_t b
     }
     dataset.read(std::span(order).subspan(static_cast<size_t>(begin), static_cast<size_t>(count)),
                  x, y);
-    const Tensor prediction = model.forward({x})[0];
+    const Tensor prediction = model.call({x})[0];
     const double loss = model.loss(prediction, y, x).item();
     sum.loss += model.loss_per_sample(loss, count) * static_cast<double>(count);
     if (classifies) correct += count_correct(prediction, y).value_or(0);

@@ -160,7 +160,7 @@ bool Trainer::Impl::train_batch(const data::Batch& samples, EpochSums& sums) {
   {
     const Turnstile::Batch inside(turnstile);
     optimizer->zero_grad();
-    const Tensor prediction = model->forward({samples.x})[0];
+    const Tensor prediction = model->call({samples.x})[0];
     const Tensor loss = model->loss(prediction, samples.y, samples.x);
     loss_value = model->loss_per_sample(loss.item(), count);
     if (diverged(loss_value, "loss")) return false;

@@ -3,6 +3,7 @@
 #include "core/autograd/engine.h"
 #include "core/backend/creation.h"
 #include "core/base/random.h"
+#include "core/nn/containers.h"
 #include "core/nn/layers/activation.h"
 #include "core/nn/layers/conv.h"
 #include "core/nn/layers/dropout.h"
@@ -142,9 +143,13 @@ class TestModule : public QObject {
   void children_have_names_of_their_own() {
     Sequential model;
     model.add_module("a", std::make_unique<ReLU>());
-    QVERIFY(error_of([&] { model.add_module("a", std::make_unique<ReLU>()); })
+    model.register_buffer("b", zeros({1}));
+    QVERIFY(error_of([&] { model.add_module("b", std::make_unique<ReLU>()); })
                 .text()
-                .find("'a' already") != std::string::npos);
+                .find("'b' already") != std::string::npos);
+    model.add_module("a", std::make_unique<Tanh>());  // takes the other's place
+    QCOMPARE(model.size(), int64_t{1});
+    QCOMPARE(model[0].kind(), std::string("Tanh"));
     QVERIFY(error_of([&] { model.add_module("b.c", std::make_unique<ReLU>()); }).text() !=
             "no error");
   }

@@ -1,0 +1,89 @@
+#include <unordered_map>
+#include <unordered_set>
+
+#include "core/backend/creation.h"
+#include "core/base/error.h"
+#include "core/nn/module.h"
+
+namespace nw::nn {
+namespace {
+
+/// Where each tensor of the state goes: pairs of target and source.
+using Copies = std::vector<std::pair<Tensor, Tensor>>;
+
+std::string sizes_text(const Tensor& tensor) {
+  return tensor.defined() ? to_string(tensor.sizes()) : std::string("nothing");
+}
+
+LoadReport match(const StateDict& ours, const StateDict& theirs, Copies& copies) {
+  LoadReport report;
+  std::unordered_map<std::string_view, const Tensor*> given;
+  for (const auto& entry : theirs.entries) given.emplace(entry.key, &entry.tensor);
+  std::unordered_set<std::string_view> known;
+  for (const auto& [key, tensor] : ours.entries) {
+    known.insert(key);
+    const auto it = given.find(key);
+    if (it == given.end()) {
+      report.missing.push_back(key);
+    } else if (!tensor.defined()) {
+      continue;  // it still waits for its sizes: any will do
+    } else if (!it->second->defined() || it->second->sizes() != tensor.sizes()) {
+      report.mismatched.push_back(
+          concat(key, ": expects ", sizes_text(tensor), ", gets ", sizes_text(*it->second)));
+    } else {
+      copies.emplace_back(tensor, *it->second);
+    }
+  }
+  for (const auto& entry : theirs.entries) {
+    if (!known.contains(entry.key)) report.unexpected.push_back(entry.key);
+  }
+  return report;
+}
+
+}  // namespace
+
+StateDict Module::state_dict() const {
+  StateDict out;
+  collect("", out);
+  return out;
+}
+
+void Module::collect(const std::string& prefix, StateDict& out) const {
+  const std::string path = prefix.empty() ? "" : prefix.substr(0, prefix.size() - 1);
+  out.versions.emplace_back(path, state_version());
+  for (const auto& [name, tensor, initialized] : parameters_) {
+    if (!tensor.defined()) continue;
+    out.entries.push_back({prefix + name, initialized ? tensor.detach() : Tensor()});
+  }
+  for (const Buffer& buffer : buffers_) {
+    if (buffer.persistent && buffer.tensor.defined()) {
+      out.entries.push_back({prefix + buffer.name, buffer.tensor.detach()});
+    }
+  }
+  for (const auto& [name, child] : children_) {
+    if (child != nullptr) child->collect(prefix + name + ".", out);
+  }
+}
+
+void Module::load_lazy(const std::string& prefix, const StateDict& state) {
+  for (const Parameter& parameter : parameters_) {
+    const Tensor* given = parameter.initialized ? nullptr : state.find(prefix + parameter.name);
+    if (given == nullptr || !given->defined()) continue;
+    materialize(parameter.tensor, given->sizes());
+    raw::copy_(parameter.tensor, *given);
+  }
+  for (const auto& [name, child] : children_) {
+    if (child != nullptr) child->load_lazy(prefix + name + ".", state);
+  }
+}
+
+LoadReport Module::load_state_dict(const StateDict& state, bool strict) {
+  Copies copies;
+  LoadReport report = match(state_dict(), state, copies);
+  NW_CHECK(!strict || report.ok(), "[", kind(), "] the weights do not fit:\n", report.text());
+  load_lazy("", state);
+  for (const auto& [target, source] : copies) raw::copy_(target, source);
+  return report;
+}
+
+}  // namespace nw::nn
