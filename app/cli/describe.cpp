@@ -26,6 +26,10 @@ std::string_view name(nn::ParamType type) {
       return "path";
     case nn::ParamType::IntTuple:
       return "int_tuple";
+    case nn::ParamType::RealTuple:
+      return "real_tuple";
+    case nn::ParamType::Module:
+      return "module";
   }
   return "text";
 }
@@ -38,7 +42,9 @@ Json param_json(const nn::Param& param) {
   if (param.max) out["max"] = *param.max;
   if (param.min_exclusive) out["min_exclusive"] = true;
   if (param.max_exclusive) out["max_exclusive"] = true;
-  if (param.type == nn::ParamType::IntTuple) out["arity"] = param.arity;
+  if (param.type == nn::ParamType::IntTuple || param.type == nn::ParamType::RealTuple) {
+    out["arity"] = param.arity;
+  }
   if (!param.choices.empty()) out["choices"] = param.choices;
   if (!param.unit.empty()) out["unit"] = param.unit;
   out["optional"] = param.optional;
@@ -71,18 +77,25 @@ void add_line(std::string& text, const char* label, const std::string& content) 
   if (!content.empty()) text += concat("  ", label, content, "\n");
 }
 
+struct JsonVisitor {
+  Json operator()(nn::None) const { return nullptr; }
+  Json operator()(const std::vector<int64_t>& items) const {
+    Json list = Json::array();
+    for (int64_t item : items) list.push_back(item == nn::kNoneItem ? Json() : Json(item));
+    return list;
+  }
+  Json operator()(const nn::Nested& nested) const {
+    Json args = Json::object();
+    for (const auto& [name, argument] : nested->args) args[name] = value_json(argument);
+    return {{"block", nested->id}, {"args", args}};
+  }
+  Json operator()(const auto& held) const { return held; }
+};
+
 }  // namespace
 
 Json value_json(const nn::Value& value) {
-  return std::visit(
-      [](const auto& held) -> Json {
-        if constexpr (std::is_same_v<std::decay_t<decltype(held)>, nn::None>) {
-          return nullptr;
-        } else {
-          return held;
-        }
-      },
-      value);
+  return std::visit(JsonVisitor{}, value);
 }
 
 Json description_json(const nn::Description& description) {

@@ -20,6 +20,7 @@ std::string placeholder(const nn::Param& param) {
     case nn::ParamType::IntTuple:
       return "N";
     case nn::ParamType::Real:
+    case nn::ParamType::RealTuple:
       return "X";
     default:
       return "TEXT";

@@ -112,13 +112,43 @@ std::optional<nn::Value> JsonValue::argument() const {
   if (value.is_string()) return value.get<std::string>();
   if (value.is_number_integer()) return integer(-kLargest - 1, kLargest);
   if (value.is_number()) return value.get<double>();
+  if (value.is_object()) return nested_block();
   if (!value.is_array() || value.empty()) return std::nullopt;
+  bool all_integers = true;
+  for (const Json& item : value) {
+    if (!item.is_number() && !item.is_null()) return std::nullopt;
+    all_integers = all_integers && !item.is_number_float();
+  }
+  if (!all_integers) return reals();
   std::vector<int64_t> numbers;
   for (const JsonValue& item : items()) {
-    if (!Json::parse(item.text()).is_number_integer()) return std::nullopt;
-    numbers.push_back(item.integer(-kLargest - 1, kLargest));
+    const bool none = Json::parse(item.text()).is_null();
+    numbers.push_back(none ? nn::kNoneItem : item.integer(-kLargest, kLargest));
   }
   return numbers;
+}
+
+std::optional<nn::Value> JsonValue::reals() const {
+  std::vector<double> numbers;
+  for (const JsonValue& item : items()) {
+    if (Json::parse(item.text()).is_null()) return std::nullopt;
+    numbers.push_back(item.number(std::numeric_limits<double>::max()));
+  }
+  return numbers;
+}
+
+std::optional<nn::Value> JsonValue::nested_block() const {
+  JsonObject members(*this);
+  nn::Call call{.id = members.need("block", "which block it is").string(), .args = {}};
+  if (const auto args = members.take("args")) {
+    for (const auto& [name, member] : JsonObject(*args).take_all()) {
+      const auto argument = member.argument();
+      if (!argument) return std::nullopt;
+      call.args.set(name, *argument);
+    }
+  }
+  if (!members.rest().empty()) fail_expecting("only \"block\" and \"args\"");
+  return nn::Nested(std::move(call));
 }
 
 JsonObject::JsonObject(const JsonValue& value) : value_(value) {

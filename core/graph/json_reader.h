@@ -37,6 +37,10 @@ class JsonValue {
   [[noreturn]] void fail_expecting(std::string_view expectation) const;
 
  private:
+  std::optional<nn::Value> reals() const;
+  /// {"block": id, "args": {…}}.
+  std::optional<nn::Value> nested_block() const;
+
   std::string_view document_;
   std::string_view file_;
   std::string_view text_;

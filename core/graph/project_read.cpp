@@ -23,20 +23,6 @@ void keep(std::string& extra, std::string_view key, std::string_view value) {
   }
 }
 
-/// What a parameter takes, in the words of its description: "an integer or 2 integers".
-std::string expectation(const nn::Param& param) {
-  nn::Param plain = param;
-  plain.min.reset();
-  plain.max.reset();
-  // No parameter takes a list of a wrong length, so this always gives its expectation.
-  const std::string problem =
-      nn::problem_of(plain, std::vector<int64_t>(param.arity + 2, int64_t{1}));
-  const size_t begin = problem.find("expects ");
-  const size_t end = problem.rfind(", gets ");
-  NW_ASSERT(begin != problem.npos && end != problem.npos);
-  return problem.substr(begin + 8, end - begin - 8);
-}
-
 /// Whether the value is of the parameter's type; its range and choices are inference's to check.
 bool has_type(const nn::Param& param, const nn::Value& value) {
   if (std::holds_alternative<std::string>(value)) {
@@ -61,7 +47,7 @@ nn::Args read_args(const JsonValue& value, const nn::Description* description) {
       args.set(name, *argument);
       continue;
     }
-    if (!argument || !has_type(*param, *argument)) member.fail_expecting(expectation(*param));
+    if (!argument || !has_type(*param, *argument)) member.fail_expecting(nn::expectation(*param));
     args.set(name, nn::normalized(*param, *argument));
   }
   return args;
@@ -184,7 +170,7 @@ RunSettings read_run(const JsonValue& value, std::string& extra) {
     const auto member = members.take(param.name);
     if (!member) continue;
     const auto argument = member->argument();
-    if (!argument || !has_type(param, *argument)) member->fail_expecting(expectation(param));
+    if (!argument || !has_type(param, *argument)) member->fail_expecting(nn::expectation(param));
     settings.set(param.name, nn::normalized(param, *argument));
   }
   apply_args(settings, run);

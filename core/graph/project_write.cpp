@@ -29,6 +29,9 @@ std::string position(double number, std::string_view what) {
   return whole ? std::to_string(static_cast<int64_t>(number)) : real(number, what);
 }
 
+/// Only what differs from the defaults; all of it when there is no description.
+std::string args_text(const nn::Args& args, const nn::Description* description);
+
 std::string value_text(const nn::Value& value, std::string_view what) {
   struct Visitor {
     std::string_view what;
@@ -39,8 +42,21 @@ std::string value_text(const nn::Value& value, std::string_view what) {
     std::string operator()(const std::string& text) const { return json_string(text); }
     std::string operator()(const std::vector<int64_t>& items) const {
       std::string text = "[";
-      for (int64_t item : items) text += (text.size() > 1 ? ", " : "") + std::to_string(item);
+      for (int64_t item : items) {
+        text += text.size() > 1 ? ", " : "";
+        text += item == nn::kNoneItem ? "null" : std::to_string(item);
+      }
       return text + "]";
+    }
+    std::string operator()(const std::vector<double>& items) const {
+      std::string text = "[";
+      for (double item : items) text += (text.size() > 1 ? ", " : "") + real(item, what);
+      return text + "]";
+    }
+    std::string operator()(const nn::Nested& nested) const {
+      const std::string args = args_text(nested->args, nn::blocks().find(nested->id));
+      const std::string block = "{\"block\": " + json_string(nested->id);
+      return block + (args.empty() ? "" : ", \"args\": " + args) + "}";
     }
   };
   return std::visit(Visitor{what}, value);
@@ -101,7 +117,6 @@ void append_extra_except(const std::string& extra, std::initializer_list<std::st
   }
 }
 
-/// Only what differs from the defaults; all of it when there is no description.
 std::string args_text(const nn::Args& args, const nn::Description* description) {
   Members members;
   const auto add = [&](const std::string& name, const nn::Value& value) {

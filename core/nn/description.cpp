@@ -1,32 +1,10 @@
 #include "core/nn/description.h"
 
-#include <algorithm>
-#include <numeric>
-
+#include "core/base/edit_distance.h"
 #include "core/base/error.h"
 
 namespace nw::nn {
 namespace {
-
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-/// Levenshtein's distance, letters without case.
-size_t distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), size_t{0});
-  for (size_t i = 0; i < a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i + 1;
-    for (size_t j = 0; j < b.size(); ++j) {
-      const size_t replace = diagonal + (lower(a[i]) == lower(b[j]) ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({replace, row[j] + 1, row[j + 1] + 1});
-    }
-  }
-  return row[b.size()];
-}
 
 /// The parameter whose name is nearest to `name`; null when none is near.
 const Param* nearest(const std::vector<Param>& params, std::string_view name) {
@@ -34,7 +12,7 @@ const Param* nearest(const std::vector<Param>& params, std::string_view name) {
   size_t best_distance = name.size() / 2 + 1;
   for (const Param& param : params) {
     const bool contains = name.size() > 2 && param.name.find(name) != std::string::npos;
-    const size_t d = contains ? 1 : distance(param.name, name);
+    const size_t d = contains ? 1 : edit_distance(param.name, name);
     if (d < best_distance) {
       best = &param;
       best_distance = d;

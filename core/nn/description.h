@@ -15,8 +15,10 @@ enum class ParamType : uint8_t {
   Real,
   Choice,  // one of `choices`
   Text,
-  Path,      // a file or folder
-  IntTuple,  // `arity` integers; one integer stands for all; one of `choices` if there are any
+  Path,       // a file or folder
+  IntTuple,   // `arity` integers; one integer stands for all; one of `choices` if there are any
+  RealTuple,  // `arity` numbers; one number stands for all
+  Module,     // a block with its arguments; its id is one of `choices` if there are any
 };
 
 /// One parameter of a block, an optimiser or a data set: all that an editor, a file, a check, a
@@ -30,7 +32,8 @@ struct Param {
   std::optional<double> max = {};
   bool min_exclusive = false;
   bool max_exclusive = false;
-  size_t arity = 1;
+  size_t arity = 1;         // of a tuple; 0: any number of items, at least one
+  bool none_items = false;  // items of an IntTuple may be None (kNoneItem)
   std::vector<std::string> choices = {};
   std::string unit = {};      // "px", "%", "samples"; empty: none
   bool optional = false;      // None is a meaning of its own (stride=None)
@@ -70,6 +73,8 @@ struct Description {
   std::vector<std::string> problems(const Args& args) const;
 };
 
+/// What a parameter takes, in words: "an integer or 2 integers or 'same' or 'valid'".
+std::string expectation(const Param& param);
 /// Checks one value against its parameter; empty text when it fits.
 std::string problem_of(const Param& param, const Value& value);
 /// `value` in the parameter's own type where that loses nothing (2 -> 2.0; (3, 3) -> 3); else

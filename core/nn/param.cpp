@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "core/base/error.h"
-#include "core/nn/description.h"
+#include "core/nn/call.h"
 
 namespace nw::nn {
 namespace {
@@ -68,7 +68,19 @@ std::optional<Value> read_tuple(const Param& param, std::string_view text) {
   if (const auto word = read_choice(param, text)) return word;
   std::vector<int64_t> items;
   for (std::string_view part : split(without(without(text, '(', ')'), '[', ']'))) {
-    const auto number = read_number<int64_t>(part);
+    const auto number = part == "None" ? kNoneItem : read_number<int64_t>(part);
+    if (!number) return std::nullopt;
+    items.push_back(*number);
+  }
+  if (items.size() == 1) return Value(items[0]);
+  if (items.empty()) return std::nullopt;
+  return Value(items);
+}
+
+std::optional<Value> read_reals(std::string_view text) {
+  std::vector<double> items;
+  for (std::string_view part : split(without(without(text, '(', ')'), '[', ']'))) {
+    const auto number = read_number<double>(part);
     if (!number) return std::nullopt;
     items.push_back(*number);
   }
@@ -95,6 +107,10 @@ std::optional<Value> read(const Param& param, std::string_view text) {
       return read_choice(param, text);
     case ParamType::IntTuple:
       return read_tuple(param, text);
+    case ParamType::RealTuple:
+      return read_reals(text);
+    case ParamType::Module:
+      return Value(Nested(parse_call(text)));
     case ParamType::Text:
     case ParamType::Path:
       return Value(std::string(text));
@@ -111,36 +127,11 @@ std::string joined(const std::vector<std::string>& words) {
   return text;
 }
 
-/// "an integer or 2 integers or 'same' or 'valid'".
-std::string expectation(const Param& param) {
-  std::string text;
-  switch (param.type) {
-    case ParamType::Bool:
-      text = "True or False";
-      break;
-    case ParamType::Int:
-      text = "an integer";
-      break;
-    case ParamType::Real:
-      text = "a number";
-      break;
-    case ParamType::Choice:
-      text = "one of " + joined(param.choices);
-      break;
-    case ParamType::Text:
-      text = param.real_list ? "numbers separated by commas" : "text";
-      break;
-    case ParamType::Path:
-      text = "a path";
-      break;
-    case ParamType::IntTuple:
-      text = "an integer";
-      if (param.arity > 1) text += concat(" or ", param.arity, " integers");
-      if (!param.choices.empty()) text += " or " + joined(param.choices);
-      break;
-  }
-  if (param.optional || param.inferred) text += " or None";
-  return text;
+/// " or 2 integers" of a parameter that takes so many.
+std::string several(const Param& param, std::string_view what) {
+  if (param.arity == 1) return {};
+  const std::string count = param.arity == 0 ? "several" : std::to_string(param.arity);
+  return concat(" or ", count, " ", what, param.none_items ? " or None" : "");
 }
 
 std::string expected(const Param& param, std::string_view received) {
@@ -192,16 +183,65 @@ std::string text_problem(const Param& param, const std::string& text) {
   return {};
 }
 
+/// Whether a tuple of `count` items fits.
+bool has_arity(const Param& param, size_t count) {
+  return param.arity == 0 ? count > 0 : count == param.arity;
+}
+
 std::string tuple_problem(const Param& param, const std::vector<int64_t>& items) {
-  if (param.type != ParamType::IntTuple || items.size() != param.arity) {
+  if (param.type != ParamType::IntTuple || !has_arity(param, items.size())) {
     return expected(param, to_python(items));
   }
   for (int64_t item : items) {
+    if (item == kNoneItem && param.none_items) continue;
+    if (item == kNoneItem) return expected(param, to_python(items));
     if (std::string problem = range_problem(param, static_cast<double>(item)); !problem.empty()) {
       return problem + " in " + to_python(items);
     }
   }
   return {};
+}
+
+std::string tuple_problem(const Param& param, const std::vector<double>& items) {
+  if (param.type != ParamType::RealTuple || !has_arity(param, items.size())) {
+    return expected(param, to_python(items));
+  }
+  for (double item : items) {
+    if (std::string problem = range_problem(param, item); !problem.empty()) {
+      return problem + " in " + to_python(items);
+    }
+  }
+  return {};
+}
+
+/// The same problem that the block would have where it stands alone.
+std::string nested_problem(const Param& param, const Call& call) {
+  if (param.type != ParamType::Module) return expected(param, to_python(call));
+  const Block* block = blocks().find(call.id);
+  const bool allowed = param.choices.empty() ? block != nullptr && block->role == Role::Layer
+                                             : std::find(param.choices.begin(), param.choices.end(),
+                                                         call.id) != param.choices.end();
+  if (block == nullptr || !allowed) return expected(param, call.id);
+  const auto problems = block->problems(call.args);
+  if (!problems.empty()) return param.name + ": " + problems[0];
+  for (const Param& inner : block->params) {
+    // No wire leads to a block inside a block.
+    const Value* value = call.args.find(inner.name);
+    const bool missing = value == nullptr || std::holds_alternative<None>(*value);
+    if (inner.inferred && missing)
+      return concat(param.name, ": [", call.id, "] needs ", inner.name);
+  }
+  return {};
+}
+
+/// All items alike: one stands for them, unless their number says something.
+template <typename Item>
+Value shortened(const Param& param, const std::vector<Item>& items) {
+  const bool alike =
+      std::all_of(items.begin(), items.end(), [&](Item item) { return item == items.front(); });
+  const bool one_stands_for_all = param.arity == 0 ? items.size() == 1 : alike;
+  if (!has_arity(param, items.size()) || !one_stands_for_all) return items;
+  return items.front() == static_cast<Item>(kNoneItem) ? Value(items) : Value(items.front());
 }
 
 /// The integer that `number` is, if it is one.
@@ -211,6 +251,42 @@ std::optional<int64_t> whole(double number) {
 }
 
 }  // namespace
+
+std::string expectation(const Param& param) {
+  std::string text;
+  switch (param.type) {
+    case ParamType::Bool:
+      text = "True or False";
+      break;
+    case ParamType::Int:
+      text = "an integer";
+      break;
+    case ParamType::Real:
+      text = "a number";
+      break;
+    case ParamType::Choice:
+      text = "one of " + joined(param.choices);
+      break;
+    case ParamType::Text:
+      text = param.real_list ? "numbers separated by commas" : "text";
+      break;
+    case ParamType::Path:
+      text = "a path";
+      break;
+    case ParamType::IntTuple:
+      text = "an integer" + several(param, "integers");
+      if (!param.choices.empty()) text += " or " + joined(param.choices);
+      break;
+    case ParamType::RealTuple:
+      text = "a number" + several(param, "numbers");
+      break;
+    case ParamType::Module:
+      text = param.choices.empty() ? "a layer" : joined(param.choices) + " with its arguments";
+      break;
+  }
+  if (param.optional || param.inferred) text += " or None";
+  return text;
+}
 
 std::vector<double> real_list(std::string_view text) {
   std::vector<double> numbers;
@@ -233,6 +309,10 @@ std::string problem_of(const Param& param, const Value& given) {
   if (const auto* tuple = std::get_if<std::vector<int64_t>>(&value)) {
     return tuple_problem(param, *tuple);
   }
+  if (const auto* tuple = std::get_if<std::vector<double>>(&value)) {
+    return tuple_problem(param, *tuple);
+  }
+  if (const auto* nested = std::get_if<Nested>(&value)) return nested_problem(param, **nested);
   if (std::holds_alternative<bool>(value)) {
     return param.type == ParamType::Bool ? std::string() : expected(param, to_python(value));
   }
@@ -241,25 +321,28 @@ std::string problem_of(const Param& param, const Value& given) {
     return fits ? range_problem(param, static_cast<double>(*number))
                 : expected(param, to_python(value));
   }
-  return param.type == ParamType::Real ? range_problem(param, std::get<double>(value))
-                                       : expected(param, to_python(value));
+  const bool fits = param.type == ParamType::Real || param.type == ParamType::RealTuple;
+  return fits ? range_problem(param, std::get<double>(value)) : expected(param, to_python(value));
 }
 
 Value normalized(const Param& param, const Value& value) {
-  if (const auto* number = std::get_if<int64_t>(&value); number && param.type == ParamType::Real) {
+  const bool wants_integer = param.type == ParamType::Int || param.type == ParamType::IntTuple;
+  const bool wants_real = param.type == ParamType::Real || param.type == ParamType::RealTuple;
+  if (const auto* number = std::get_if<int64_t>(&value); number && wants_real) {
     return static_cast<double>(*number);
   }
   if (const auto* number = std::get_if<double>(&value)) {
     const auto integer = whole(*number);
-    const bool wants_integer = param.type == ParamType::Int || param.type == ParamType::IntTuple;
     if (integer && wants_integer) return *integer;
   }
-  const auto* tuple = std::get_if<std::vector<int64_t>>(&value);
-  if (tuple && param.type == ParamType::IntTuple && tuple->size() == param.arity) {
-    const bool equal = std::all_of(tuple->begin(), tuple->end(),
-                                   [&](int64_t item) { return item == tuple->front(); });
-    if (equal) return tuple->front();
+  if (const auto* tuple = std::get_if<std::vector<int64_t>>(&value)) {
+    if (param.type == ParamType::IntTuple) return shortened(param, *tuple);
+    if (param.type == ParamType::RealTuple) {
+      return shortened(param, std::vector<double>(tuple->begin(), tuple->end()));
+    }
   }
+  const auto* reals = std::get_if<std::vector<double>>(&value);
+  if (reals != nullptr && param.type == ParamType::RealTuple) return shortened(param, *reals);
   return value;
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/base/error.h"
+#include "core/nn/call.h"
 
 namespace nw::nn {
 namespace {
@@ -32,11 +33,20 @@ std::string text_to_python(const std::string& value) {
   return text + "'";
 }
 
-std::string tuple_to_python(const std::vector<int64_t>& items) {
+std::string item_to_python(int64_t item) {
+  return item == kNoneItem ? "None" : std::to_string(item);
+}
+
+std::string item_to_python(double item) {
+  return real_to_python(item);
+}
+
+template <typename Item>
+std::string tuple_to_python(const std::vector<Item>& items) {
   std::string text = "(";
   for (size_t i = 0; i < items.size(); ++i) {
     if (i > 0) text += ", ";
-    text += std::to_string(items[i]);
+    text += item_to_python(items[i]);
   }
   return text + (items.size() == 1 ? ",)" : ")");
 }
@@ -49,7 +59,15 @@ std::string to_python(const Value& value) {
   if (const auto* number = std::get_if<double>(&value)) return real_to_python(*number);
   if (const auto* text = std::get_if<std::string>(&value)) return text_to_python(*text);
   if (const auto* tuple = std::get_if<std::vector<int64_t>>(&value)) return tuple_to_python(*tuple);
+  if (const auto* tuple = std::get_if<std::vector<double>>(&value)) return tuple_to_python(*tuple);
+  if (const auto* nested = std::get_if<Nested>(&value)) return to_python(**nested);
   return "None";
+}
+
+Nested::Nested(Call call) : call_(std::make_shared<const Call>(std::move(call))) {}
+
+bool operator==(const Nested& a, const Nested& b) {
+  return a.call_ == b.call_ || *a == *b;
 }
 
 const Value* Args::find(std::string_view name) const {
@@ -104,6 +122,27 @@ std::vector<int64_t> Args::integers(std::string_view name, size_t count) const {
   const auto* items = std::get_if<std::vector<int64_t>>(&value);
   NW_ASSERT(items != nullptr && items->size() == count && "an argument of that many integers");
   return *items;
+}
+
+std::vector<int64_t> Args::integers(std::string_view name) const {
+  const auto* one = std::get_if<int64_t>(&at(name));
+  if (one != nullptr) return {*one};
+  const auto* items = std::get_if<std::vector<int64_t>>(&at(name));
+  NW_ASSERT(items != nullptr && "an argument of integers");
+  return *items;
+}
+
+std::vector<double> Args::reals(std::string_view name, size_t count) const {
+  const auto* items = std::get_if<std::vector<double>>(&at(name));
+  if (items == nullptr) return std::vector<double>(count, real(name));
+  NW_ASSERT(items->size() == count && "an argument of that many numbers");
+  return *items;
+}
+
+const Call& Args::call(std::string_view name) const {
+  const auto* nested = std::get_if<Nested>(&at(name));
+  NW_ASSERT(nested != nullptr && "a block as an argument");
+  return **nested;
 }
 
 }  // namespace nw::nn

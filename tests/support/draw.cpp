@@ -7,6 +7,7 @@
 #include <map>
 
 #include "core/backend/creation.h"
+#include "core/nn/block.h"
 
 namespace nw::test {
 
@@ -93,9 +94,26 @@ nn::Value Draw::fresh(const nn::Param& param) {
       // Short windows are likelier to fit one another.
       const auto least = static_cast<int64_t>(param.min.value_or(0));
       if (chance(0.5)) return integer(least, least + 3);
-      std::vector<int64_t> items(param.arity);
-      for (int64_t& item : items) item = integer(least, least + 3);
+      const int64_t arity = static_cast<int64_t>(param.arity);
+      std::vector<int64_t> items(static_cast<size_t>(arity > 0 ? arity : integer(1, 3)));
+      for (int64_t& item : items) {
+        item = param.none_items && chance(0.2) ? nn::kNoneItem : integer(least, least + 3);
+      }
       return items;
+    }
+    case nn::ParamType::RealTuple: {
+      const double least = param.min.value_or(0);
+      const double most = param.max.value_or(least + 3);
+      const int64_t arity = static_cast<int64_t>(param.arity);
+      std::vector<double> items(static_cast<size_t>(arity > 0 ? arity : integer(1, 3)));
+      for (double& item : items) item = real(least, most);
+      return items;
+    }
+    case nn::ParamType::Module: {
+      if (param.choices.empty()) return nn::Nested({.id = "ReLU", .args = {}});
+      const auto last = static_cast<int64_t>(param.choices.size()) - 1;
+      const std::string& id = param.choices[static_cast<size_t>(integer(0, last))];
+      return nn::Nested({.id = id, .args = args(*nn::blocks().find(id))});
     }
   }
   return param.fallback;

@@ -108,7 +108,14 @@ QString valueText(const nn::Value& value) {
   if (const auto* text = std::get_if<std::string>(&value)) return QString::fromStdString(*text);
   if (const auto* tuple = std::get_if<std::vector<int64_t>>(&value)) {
     QStringList parts;
-    for (int64_t part : *tuple) parts << QString::number(part);
+    for (int64_t part : *tuple) {
+      parts << (part == nn::kNoneItem ? QStringLiteral("None") : QString::number(part));
+    }
+    return parts.join(QStringLiteral(", "));
+  }
+  if (const auto* tuple = std::get_if<std::vector<double>>(&value)) {
+    QStringList parts;
+    for (double part : *tuple) parts << realText(part);
     return parts.join(QStringLiteral(", "));
   }
   return QString::fromStdString(nn::to_python(value));
@@ -227,7 +234,9 @@ QAbstractSpinBox::StepEnabled ValueField::stepEnabled() const {
 
 nn::Value ValueField::stepped(const nn::Value& from, int steps) const {
   if (std::holds_alternative<nn::None>(from)) {
-    const bool real = param_.type == nn::ParamType::Real;
+    if (param_.type == nn::ParamType::Module) return from;
+    const bool real =
+        param_.type == nn::ParamType::Real || param_.type == nn::ParamType::RealTuple;
     const double low = param_.min.value_or(0);
     if (real) return low + (param_.min_exclusive ? 0.1 : 0);
     return stepInt(param_, boundOf(low), 0);
@@ -239,7 +248,14 @@ nn::Value ValueField::stepped(const nn::Value& from, int steps) const {
   if (const auto* real = std::get_if<double>(&from)) return stepReal(param_, *real, steps);
   if (const auto* tuple = std::get_if<std::vector<int64_t>>(&from)) {
     std::vector<int64_t> next = *tuple;
-    for (int64_t& part : next) part = stepInt(param_, part, steps);
+    for (int64_t& part : next) {
+      if (part != nn::kNoneItem) part = stepInt(param_, part, steps);
+    }
+    return next;
+  }
+  if (const auto* tuple = std::get_if<std::vector<double>>(&from)) {
+    std::vector<double> next = *tuple;
+    for (double& part : next) part = stepReal(param_, part, steps);
     return next;
   }
   return from;

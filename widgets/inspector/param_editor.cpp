@@ -24,6 +24,7 @@ QHBoxLayout* fill(QWidget* editor, QWidget* field) {
   return layout;
 }
 
+/// Numbers, tuples of them and nested layers: text that nn::parse_value reads.
 class NumberEditor : public ParamEditor {
  public:
   NumberEditor(const nn::Param& param, QWidget* parent)
@@ -198,6 +199,8 @@ ParamEditor* ParamEditor::create(const nn::Param& param, QWidget* parent) {
     case nn::ParamType::Int:
     case nn::ParamType::Real:
     case nn::ParamType::IntTuple:
+    case nn::ParamType::RealTuple:
+    case nn::ParamType::Module:
       break;
   }
   return new NumberEditor(param, parent);

@@ -1,0 +1,12 @@
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+namespace nw {
+
+/// Levenshtein's distance, ASCII letters without case: how many characters a slip of the pen
+/// changed, added or lost.
+size_t edit_distance(std::string_view a, std::string_view b);
+
+}  // namespace nw
