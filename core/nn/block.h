@@ -25,17 +25,24 @@ enum class PortNumbers : uint8_t {
   Probabilities,  // floating point from 0 to 1
   Signs,          // floating point, −1 or 1
   Mask,           // bool
+  Lengths,        // int64, each from 1 to the size of the dimension that Port::below names
 };
 
 struct Port {
   std::string name;  // "input", "target", "output"
   std::string help;
   bool optional = false;  // may stay unwired
-  /// Dimensions by name, separated by spaces: a parameter's name stands for its value, * for any
-  /// number of dimensions, = for the sizes of the first input, another name for any size.
+  /// Dimensions by name, separated by spaces: a parameter's name stands for its value, a number for
+  /// itself, * for any number of dimensions, = for the sizes of the first input, another name for
+  /// any size, the same for all ports.
   std::string layout = "*";
   PortNumbers numbers = PortNumbers::Any;
-  std::string below = {};  // the parameter that Indices stay below
+  std::string below = {};  // the parameter that Indices stay below; none: the first input's plane
+  /// The layout where it depends on complete arguments (batch_first); null: `layout` holds always.
+  std::string (*layout_of)(const Args& args) = nullptr;
+  /// torch's name of this argument of forward where it is not `name`; ports that share one make a
+  /// tuple ("hx").
+  std::string argument = {};
 };
 
 /// A unit in the palette. See Description for what derives from it.
