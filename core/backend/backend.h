@@ -11,7 +11,9 @@ namespace nw {
 
 class Generator;
 struct ActivationKernels;
+struct AttentionKernels;
 struct IndexKernels;
+struct LossKernels;
 struct NormKernels;
 struct RecurrentKernels;
 struct ResampleKernels;
@@ -28,32 +30,46 @@ struct Window {
 /// The primitives of one backend. Every output is allocated by the caller, has the right shape,
 /// dtype and device, and does not overlap an input; shapes were checked by core/ops. Inputs may be
 /// strided where a line says so, and are dense row-major otherwise. Floating point means float32
-/// and float64. "May be null": optional fused kernel over the composition in core/ops.
+/// and float64, and float16 and bfloat16 with results rounded once. "May be null": optional fused
+/// kernel over the composition in core/ops.
 struct Kernels {
   // --- memory ---
   /// out (any strides, any dtype) = value
-  void (*fill)(const Tensor& out, double value);
+  void (*fill)(const Tensor& out, const Scalar& value);
   /// out (any strides) = in (any strides, stride 0 to broadcast, any dtype), same sizes
   void (*copy)(const Tensor& in, const Tensor& out);
 
-  // --- elementwise: inputs of out's sizes (any strides, stride 0 to broadcast), out dense,
-  // floating ---
+  // --- elementwise: inputs of out's sizes (any strides, stride 0 to broadcast), out dense, its
+  // dimensions in any order ---
+  /// kernel_types.h says what an op takes and gives
   void (*unary)(UnaryOp op, const Tensor& x, const Tensor& out);
   void (*binary)(BinaryOp op, const Tensor& a, const Tensor& b, const Tensor& out);
-  /// out = x · scale + shift
+  /// out = condition (bool) ? a : b, all of one dtype
+  void (*where)(const Tensor& condition, const Tensor& a, const Tensor& b, const Tensor& out);
+  /// out = x · scale + shift, floating point
   void (*affine)(const Tensor& x, double scale, double shift, const Tensor& out);
-  /// y += x · scale, both of one size
+  /// y += x · scale, both of one size, floating point or complex
   void (*axpy)(const Tensor& x, double scale, const Tensor& y);
 
-  // --- reductions ---
-  /// out = Σ x over the dimensions where out's size is 1 and x's is not (x any strides; same rank)
+  // --- reductions, of one dtype ---
+  /// out = Σ x over the dimensions where out's size is 1 and x's is not (x any strides; same rank);
+  /// every dtype but bool
   void (*sum)(const Tensor& x, const Tensor& out);
-  /// x (rows, columns) -> out (rows), int64: first index of the largest; NaN counts as largest
-  void (*argmax)(const Tensor& x, const Tensor& out);
+  /// The same for any op; Max and Min are of real and whole numbers and bool.
+  void (*reduce)(ReduceOp op, const Tensor& x, const Tensor& out);
+  /// x (rows, columns) -> values (rows) or undefined, and indices (rows), int64: of the first of
+  /// the largest or smallest; NaN counts as more extreme than any other
+  void (*extreme)(ReduceOp op, const Tensor& x, const Tensor& values, const Tensor& indices);
+  /// x (outer, size, inner) -> out of the same sizes: running sums or products along the middle;
+  /// every dtype but bool
+  void (*scan)(ReduceOp op, const Tensor& x, const Tensor& out);
 
   // --- matrices ---
-  /// out (M, N) = a (M, K) · b (K, N); a and b dense or transposed dense (one stride is 1)
+  /// out (M, N) = a (M, K) · b (K, N); a and b have a stride of 1; every dtype but bool
   void (*matmul)(const Tensor& a, const Tensor& b, const Tensor& out);
+  /// out (B, M, N) = a (B, M, K) · b (B, K, N) for each of the B; matrices as in matmul, strides
+  /// between them as they please
+  void (*bmm)(const Tensor& a, const Tensor& b, const Tensor& out);
   /// y (M, out) = x (M, in) · weightᵀ (out, in) + bias (out) or undefined
   void (*linear)(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& y);
 
@@ -92,11 +108,23 @@ struct Kernels {
   void (*cross_entropy)(const Tensor& logits, const Tensor& target, int64_t ignore_index,
                         const Tensor& loss, const Tensor& grad_logits);
 
-  // --- random ---
-  /// out = U[from, to), torch's stream
+  // --- sequences ---
+  /// out (n) = start, start + step, …; every dtype but bool
+  void (*arange)(const Scalar& start, const Scalar& step, const Tensor& out);
+  /// out (n) = n numbers at equal distances, the first and the last as given
+  void (*linspace)(const Scalar& first, const Scalar& last, const Tensor& out);
+
+  // --- random, torch's streams in row-major order ---
+  /// out = U[from, to)
   void (*uniform)(Generator& generator, double from, double to, const Tensor& out);
-  /// out = 1 with probability p, else 0, torch's stream
+  /// out (any dtype) = 1 with probability p, else 0
   void (*bernoulli)(Generator& generator, double p, const Tensor& out);
+  /// out (any dtype) = 1 with the probability that stands in its place, else 0
+  void (*bernoulli_each)(Generator& generator, const Tensor& p, const Tensor& out);
+  /// out = N(mean, std²)
+  void (*normal)(Generator& generator, double mean, double std, const Tensor& out);
+  /// out (any dtype) = a whole number from low … high − 1
+  void (*randint)(Generator& generator, int64_t low, int64_t high, const Tensor& out);
 
   // --- optimiser steps on one parameter, in place ---
   void (*sgd)(const SgdStep& step, const Tensor& grad, const Tensor& param, const Tensor& buffer);
@@ -110,6 +138,8 @@ struct Kernels {
   const NormKernels* norm = nullptr;
   const RecurrentKernels* recurrent = nullptr;
   const ResampleKernels* resample = nullptr;
+  const LossKernels* loss = nullptr;
+  const AttentionKernels* attention = nullptr;  // optional
 };
 
 /// One kind of device: its memory, its streams, its table of kernels. Lives as long as the program.

@@ -21,7 +21,7 @@ Tensor zeros(const Dims& sizes, DType dtype, Device device) {
   return full(sizes, 0, dtype, device);
 }
 
-Tensor full(const Dims& sizes, double value, DType dtype, Device device) {
+Tensor full(const Dims& sizes, const Scalar& value, DType dtype, Device device) {
   const Tensor out = empty(sizes, dtype, device);
   kernels_of(out).fill(out, value);
   return out;
@@ -68,7 +68,7 @@ void copy_(const Tensor& target, const Tensor& source) {
   target.storage()->bump_version();
 }
 
-void fill_(const Tensor& target, double value) {
+void fill_(const Tensor& target, const Scalar& value) {
   kernels_of(target).fill(target, value);
   target.storage()->bump_version();
 }

@@ -27,7 +27,7 @@ Tensor empty(const Dims& sizes, DType dtype = DType::Float32, Device device = de
 /// An uninitialised dense tensor with the sizes, dtype and device of `like`.
 Tensor empty_like(const Tensor& like);
 Tensor zeros(const Dims& sizes, DType dtype = DType::Float32, Device device = default_device());
-Tensor full(const Dims& sizes, double value, DType dtype = DType::Float32,
+Tensor full(const Dims& sizes, const Scalar& value, DType dtype = DType::Float32,
             Device device = default_device());
 
 /// A CPU tensor holding a copy of `values`, which must fill `sizes`.
@@ -53,7 +53,7 @@ Tensor to(const Tensor& x, DType dtype);
 Tensor to(const Tensor& x, Device device);
 /// Writes `source` (broadcast, converted) into `target` in place and bumps its version.
 void copy_(const Tensor& target, const Tensor& source);
-void fill_(const Tensor& target, double value);
+void fill_(const Tensor& target, const Scalar& value);
 /// `x` with the sizes of `sizes` by stride 0 where it has size 1 or no dimension.
 Tensor expand(const Tensor& x, const Dims& sizes);
 

@@ -1,30 +1,82 @@
 #include "core/ops/checks.h"
 
+#include <algorithm>
+#include <numeric>
+
 #include "core/backend/backend.h"
 #include "core/backend/creation.h"
 
 namespace nw::ops {
 
-void check_floating(const Tensor& x, std::string_view op) {
+namespace {
+
+void check_there(const Tensor& x, std::string_view op) {
   NW_CHECK(x.defined(), "[", op, "] expects a tensor, gets none");
-  const DType dtype = x.dtype();
-  NW_CHECK(dtype == DType::Float32 || dtype == DType::Float64, "[", op,
-           "] expects float32 or float64, gets ", name(dtype));
+}
+
+void check_same_kind(const Tensor& a, const Tensor& b, std::string_view op) {
+  check_there(b, op);
+  NW_CHECK(a.dtype() == b.dtype(), "[", op, "] expects tensors of one dtype, gets ",
+           name(a.dtype()), " and ", name(b.dtype()));
+  check_device(a, b, op);
+}
+
+}  // namespace
+
+void check_floating(const Tensor& x, std::string_view op) {
+  check_there(x, op);
+  NW_CHECK(is_floating(x.dtype()), "[", op, "] expects floating-point numbers, gets ",
+           name(x.dtype()));
+}
+
+void check_inexact(const Tensor& x, std::string_view op) {
+  check_there(x, op);
+  NW_CHECK(is_floating(x.dtype()) || is_complex(x.dtype()), "[", op,
+           "] expects floating-point or complex numbers, gets ", name(x.dtype()));
+}
+
+void check_device(const Tensor& a, const Tensor& b, std::string_view op) {
+  NW_CHECK(a.device() == b.device(), "[", op, "] expects tensors on one device, gets ",
+           to_string(a.device()), " and ", to_string(b.device()));
 }
 
 void check_alike(const Tensor& a, const Tensor& b, std::string_view op) {
   check_floating(a, op);
-  NW_CHECK(b.defined(), "[", op, "] expects a tensor, gets none");
-  NW_CHECK(a.dtype() == b.dtype(), "[", op, "] expects tensors of one dtype, gets ",
-           name(a.dtype()), " and ", name(b.dtype()));
-  NW_CHECK(a.device() == b.device(), "[", op, "] expects tensors on one device, gets ",
-           to_string(a.device()), " and ", to_string(b.device()));
+  check_same_kind(a, b, op);
+}
+
+void check_inexact_alike(const Tensor& a, const Tensor& b, std::string_view op) {
+  check_inexact(a, op);
+  check_same_kind(a, b, op);
 }
 
 std::string batched_text(const Dims& sizes) {
   if (sizes.empty()) return to_string(sizes);
   const Dims sample(sizes.begin() + 1, sizes.end());
   return sample.empty() ? "N" : "N×" + to_string(sample);
+}
+
+bool is_dense_in_some_order(const Tensor& x) {
+  if (x.is_contiguous()) return true;
+  const Dims& sizes = x.sizes();
+  const Dims& strides = x.strides();
+  SmallVector<size_t, kMaxDims> order(sizes.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::sort(order.begin(), order.end(),
+            [&](size_t a, size_t b) { return strides[a] < strides[b]; });
+  int64_t step = 1;
+  for (const size_t i : order) {
+    if (sizes[i] == 1) continue;
+    if (strides[i] != step) return false;
+    step *= sizes[i];
+  }
+  return true;
+}
+
+Tensor new_alike(const Tensor& x, DType dtype) {
+  const Tensor out = empty(x.sizes(), dtype, x.device());
+  if (x.is_contiguous() || !is_dense_in_some_order(x)) return out;
+  return out.as_strided(x.sizes(), x.strides(), 0);
 }
 
 Tensor new_result(const Dims& sizes, const Tensor& like) {

@@ -34,12 +34,14 @@ int64_t reach(const Dims& sizes, const Dims& strides) {
 }
 
 TensorImpl::Gradient& gradient_of(const TensorImpl& impl) {
-  auto& mutable_impl = const_cast<TensorImpl&>(impl);
-  if (mutable_impl.gradient == nullptr) mutable_impl.gradient = new TensorImpl::Gradient;
-  return *mutable_impl.gradient;
+  return const_cast<TensorImpl&>(impl).own_gradient();
 }
 
 }  // namespace
+
+void TensorImpl::refresh() const {
+  gradient->refresh(Tensor(const_cast<TensorImpl&>(*this)));
+}
 
 Tensor::Tensor(Ref<Storage> storage, const Dims& sizes, const Dims& strides, int64_t offset,
                DType dtype)
@@ -113,6 +115,10 @@ void* Tensor::raw() const {
 }
 
 double Tensor::item() const {
+  return scalar().to_double();
+}
+
+Scalar Tensor::scalar() const {
   NW_CHECK(numel() == 1, "[item] expects one element, gets ", numel());
   NW_CHECK(device() == kCpu, "[item] expects a tensor on the CPU, gets ", to_string(device()));
   switch (dtype()) {
@@ -120,17 +126,28 @@ double Tensor::item() const {
       return *data<float>();
     case DType::Float64:
       return *data<double>();
+    case DType::Float16:
+      return static_cast<double>(*data<Half>());
+    case DType::BFloat16:
+      return static_cast<float>(*data<BFloat16>());
+    case DType::Complex64:
+      return std::complex<double>(*data<std::complex<float>>());
+    case DType::Complex128:
+      return *data<std::complex<double>>();
     case DType::Int64:
-      return static_cast<double>(*data<int64_t>());
+      return *data<int64_t>();
     case DType::Int32:
       return *data<int32_t>();
+    case DType::Int16:
+      return int64_t{*data<int16_t>()};
+    case DType::Int8:
+      return int64_t{*data<int8_t>()};
     case DType::UInt8:
-      return *data<uint8_t>();
+      return int64_t{*data<uint8_t>()};
     case DType::Bool:
-      return *data<bool>() ? 1.0 : 0.0;
-    default:
-      throw Error(concat("[item] does not read ", name(dtype())));
+      return *data<bool>();
   }
+  NW_ASSERT(false);
 }
 
 Tensor Tensor::as_strided(const Dims& sizes, const Dims& strides, int64_t offset) const {
@@ -155,14 +172,18 @@ void Tensor::set_data(const Tensor& source) const {
 }
 
 bool Tensor::requires_grad() const {
-  const auto* gradient = impl().gradient;
+  const auto* gradient = impl().history();
   return gradient != nullptr && (gradient->requires_grad || gradient->grad_fn);
 }
 
 const Tensor& Tensor::set_requires_grad(bool on) const {
-  NW_CHECK(!on || is_floating(dtype()), "[requires_grad_] expects a floating-point tensor, gets ",
+  NW_CHECK(!on || is_floating(dtype()) || is_complex(dtype()),
+           "[requires_grad_] expects a floating-point or complex tensor, gets ",
            name(dtype()));
-  NW_CHECK(is_leaf(), "[requires_grad_] can be changed on leaves only");
+  if (!is_leaf()) {
+    NW_CHECK(on, "[requires_grad_] can be turned off on leaves only; detach() gives one");
+    return *this;
+  }
   if (on || impl().gradient != nullptr) gradient_of(impl()).requires_grad = on;
   return *this;
 }
@@ -170,21 +191,24 @@ const Tensor& Tensor::set_requires_grad(bool on) const {
 const Tensor& Tensor::grad() const {
   static const Tensor kNone;
   const auto* gradient = impl().gradient;
-  return gradient == nullptr ? kNone : gradient->grad;
+  return gradient == nullptr || !gradient->slot ? kNone : gradient->slot->grad;
 }
 
 void Tensor::set_grad(Tensor grad) const {
-  if (grad.defined() || impl().gradient != nullptr) gradient_of(impl()).grad = std::move(grad);
+  if (!grad.defined() && !this->grad().defined()) return;
+  auto& gradient = gradient_of(impl());
+  if (!gradient.slot) gradient.slot = make_ref<GradSlot>();
+  gradient.slot->grad = std::move(grad);
 }
 
 const Ref<RefCounted>& Tensor::grad_fn() const {
   static const Ref<RefCounted> kNone;
-  const auto* gradient = impl().gradient;
+  const auto* gradient = impl().history();
   return gradient == nullptr ? kNone : gradient->grad_fn;
 }
 
 uint32_t Tensor::output_index() const {
-  const auto* gradient = impl().gradient;
+  const auto* gradient = impl().history();
   return gradient == nullptr ? 0 : gradient->output_index;
 }
 
@@ -192,6 +216,7 @@ void Tensor::set_history(Ref<RefCounted> grad_fn, uint32_t output_index) const {
   auto& gradient = gradient_of(impl());
   gradient.grad_fn = std::move(grad_fn);
   gradient.output_index = output_index;
+  gradient.fresh_version = storage()->version();
 }
 
 int Tensor::use_count() const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <string>
 
@@ -7,6 +8,7 @@
 #include "core/base/intrusive.h"
 #include "core/tensor/device.h"
 #include "core/tensor/dtype.h"
+#include "core/tensor/scalar.h"
 #include "core/tensor/shape.h"
 #include "core/tensor/storage.h"
 
@@ -49,8 +51,11 @@ class Tensor {
     return static_cast<T*>(raw());
   }
   void* raw() const;
-  /// The only element as a double; throws Error unless numel is 1 and the device is the CPU.
+  /// The only element as a double (its real part); throws Error unless numel is 1 and the device is
+  /// the CPU.
   double item() const;
+  /// The same in its own kind, exact.
+  Scalar scalar() const;
 
   /// Another view of the same numbers, without history.
   Tensor as_strided(const Dims& sizes, const Dims& strides, int64_t offset) const;
@@ -61,10 +66,11 @@ class Tensor {
   void set_data(const Tensor& source) const;
 
   bool requires_grad() const;
-  /// Marks a leaf; throws Error unless floating point.
+  /// Marks a leaf; throws Error unless floating point or complex.
   const Tensor& set_requires_grad(bool on = true) const;
   bool is_leaf() const { return !grad_fn(); }
-  /// The accumulated gradient of a leaf; undefined until backward reaches it.
+  /// The accumulated gradient of a leaf, or of a tensor that autograd::retain_grad() named;
+  /// undefined until backward reaches it.
   const Tensor& grad() const;
   void set_grad(Tensor grad) const;
 
@@ -79,6 +85,10 @@ class Tensor {
   bool is_same(const Tensor& other) const { return impl_ == other.impl_; }
 
  private:
+  friend TensorImpl& impl_of(const Tensor& tensor);
+  friend TensorImpl;
+
+  explicit Tensor(TensorImpl& impl) : impl_(&impl) {}
   const TensorImpl& impl() const;
   void check_dtype(DType expected) const;
 
@@ -91,17 +101,53 @@ using Tensors = InlineVector<Tensor, 8>;
 /// "float32 64×1×28×28", for messages.
 std::string describe(const Tensor& tensor);
 
+/// Where a gradient is put. The graph shares it with its tensor, which may go first.
+struct GradSlot final : RefCounted {
+  Tensor grad;
+};
+
+/// What may become of a view that is edited in place while recording.
+enum class ViewKind : uint8_t { Normal, MadeUnderNoGrad, OneOfMany };
+
 /// Part of Tensor; here so that handles copy inline.
 struct TensorImpl final : RefCounted {
   struct Gradient : Pooled {
-    virtual ~Gradient() = default;
+    Gradient() = default;
+    Gradient(const Gradient&) = delete;
+    Gradient& operator=(const Gradient&) = delete;
+    virtual ~Gradient() {
+      if (const RefCounted* node = accumulator.load(std::memory_order_acquire)) node->release();
+    }
+
     bool requires_grad = false;
-    Tensor grad;
+    Ref<GradSlot> slot;  // made on first use
     Ref<RefCounted> grad_fn;
     uint32_t output_index = 0;
+    /// A leaf's end of every graph; owned. Made by core/autograd on first use, from any thread.
+    std::atomic<const RefCounted*> accumulator{nullptr};
+    /// Of a view: what it is a view of (never itself a view), the version of the storage at which
+    /// grad_fn was right, and what sets it right after an edit in place.
+    Tensor base;
+    ViewKind kind = ViewKind::Normal;
+    uint32_t fresh_version = 0;
+    void (*refresh)(const Tensor& view) = nullptr;
   };
 
   ~TensorImpl() override { delete gradient; }
+
+  /// The gradient's part, with a history that is up to date; null: none.
+  const Gradient* history() const {
+    if (gradient != nullptr && gradient->base &&
+        gradient->fresh_version != storage->version()) [[unlikely]] {
+      refresh();
+    }
+    return gradient;
+  }
+  /// The gradient's part, made where there was none.
+  Gradient& own_gradient() {
+    if (gradient == nullptr) gradient = new Gradient;
+    return *gradient;
+  }
 
   Ref<Storage> storage;
   Dims sizes;
@@ -111,6 +157,14 @@ struct TensorImpl final : RefCounted {
   DType dtype = DType::Float32;
   bool contiguous = true;
   Gradient* gradient = nullptr;  // made on first use
+
+ private:
+  void refresh() const;
 };
+
+/// What a defined tensor is made of, for core/autograd.
+inline TensorImpl& impl_of(const Tensor& tensor) {
+  return *tensor.impl_;
+}
 
 }  // namespace nw

@@ -37,7 +37,7 @@ std::optional<int64_t> count_correct(const Tensor& prediction, const Tensor& tar
   if (prediction.dim() != 2 || target.dim() != 1 || target.dtype() != DType::Int64) return {};
   const Tensor scores = raw::contiguous(prediction.detach());
   const Tensor best = empty(target.sizes(), DType::Int64, scores.device());
-  kernels_of(scores).argmax(scores, best);
+  kernels_of(scores).extreme(ReduceOp::Max, scores, {}, best);
   const int64_t* answers = best.data<int64_t>();
   const int64_t* classes = target.data<int64_t>();
   int64_t correct = 0;

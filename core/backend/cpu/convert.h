@@ -1,35 +1,20 @@
 #pragma once
 
-#include <bit>
 #include <complex>
 #include <cstdint>
 #include <type_traits>
 
 #include "core/tensor/dtype.h"
+#include "core/tensor/scalar.h"
 
 namespace nw::cpu {
-
-/// The upper half of a float32.
-struct BFloat16 {
-  uint16_t bits;
-
-  explicit operator float() const { return std::bit_cast<float>(uint32_t{bits} << 16); }
-  /// To nearest, ties to even; NaN stays NaN.
-  static BFloat16 from(float value) {
-    const auto whole = std::bit_cast<uint32_t>(value);
-    if (value != value) return {static_cast<uint16_t>((whole >> 16) | 0x40u)};
-    return {static_cast<uint16_t>((whole + 0x7fffu + ((whole >> 16) & 1u)) >> 16)};
-  }
-};
-
-using Float16 = _Float16;
 
 template <typename T>
 inline constexpr bool kIsComplex =
     std::is_same_v<T, std::complex<float>> || std::is_same_v<T, std::complex<double>>;
 template <typename T>
 inline constexpr bool kIsFloating =
-    std::is_floating_point_v<T> || std::is_same_v<T, Float16> || std::is_same_v<T, BFloat16>;
+    std::is_floating_point_v<T> || std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>;
 
 /// A floating-point number cut to a whole one; out of range wraps around, as x86 and torch have it.
 template <typename To>
@@ -71,6 +56,12 @@ To convert(From value) {
   }
 }
 
+/// A plain number in the type of a tensor.
+template <typename To>
+To convert(const Scalar& value) {
+  return value.visit([](auto number) { return convert<To>(number); });
+}
+
 /// Calls body(T()) with T the C++ type of any dtype.
 template <typename Body>
 void with_any_type(DType dtype, const Body& body) {
@@ -80,7 +71,7 @@ void with_any_type(DType dtype, const Body& body) {
     case DType::Float64:
       return body(double());
     case DType::Float16:
-      return body(Float16());
+      return body(Half());
     case DType::BFloat16:
       return body(BFloat16());
     case DType::Complex64:

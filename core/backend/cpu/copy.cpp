@@ -23,7 +23,7 @@ void copy_row(const From* from, int64_t from_stride, To* to, int64_t to_stride, 
 }
 
 template <typename T>
-void fill_as(const Tensor& out, double value) {
+void fill_as(const Tensor& out, const Scalar& value) {
   T* to = static_cast<T*>(out.raw());
   const T item = convert<T>(value);
   const Walk<1> walk(out.sizes(), {&out.strides()});
@@ -50,7 +50,7 @@ void copy_as(const Tensor& in, const Tensor& out) {
 
 }  // namespace
 
-void fill(const Tensor& out, double value) {
+void fill(const Tensor& out, const Scalar& value) {
   with_any_type(out.dtype(), [&](auto type) { fill_as<decltype(type)>(out, value); });
 }
 

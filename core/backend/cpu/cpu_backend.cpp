@@ -1,7 +1,11 @@
 #include "core/backend/cpu/cpu_backend.h"
 
+#include "core/backend/cpu/attention.h"
 #include "core/backend/cpu/caching_allocator.h"
 #include "core/backend/cpu/kernels.h"
+#include "core/backend/cpu/loss_parts.h"
+#include "core/backend/cpu/resample.h"
+#include "core/backend/cpu/widen.h"
 
 namespace nw::cpu {
 namespace {
@@ -9,30 +13,42 @@ namespace {
 constexpr Kernels kKernels{
     .fill = fill,
     .copy = copy,
-    .unary = unary,
-    .binary = binary,
-    .affine = affine,
-    .axpy = axpy,
-    .sum = sum,
-    .argmax = argmax,
-    .matmul = matmul,
-    .linear = linear,
-    .conv = conv,
-    .conv_grad_input = conv_grad_input,
-    .conv_grad_weight = conv_grad_weight,
-    .max_pool = max_pool,
-    .max_pool_grad = max_pool_grad,
-    .avg_pool = avg_pool,
-    .avg_pool_grad = avg_pool_grad,
-    .softmax = softmax,
-    .softmax_grad = softmax_grad,
-    .nll = nll,
-    .nll_grad = nll_grad,
-    .cross_entropy = cross_entropy,
+    .unary = widened<unary, 1>,
+    .binary = widened<binary, 1>,
+    .where = where,
+    .affine = widened<affine, 1>,
+    .axpy = widened<axpy, 1, Outputs::Updated>,
+    .sum = widened<sum, 1>,
+    .reduce = widened<reduce, 1>,
+    .extreme = widened<extreme, 2>,
+    .scan = widened<scan, 1>,
+    .matmul = widened<matmul, 1>,
+    .bmm = widened<bmm, 1>,
+    .linear = widened<linear, 1>,
+    .conv = widened<conv, 1>,
+    .conv_grad_input = widened<conv_grad_input, 1>,
+    .conv_grad_weight = widened<conv_grad_weight, 2>,
+    .max_pool = widened<max_pool, 2>,
+    .max_pool_grad = widened<max_pool_grad, 1>,
+    .avg_pool = widened<avg_pool, 1>,
+    .avg_pool_grad = widened<avg_pool_grad, 1>,
+    .softmax = widened<softmax, 1>,
+    .softmax_grad = widened<softmax_grad, 1>,
+    .nll = widened<nll, 2>,
+    .nll_grad = widened<nll_grad, 1>,
+    .cross_entropy = widened<cross_entropy, 2>,
+    .arange = arange,
+    .linspace = linspace,
     .uniform = uniform,
     .bernoulli = bernoulli,
-    .sgd = sgd,
-    .adam = adam,
+    .bernoulli_each = bernoulli_each,
+    .normal = normal,
+    .randint = randint,
+    .sgd = widened<sgd, 2, Outputs::Updated>,
+    .adam = widened<adam, 4, Outputs::Updated>,
+    .resample = &kResampleKernels,
+    .loss = &kLossKernels,
+    .attention = &kAttentionKernels,
 };
 
 class CpuBackend final : public Backend {

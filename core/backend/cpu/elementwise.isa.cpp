@@ -84,6 +84,8 @@ void unary(UnaryOp op, const T* x, int64_t stride, T* out, int64_t count) {
       return run([](V v) NW_ALWAYS { return cpu::tanh(v); });
     case UnaryOp::Sigmoid:
       return run([](V v) NW_ALWAYS { return cpu::sigmoid(v); });
+    default:  // in elementwise_real.cpp
+      __builtin_unreachable();
   }
 }
 
@@ -108,6 +110,8 @@ void binary(BinaryOp op, const T* a, int64_t a_stride, const T* b, int64_t b_str
       return run([](V grad, V y) NW_ALWAYS { return grad * (T{1} - y * y); });
     case BinaryOp::SigmoidGrad:
       return run([](V grad, V y) NW_ALWAYS { return grad * ((T{1} - y) * y); });
+    default:
+      __builtin_unreachable();
   }
 }
 

@@ -5,18 +5,22 @@
 /// The CPU's entries of the kernel table; their contracts stand in core/backend/backend.h.
 namespace nw::cpu {
 
-void fill(const Tensor& out, double value);
+void fill(const Tensor& out, const Scalar& value);
 void copy(const Tensor& in, const Tensor& out);
 
 void unary(UnaryOp op, const Tensor& x, const Tensor& out);
 void binary(BinaryOp op, const Tensor& a, const Tensor& b, const Tensor& out);
+void where(const Tensor& condition, const Tensor& a, const Tensor& b, const Tensor& out);
 void affine(const Tensor& x, double scale, double shift, const Tensor& out);
 void axpy(const Tensor& x, double scale, const Tensor& y);
 
 void sum(const Tensor& x, const Tensor& out);
-void argmax(const Tensor& x, const Tensor& out);
+void reduce(ReduceOp op, const Tensor& x, const Tensor& out);
+void extreme(ReduceOp op, const Tensor& x, const Tensor& values, const Tensor& indices);
+void scan(ReduceOp op, const Tensor& x, const Tensor& out);
 
 void matmul(const Tensor& a, const Tensor& b, const Tensor& out);
+void bmm(const Tensor& a, const Tensor& b, const Tensor& out);
 void linear(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& y);
 
 void conv(const Tensor& x, const Tensor& weight, const Tensor& bias, const Window& window,
@@ -41,8 +45,14 @@ void nll_grad(const Tensor& grad, const Tensor& target, const Tensor& weight, in
 void cross_entropy(const Tensor& logits, const Tensor& target, int64_t ignore_index,
                    const Tensor& loss, const Tensor& grad_logits);
 
+void arange(const Scalar& start, const Scalar& step, const Tensor& out);
+void linspace(const Scalar& first, const Scalar& last, const Tensor& out);
+
 void uniform(Generator& generator, double from, double to, const Tensor& out);
 void bernoulli(Generator& generator, double p, const Tensor& out);
+void bernoulli_each(Generator& generator, const Tensor& p, const Tensor& out);
+void normal(Generator& generator, double mean, double std, const Tensor& out);
+void randint(Generator& generator, int64_t low, int64_t high, const Tensor& out);
 
 void sgd(const SgdStep& step, const Tensor& grad, const Tensor& param, const Tensor& buffer);
 void adam(const AdamStep& step, const Tensor& grad, const Tensor& param, const Tensor& exp_avg,

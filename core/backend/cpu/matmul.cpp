@@ -1,6 +1,7 @@
 #include "core/backend/cpu/dispatch.h"
 #include "core/backend/cpu/isa_kernels.h"
 #include "core/backend/cpu/kernels.h"
+#include "core/backend/cpu/matmul_any.h"
 #include "core/backend/cpu/onednn.h"
 #include "core/backend/cpu/scratch.h"
 #include "core/base/parallel.h"
@@ -18,6 +19,17 @@ void sum_of_nothing(const Gemm<T>& gemm) {
     T* row = gemm.c + i * gemm.c_row;
     for (int64_t j = 0; j < gemm.n; ++j) row[j] = gemm.bias != nullptr ? gemm.bias[j] : T{0};
   }
+}
+
+/// On the calling thread.
+template <typename T>
+void part_of_product(Gemm<T> part) {
+  if constexpr (sizeof(T) == sizeof(float)) {
+    if (onednn_gemm(part)) return;
+  }
+  const Scratch<T> scratch(gemm_scratch<T>(part.n, part.k));
+  part.scratch = scratch.data();
+  fast<T>().gemm(part);
 }
 
 /// Divides C into stripes of rows or of columns, whichever is the longer side, one for each thread.
@@ -41,23 +53,70 @@ void product(const Gemm<T>& whole) {
       part.c += begin;
       if (part.bias != nullptr) part.bias += begin;
     }
-    if constexpr (sizeof(T) == sizeof(float)) {
-      if (onednn_gemm(part)) return;
-    }
-    const Scratch<T> scratch(gemm_scratch<T>(part.n, part.k));
-    part.scratch = scratch.data();
-    fast<T>().gemm(part);
+    part_of_product(part);
   });
+}
+
+/// `count` products side by side, each thread some of them; few large ones one after the other.
+template <typename T>
+void products(const Gemm<T>& first, int64_t count, int64_t a_step, int64_t b_step) {
+  if (first.m == 0 || first.n == 0) return;
+  const auto at = [&](int64_t i) {
+    Gemm<T> gemm = first;
+    gemm.a += i * a_step;
+    gemm.b += i * b_step;
+    gemm.c += i * first.m * first.n;
+    return gemm;
+  };
+  const int64_t work = std::max<int64_t>(first.m * first.n * first.k, 1);
+  if (count < num_threads() || first.k == 0) {
+    for (int64_t i = 0; i < count; ++i) product(at(i));
+    return;
+  }
+  parallel_for(count, std::max<int64_t>(kProductGrain / work, 1), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) part_of_product(at(i));
+  });
+}
+
+bool is_plain(const Tensor& tensor) {
+  return !is_floating(tensor.dtype());
 }
 
 }  // namespace
 
 void matmul(const Tensor& a, const Tensor& b, const Tensor& out) {
+  const int64_t m = a.size(0);
+  const int64_t n = b.size(1);
+  const int64_t k = a.size(1);
+  const Dims& as = a.strides();
+  const Dims& bs = b.strides();
+  if (is_plain(out)) {
+    return plain_product({1, m, n, k, 0, as[0], as[1], 0, bs[0], bs[1]}, a, b, out);
+  }
   with_floating(out, "matmul", [&](auto type) {
     using T = decltype(type);
-    product(Gemm<T>{a.size(0), b.size(1), a.size(1), a.data<T>(), a.strides()[0], a.strides()[1],
-                    b.data<T>(), b.strides()[0], b.strides()[1], out.data<T>(), out.size(1),
+    product(Gemm<T>{m, n, k, a.data<T>(), as[0], as[1], b.data<T>(), bs[0], bs[1], out.data<T>(), n,
                     nullptr, nullptr});
+  });
+}
+
+void bmm(const Tensor& a, const Tensor& b, const Tensor& out) {
+  const int64_t count = out.size(0);
+  const int64_t m = out.size(1);
+  const int64_t n = out.size(2);
+  const int64_t k = a.size(2);
+  const Dims& as = a.strides();
+  const Dims& bs = b.strides();
+  if (is_plain(out)) {
+    const PlainProduct product{count, m, n, k, as[0], as[1], as[2], bs[0], bs[1], bs[2]};
+    return plain_product(product, a, b, out);
+  }
+  with_floating(out, "bmm", [&](auto type) {
+    using T = decltype(type);
+    const Gemm<T> first{m,     n,           k,      a.data<T>(), as[1],
+                        as[2], b.data<T>(), bs[1],  bs[2],       out.data<T>(),
+                        n,     nullptr,     nullptr};
+    products(first, count, as[0], bs[0]);
   });
 }
 

@@ -1,8 +1,7 @@
-#include <cmath>
-
 #include "core/backend/cpu/dispatch.h"
 #include "core/backend/cpu/isa_kernels.h"
 #include "core/backend/cpu/kernels.h"
+#include "core/backend/cpu/reduce_split.h"
 #include "core/backend/cpu/scratch.h"
 #include "core/backend/cpu/walk.h"
 
@@ -11,24 +10,6 @@ namespace {
 
 /// Numbers that are added up in one go; fixed, so that sums do not depend on the thread count.
 constexpr int64_t kPiece = 1 << 16;
-
-/// The dimensions of x, those that stay apart from those that are added up.
-struct Split {
-  Dims kept_sizes, kept_strides;
-  Dims summed_sizes, summed_strides;
-};
-
-Split split(const Tensor& x, const Tensor& out) {
-  Split parts;
-  for (size_t i = 0; i < x.sizes().size(); ++i) {
-    const int64_t size = x.sizes()[i];
-    if (size == 1) continue;
-    const bool summed = out.sizes()[i] == 1;
-    (summed ? parts.summed_sizes : parts.kept_sizes).push_back(size);
-    (summed ? parts.summed_strides : parts.kept_strides).push_back(x.strides()[i]);
-  }
-  return parts;
-}
 
 /// One long dense row to one number, in pieces.
 template <typename T>
@@ -85,35 +66,11 @@ void sum_as(const Tensor& x, const Tensor& out) {
   }
 }
 
-template <typename T>
-int64_t argmax_of(const T* x, int64_t count) {
-  int64_t best = 0;
-  for (int64_t i = 0; i < count; ++i) {
-    if (std::isnan(x[i])) return i;
-    if (x[i] > x[best]) best = i;
-  }
-  return best;
-}
-
 }  // namespace
 
 void sum(const Tensor& x, const Tensor& out) {
+  if (!is_floating(x.dtype())) return reduce(ReduceOp::Sum, x, out);
   with_floating(x, "sum", [&](auto type) { sum_as<decltype(type)>(x, out); });
-}
-
-void argmax(const Tensor& x, const Tensor& out) {
-  with_floating(x, "argmax", [&](auto type) {
-    using T = decltype(type);
-    const T* from = x.data<T>();
-    auto* to = out.data<int64_t>();
-    const int64_t columns = x.size(1);
-    parallel_for(x.size(0), std::max<int64_t>(kGrain / std::max<int64_t>(columns, 1), 1),
-                 [&](int64_t begin, int64_t end) {
-                   for (int64_t i = begin; i < end; ++i) {
-                     to[i] = argmax_of(from + i * columns, columns);
-                   }
-                 });
-  });
 }
 
 }  // namespace nw::cpu

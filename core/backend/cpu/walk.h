@@ -1,6 +1,9 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <functional>
+#include <numeric>
 
 #include "core/base/parallel.h"
 #include "core/tensor/shape.h"
@@ -83,6 +86,29 @@ class Walk {
   int64_t length_ = 1;
   int64_t rows_ = 1;
 };
+
+/// A walk in the order in which the last operand lies in memory, whatever order its dimensions
+/// have.
+template <size_t kOperands>
+Walk<kOperands> ordered_walk(const Dims& sizes, const std::array<const Dims*, kOperands>& strides) {
+  const Dims& last = *strides[kOperands - 1];
+  if (std::is_sorted(last.begin(), last.end(), std::greater<>())) {
+    return Walk<kOperands>(sizes, strides);
+  }
+  SmallVector<size_t, kMaxDims> order(sizes.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return last[a] > last[b]; });
+  Dims ordered_sizes;
+  std::array<Dims, kOperands> ordered;
+  std::array<const Dims*, kOperands> pointers;
+  for (size_t k = 0; k < kOperands; ++k) pointers[k] = &ordered[k];
+  for (const size_t i : order) {
+    ordered_sizes.push_back(sizes[i]);
+    for (size_t k = 0; k < kOperands; ++k) ordered[k].push_back((*strides[k])[i]);
+  }
+  return Walk<kOperands>(ordered_sizes, pointers);
+}
 
 /// Calls body(offsets, length) over all of `walk`, in parallel where each thread gets at least
 /// `grain` elements; a single long row is divided.
