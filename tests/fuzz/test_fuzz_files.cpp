@@ -13,6 +13,7 @@
 #include "core/base/file.h"
 #include "core/data/idx.h"
 #include "core/io/state_file.h"
+#include "core/io/tensor_file.h"
 #include "tests/support/gzip.h"
 #include "tests/support/python.h"
 
@@ -257,6 +258,15 @@ with zipfile.ZipFile(path, 'w', zipfile.ZIP_DEFLATED) as z:
   void safetensors() {
     io::save_state(small_state(), path("own.safetensors"), io::StateFormat::Safetensors);
     fuzz(read_file(path("own.safetensors")), 5000, loadState);
+  }
+
+  void arraysOfNumPy() {
+    const Load load = [](const std::string& where) { touch(io::load_tensors(where)); };
+    const nn::StateDict one{{{"x", zeros({3, 5}, DType::Float64)}}, {}};
+    io::save_tensors(one, path("own.npy"));
+    io::save_tensors(one, path("own.npz"));
+    fuzz(read_file(path("own.npy")), 3000, load);
+    fuzz(without_checksums(read_file(path("own.npz"))), 3000, load);
   }
 
   void idx() {
