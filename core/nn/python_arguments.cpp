@@ -177,8 +177,17 @@ class Binder {
       case Syntax::Label::Child:
         fail_at(item.key_place,
                 concat(op(), "shows its layers here, not all of its arguments; write it as code, ",
-                       python_call(description_, {})));
+                       signature()));
     }
+  }
+
+  /// "nn.TransformerEncoder(encoder_layer, num_layers)".
+  std::string signature() const {
+    std::string names;
+    for (const Param& param : description_.params) {
+      if (param.required && !param.call) names += (names.empty() ? "" : ", ") + param.name;
+    }
+    return concat(description_.torch_name, "(", names, ")");
   }
 
   void by_place(const Syntax& item) {
