@@ -7,25 +7,45 @@ namespace nw::autograd {
 namespace {
 
 bool is_ours_alone(const Tensor& tensor) {
-  return tensor.use_count() == 1 && tensor.storage()->use_count() == 1 && tensor.is_contiguous();
+  return tensor.use_count() == 1 && tensor.storage()->use_count() == 1 &&
+         is_dense_any_order(tensor.sizes(), tensor.strides());
+}
+
+/// Two tensors of one dense layout, row-major or not, as plain rows of numbers.
+Tensor as_row(const Tensor& tensor) {
+  return tensor.as_strided(Dims{tensor.numel()}, Dims{int64_t{1}}, tensor.offset());
+}
+
+bool share_layout(const Tensor& a, const Tensor& b) {
+  return a.strides() == b.strides() && is_dense_any_order(a.sizes(), a.strides());
 }
 
 }  // namespace
 
 void accumulate(Tensor& target, const Tensor& addend) {
-  if (is_ours_alone(target) && addend.is_contiguous()) {
-    kernels_of(target).axpy(addend, 1.0, target);
-    return;
+  if (is_ours_alone(target)) {
+    if (share_layout(target, addend)) {
+      kernels_of(target).axpy(as_row(addend), 1.0, as_row(target));
+      return;
+    }
+    if (target.is_contiguous()) {
+      kernels_of(target).axpy(raw::contiguous(addend), 1.0, target);
+      return;
+    }
   }
   Tensor sum = empty_like(target);
-  kernels_of(target).binary(BinaryOp::Add, target, addend, sum);
+  if (share_layout(target, addend)) {
+    sum = sum.as_strided(target.sizes(), target.strides(), 0);
+    kernels_of(target).binary(BinaryOp::Add, as_row(target), as_row(addend), as_row(sum));
+  } else {
+    kernels_of(target).binary(BinaryOp::Add, target, addend, sum);
+  }
   target = std::move(sum);
 }
 
-void AccumulateGrad::backward(Tensors& grads, Tensors&) {
-  Tensor& arrived = grads[0];
+void AccumulateGrad::add(Tensor arrived) {
   if (!arrived.defined()) return;
-  if (const Tensor& grad = leaf_.grad(); grad.defined()) {
+  if (const Tensor& grad = slot_->grad; grad.defined()) {
     // The caller may hold grad(): the sum goes into the same numbers, as in torch.
     const Tensor dense = raw::contiguous(arrived);
     if (grad.is_contiguous()) {
@@ -38,7 +58,12 @@ void AccumulateGrad::backward(Tensors& grads, Tensors&) {
     }
     return;
   }
-  leaf_.set_grad(is_ours_alone(arrived) ? std::move(arrived) : raw::clone(arrived));
+  const bool take = is_ours_alone(arrived) && arrived.is_contiguous();
+  slot_->grad = take ? std::move(arrived) : raw::clone(arrived);
+}
+
+void AccumulateGrad::backward(Tensors& grads, Tensors&) {
+  add(std::move(grads[0]));
 }
 
 }  // namespace nw::autograd

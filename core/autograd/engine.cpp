@@ -1,18 +1,84 @@
 #include "core/autograd/engine.h"
 
 #include <algorithm>
+#include <unordered_map>
 #include <vector>
 
 #include "core/autograd/accumulate.h"
+#include "core/autograd/hooks.h"
 #include "core/backend/creation.h"
 
 namespace nw::autograd {
+namespace {
 
-/// One walk from the output to the leaves. Nodes wait in a heap by sequence number: a node is
+/// What a walk is for when not every leaf is wanted: gradients to capture where they arrive, and
+/// the nodes from which a wanted one can be reached.
+class Goals {
+ public:
+  explicit Goals(const Tensors& inputs, std::string_view op) {
+    for (const Tensor& input : inputs) {
+      const Edge edge = edge_of(input);
+      NW_CHECK(edge.node, "[", op, "] expects inputs that require a gradient");
+      wanted_.push_back(edge);
+      reaches_[edge.node.get()] = true;
+    }
+  }
+
+  size_t count() const { return wanted_.size(); }
+  const Edge& wanted(size_t i) const { return wanted_[i]; }
+
+  /// Whether a gradient that comes to `start` matters.
+  bool matters(const Node& start) {
+    if (const auto known = reaches_.find(&start); known != reaches_.end()) return known->second;
+    // Depth first without recursion: a graph may be a million nodes deep.
+    std::vector<std::pair<const Node*, size_t>> path{{&start, 0}};
+    bool below = false;  // what the node just left has reported
+    while (!path.empty()) {
+      auto& [node, next] = path.back();
+      if (next > 0 && below) reaches_[node] = true;
+      below = false;
+      const bool done = reaches_.count(node) > 0 && reaches_[node];
+      if (done || next == node->edges().size()) {
+        below = done;
+        reaches_[node] = done;
+        path.pop_back();
+        continue;
+      }
+      const Node* child = node->edges()[next++].node.get();
+      if (child == nullptr) continue;
+      if (const auto known = reaches_.find(child); known != reaches_.end()) {
+        below = known->second;
+      } else {
+        path.emplace_back(child, 0);
+      }
+    }
+    return reaches_[&start];
+  }
+
+  /// Whether anything behind `node` is wanted, too.
+  bool goes_on(const Node& node) {
+    return std::any_of(node.edges().begin(), node.edges().end(),
+                       [&](const Edge& edge) { return edge.node && matters(*edge.node); });
+  }
+
+ private:
+  std::vector<Edge> wanted_;
+  std::unordered_map<const Node*, bool> reaches_;
+};
+
+}  // namespace
+
+/// One walk from the outputs to the leaves. Nodes wait in a heap by sequence number: a node is
 /// younger than all it takes from, so whatever is youngest has received everything that will come.
 class Engine {
  public:
-  explicit Engine(bool retain_graph) : retain_graph_(retain_graph), line_(std::move(spare())) {}
+  /// goals: null when all leaves are wanted. captured: where to put gradients instead of adding
+  /// them to leaves, one for each goal; null: nowhere.
+  Engine(bool retain_graph, Goals* goals, Tensors* captured)
+      : retain_graph_(retain_graph),
+        goals_(goals),
+        captured_(captured),
+        line_(std::move(spare())) {}
   ~Engine() {
     // Something is left only after an error.
     for (const Ref<Node>& node : line_) forget(*node);
@@ -24,7 +90,14 @@ class Engine {
 
   void send(const Edge& edge, Tensor grad) {
     Node& node = *edge.node;
-    if (node.arrived_.empty()) node.arrived_.resize(node.output_count());
+    if (goals_ != nullptr && !goals_->matters(node)) return;
+    if (node.is_end() && !node.hooks_ && captured_ == nullptr) {
+      static_cast<AccumulateGrad&>(node).add(std::move(grad));
+      return;
+    }
+    if (node.arrived_.size() <= edge.input) {
+      node.arrived_.resize(std::max(node.output_count(), size_t{edge.input} + 1));
+    }
     Tensor& slot = node.arrived_[edge.input];
     if (slot.defined()) {
       accumulate(slot, grad);
@@ -44,18 +117,32 @@ class Engine {
       line_.pop_back();
       Tensors grads = std::move(node->arrived_);
       forget(*node);
-      Tensors grad_inputs(node->edges_.size());
-      node->backward(grads, grad_inputs);
-      if (!retain_graph_) node->release_saved();
-      for (size_t i = 0; i < grad_inputs.size(); ++i) {
-        if (node->needs_grad(i) && grad_inputs[i].defined()) {
-          send(node->edges_[i], std::move(grad_inputs[i]));
-        }
-      }
+      visit(*node, grads);
     }
   }
 
  private:
+  void visit(Node& node, Tensors& grads) {
+    if (captured_ != nullptr) {
+      capture(node, grads);
+      if (!goals_->goes_on(node)) return;
+    }
+    if (node.hooks_) node.hooks_->run(grads, node.name());
+    Tensors grad_inputs(node.edges_.size());
+    node.backward(grads, grad_inputs);
+    if (!retain_graph_) node.release_saved();
+    for (size_t i = 0; i < grad_inputs.size(); ++i) {
+      if (node.needs_grad(i) && grad_inputs[i].defined()) {
+        send(node.edges_[i], std::move(grad_inputs[i]));
+      }
+    }
+  }
+  void capture(const Node& node, const Tensors& grads) {
+    for (size_t i = 0; i < goals_->count(); ++i) {
+      const Edge& wanted = goals_->wanted(i);
+      if (wanted.node.get() == &node) (*captured_)[i] = grads[wanted.input];
+    }
+  }
   static bool older(const Ref<Node>& a, const Ref<Node>& b) {
     return a->sequence() < b->sequence();
   }
@@ -70,24 +157,73 @@ class Engine {
   }
 
   bool retain_graph_;
+  Goals* goals_;
+  Tensors* captured_;
   std::vector<Ref<Node>> line_;
 };
 
-void backward(const Tensor& output, const Tensor& grad, bool retain_graph) {
-  const Edge root = edge_of(output);
-  NW_CHECK(root.node, "[backward] expects a tensor that needs a gradient; this one has no history");
+namespace {
+
+void check_start(const Tensor& output, const Tensor& grad, std::string_view op) {
+  NW_CHECK(output.defined() && output.requires_grad(), "[", op,
+           "] expects a tensor that needs a gradient; this one has no history");
   if (grad.defined()) {
-    NW_CHECK(grad.sizes() == output.sizes() && grad.dtype() == output.dtype(),
-             "[backward] expects a gradient of ", describe(output), ", gets ", describe(grad));
-  } else {
-    NW_CHECK(output.numel() == 1,
-             "[backward] expects one element or a gradient to start from, gets ", describe(output));
+    NW_CHECK(grad.sizes() == output.sizes() && grad.dtype() == output.dtype() &&
+                 grad.device() == output.device(),
+             "[", op, "] expects a gradient of ", describe(output), ", gets ", describe(grad));
+    return;
   }
+  NW_CHECK(output.numel() == 1 && is_floating(output.dtype()), "[", op,
+           "] expects one real element or a gradient to start from, gets ", describe(output));
+}
+
+void walk(Engine& engine, const Tensors& outputs, const Tensors& grads, std::string_view op) {
+  NW_CHECK(grads.empty() || grads.size() == outputs.size(), "[", op, "] expects a gradient for ",
+           "each of ", outputs.size(), " outputs, gets ", grads.size());
   const NoGrad guard;
-  Engine engine(retain_graph);
-  engine.send(root, grad.defined() ? raw::contiguous(grad)
-                                   : full(output.sizes(), 1.0, output.dtype(), output.device()));
+  const auto given = [&](size_t i) { return grads.empty() ? Tensor() : grads[i]; };
+  for (size_t i = 0; i < outputs.size(); ++i) check_start(outputs[i], given(i), op);
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    const Tensor& output = outputs[i];
+    Tensor start = given(i);
+    if (!start.defined()) start = full(output.sizes(), 1.0, output.dtype(), output.device());
+    engine.send(edge_of(output), std::move(start));
+  }
   engine.run();
+}
+
+}  // namespace
+
+void backward(const Tensor& output, const Tensor& grad, bool retain_graph) {
+  backward(Tensors{output}, grad.defined() ? Tensors{grad} : Tensors(), retain_graph);
+}
+
+void backward(const Tensors& outputs, const Tensors& grads, bool retain_graph,
+              const Tensors& inputs) {
+  if (inputs.empty()) {
+    Engine engine(retain_graph, nullptr, nullptr);
+    walk(engine, outputs, grads, "backward");
+    return;
+  }
+  for (const Tensor& input : inputs) {
+    NW_CHECK(input.is_leaf(), "[backward] expects inputs that are leaves; grad() takes any");
+  }
+  Goals goals(inputs, "backward");
+  Engine engine(retain_graph, &goals, nullptr);
+  walk(engine, outputs, grads, "backward");
+}
+
+Tensors grad(const Tensors& outputs, const Tensors& inputs, const Tensors& grad_outputs,
+             const GradOptions& options) {
+  Goals goals(inputs, "grad");
+  Tensors captured(inputs.size());
+  Engine engine(options.retain_graph, &goals, &captured);
+  walk(engine, outputs, grad_outputs, "grad");
+  for (size_t i = 0; i < captured.size(); ++i) {
+    NW_CHECK(captured[i].defined() || options.allow_unused, "[grad] the outputs do not depend on ",
+             "input ", i, "; allow_unused gives an undefined gradient for it");
+  }
+  return captured;
 }
 
 }  // namespace nw::autograd

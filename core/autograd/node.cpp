@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/autograd/accumulate.h"
+#include "core/autograd/hooks.h"
 
 namespace nw::autograd {
 namespace {
@@ -11,13 +12,28 @@ namespace {
 thread_local bool recording = true;
 
 uint64_t next_sequence() {
-  static std::atomic<uint64_t> counter{0};
+  static std::atomic<uint64_t> counter{1};
   return counter.fetch_add(1, std::memory_order_relaxed);
 }
 
-}  // namespace
+/// The end of every graph that `leaf` is in. Threads may ask for it at once.
+Ref<Node> end_of(const Tensor& leaf) {
+  TensorImpl::Gradient& gradient = impl_of(leaf).own_gradient();
+  const RefCounted* known = gradient.accumulator.load(std::memory_order_acquire);
+  if (known == nullptr) {
+    if (!gradient.slot) gradient.slot = make_ref<GradSlot>();
+    auto made = make_ref<AccumulateGrad>(gradient.slot);
+    made->retain();  // for the leaf
+    if (gradient.accumulator.compare_exchange_strong(known, made.get(),
+                                                     std::memory_order_acq_rel)) {
+      return made;
+    }
+    made->release();
+  }
+  return Ref<Node>(static_cast<Node*>(const_cast<RefCounted*>(known)));
+}
 
-Node::Node() : sequence_(next_sequence()) {}
+}  // namespace
 
 Node::~Node() {
   // Letting go of a long chain one node inside the other would use up the stack: the outermost
@@ -34,6 +50,11 @@ Node::~Node() {
     doomed.pop_back();
   }
   draining = false;
+}
+
+const std::shared_ptr<HookList>& Node::make_hooks() {
+  if (!hooks_) hooks_ = std::make_shared<HookList>();
+  return hooks_;
 }
 
 SavedTensor::SavedTensor(const Tensor& tensor)
@@ -61,10 +82,10 @@ bool grad_enabled() {
   return recording;
 }
 
-NoGrad::NoGrad() : before_(recording) {
-  recording = false;
+GradMode::GradMode(bool enabled) : before_(recording) {
+  recording = enabled;
 }
-NoGrad::~NoGrad() {
+GradMode::~GradMode() {
   recording = before_;
 }
 
@@ -81,10 +102,11 @@ Edge edge_of(const Tensor& tensor) {
   if (tensor.grad_fn()) {
     return {Ref<Node>(static_cast<Node*>(tensor.grad_fn().get())), tensor.output_index()};
   }
-  return {make_ref<AccumulateGrad>(tensor), 0};
+  return {end_of(tensor), 0};
 }
 
 void set_maker(const Tensor& output, const Ref<Node>& node, uint32_t index) {
+  if (node->sequence_ == 0) node->sequence_ = next_sequence();
   output.set_history(node, index);
 }
 

@@ -40,6 +40,21 @@ Dims channels_last_strides(const Dims& sizes) {
   return strides;
 }
 
+bool is_dense_any_order(const Dims& sizes, const Dims& strides) {
+  SmallVector<size_t, kMaxDims> order;
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    if (sizes[i] == 0) return true;
+    if (sizes[i] != 1) order.push_back(i);
+  }
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return strides[a] < strides[b]; });
+  int64_t step = 1;
+  for (size_t i : order) {
+    if (strides[i] != step) return false;
+    step *= sizes[i];
+  }
+  return true;
+}
+
 Dims broadcast(const Dims& a, const Dims& b, std::string_view op) {
   const size_t rank = std::max(a.size(), b.size());
   Dims out(rank);

@@ -19,6 +19,9 @@ int64_t numel(const Dims& sizes);
 Dims contiguous_strides(const Dims& sizes);
 /// Strides of a dense (N, C, spatial…) tensor that keeps the channels innermost.
 Dims channels_last_strides(const Dims& sizes);
+/// Whether the elements fill one stretch of memory, each place once, in whatever order of
+/// dimensions.
+bool is_dense_any_order(const Dims& sizes, const Dims& strides);
 /// Torch's broadcasting; `op` starts the error message.
 Dims broadcast(const Dims& a, const Dims& b, std::string_view op);
 /// Maps a possibly negative dimension into 0 … rank−1; throws Error when outside.

@@ -2,8 +2,11 @@
 
 #include "core/backend/cpu/attention.h"
 #include "core/backend/cpu/caching_allocator.h"
+#include "core/backend/cpu/index.h"
 #include "core/backend/cpu/kernels.h"
+#include "core/backend/cpu/norm.h"
 #include "core/backend/cpu/loss_parts.h"
+#include "core/backend/cpu/recurrent.h"
 #include "core/backend/cpu/resample.h"
 #include "core/backend/cpu/widen.h"
 
@@ -46,6 +49,9 @@ constexpr Kernels kKernels{
     .randint = randint,
     .sgd = widened<sgd, 2, Outputs::Updated>,
     .adam = widened<adam, 4, Outputs::Updated>,
+    .index = &kIndexKernels,
+    .norm = &kNormKernels,
+    .recurrent = &kRecurrentKernels,
     .resample = &kResampleKernels,
     .loss = &kLossKernels,
     .attention = &kAttentionKernels,
