@@ -34,14 +34,21 @@ namespace nw::test {
 using app::MainWindow;
 using graph::NodeId;
 
+/// How many times longer than usual to wait for something: sanitizers make the program slow.
+inline int patience() {
+  static const int factor = std::max(1, qEnvironmentVariableIntValue("NW_TEST_PATIENCE"));
+  return factor;
+}
+
 /// Runs the event loop, as the program does, until the condition holds; false when it takes longer.
 inline bool runUntil(const std::function<bool()>& condition, int timeoutMs = 20000) {
+  const qint64 limitMs = qint64{timeoutMs} * patience();
   QEventLoop loop;
   QTimer poll;
   QElapsedTimer clock;
   clock.start();
   QObject::connect(&poll, &QTimer::timeout, &loop, [&] {
-    if (condition() || clock.elapsed() > timeoutMs) loop.quit();
+    if (condition() || clock.elapsed() > limitMs) loop.quit();
   });
   poll.start(5);
   if (!condition()) loop.exec();
