@@ -50,6 +50,9 @@ struct Block : Description {
   Role role = Role::Layer;
   std::vector<Port> inputs = {{"input", "", false}};
   std::vector<Port> outputs = {{"output", "", false}};
+  /// Python of a block that is a function of torch's and no module (torch_name is empty): names of
+  /// ports and parameters stand in braces, as in "torch.cat(({input}, {other}), dim={dim})".
+  std::string code = {};
   bool draws_random = false;  // forward draws from the generator while training (Dropout)
 
   /// Builds the module on default_device() (meta for inference); args are complete. An inferred
