@@ -2,6 +2,7 @@
 #include <cstdio>
 
 #include "core/backend/creation.h"
+#include "core/nn/call.h"
 #include "core/optim/optimizer.h"
 #include "tests/support/compare.h"
 #include "tests/support/draw.h"
@@ -87,7 +88,7 @@ std::string code_of(const optim::OptimizerSpec& spec, const nn::Args& args,
     absent += "], ";
   }
   return concat("params = [", names, "]\ngrads = [", grads, "]\nabsent = [", absent, "]\n",
-                "for p in params: p.requires_grad_()\no = ", python_call(spec, args, "params, "),
+                "for p in params: p.requires_grad_()\no = ", nn::python_call(spec, args, "params"),
                 "\nfor step in range(", kSteps, "):\n", "    if step == ", kSteps / 2,
                 ": o.param_groups[0]['lr'] = ", nn::to_python(problem.later_rate),
                 "\n    o.zero_grad(set_to_none=True)\n",
@@ -134,7 +135,7 @@ class TestOptimizersOracle : public QObject {
         outputs.push_back("p" + std::to_string(p));
       }
       const auto torch = oracle_.run(code_of(spec, args, problem), inputs, outputs);
-      const std::string call = python_call(spec, args);
+      const std::string call = nn::python_call(spec, args);
       QVERIFY2(torch.ok(), (call + ": " + torch.error).c_str());
       for (size_t p = 0; p < ours.size(); ++p) {
         const auto text =

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <complex>
 #include <cstdio>
 #include <cstdlib>
-#include <map>
 
 #include "core/backend/creation.h"
 #include "core/nn/block.h"
@@ -39,12 +39,38 @@ Tensor Draw::numbers(const Dims& sizes, DType dtype) {
   const Tensor out = empty(sizes, DType::Float64, kCpu);
   std::normal_distribution<double> normal;
   for (int64_t i = 0; i < out.numel(); ++i) out.data<double>()[i] = normal(engine_);
-  return raw::to(out, dtype);
+  if (!is_complex(dtype)) return raw::to(out, dtype);
+  const Tensor both = empty(sizes, DType::Complex128, kCpu);
+  for (int64_t i = 0; i < out.numel(); ++i) {
+    both.data<std::complex<double>>()[i] = {out.data<double>()[i], normal(engine_)};
+  }
+  return raw::to(both, dtype);
 }
 
-Tensor Draw::classes(const Dims& sizes, int64_t count) {
+Tensor Draw::whole(const Dims& sizes, int64_t least, int64_t most) {
   const Tensor out = empty(sizes, DType::Int64, kCpu);
-  for (int64_t i = 0; i < out.numel(); ++i) out.data<int64_t>()[i] = integer(0, count - 1);
+  for (int64_t i = 0; i < out.numel(); ++i) out.data<int64_t>()[i] = integer(least, most);
+  return out;
+}
+
+Tensor Draw::coins(const Dims& sizes, double probability) {
+  const Tensor out = empty(sizes, DType::Bool, kCpu);
+  for (int64_t i = 0; i < out.numel(); ++i) out.data<bool>()[i] = chance(probability);
+  return out;
+}
+
+Tensor Draw::signs(const Dims& sizes) {
+  const Tensor out = empty(sizes, DType::Float64, kCpu);
+  for (int64_t i = 0; i < out.numel(); ++i) out.data<double>()[i] = chance(0.5) ? 1 : -1;
+  return out;
+}
+
+Tensor Draw::probabilities(const Dims& sizes) {
+  const Tensor out = empty(sizes, DType::Float64, kCpu);
+  for (int64_t i = 0; i < out.numel(); ++i) {
+    const double drawn = real(0, 1);
+    out.data<double>()[i] = chance(0.15) ? std::round(drawn) : drawn;
+  }
   return out;
 }
 
@@ -53,6 +79,10 @@ nn::Value Draw::value(const nn::Param& param) {
   if (has_default && chance(0.3)) return param.fallback;
   if (param.optional && chance(0.3)) return nn::None{};
   return fresh(param);
+}
+
+size_t Draw::items_of(const nn::Param& param) {
+  return param.arity > 0 ? param.arity : static_cast<size_t>(integer(1, 3));
 }
 
 nn::Value Draw::fresh(const nn::Param& param) {
@@ -127,36 +157,6 @@ nn::Args Draw::args(const nn::Description& description) {
     if (description.problems(args).empty()) return args;
   }
   throw Error("no legal arguments found for " + description.id);
-}
-
-namespace {
-
-std::string python_value(const nn::Param& param, const nn::Value& value) {
-  const auto* text = std::get_if<std::string>(&value);
-  if (param.real_list && text != nullptr) return "torch.tensor([" + *text + "])";
-  return nn::to_python(value);
-}
-
-}  // namespace
-
-std::string python_call(const nn::Description& description, const nn::Args& args,
-                        const std::string& before) {
-  std::string text = before;
-  std::map<std::string, std::string> tuples;
-  const auto append = [&](const std::string& part) {
-    text += (text.empty() || text.ends_with(", ") ? "" : ", ") + part;
-  };
-  for (const nn::Param& param : description.params) {
-    const nn::Value* value = args.find(param.name);
-    const std::string written = python_value(param, value ? *value : param.fallback);
-    if (!param.tuple.empty()) {
-      tuples[param.tuple] += written + ", ";
-    } else if (value != nullptr) {
-      append(param.required ? written : param.name + "=" + written);
-    }
-  }
-  for (const auto& [name, items] : tuples) append(name + "=(" + items + ")");
-  return description.torch_name + "(" + text + ")";
 }
 
 }  // namespace nw::test

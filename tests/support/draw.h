@@ -23,10 +23,15 @@ class Draw {
   bool chance(double probability);
   uint64_t seed() { return engine_(); }
 
-  /// Normally distributed numbers.
+  /// Normally distributed numbers, floating or complex.
   Tensor numbers(const Dims& sizes, DType dtype);
-  /// int64 in 0 … count−1.
-  Tensor classes(const Dims& sizes, int64_t count);
+  /// int64 in least … most.
+  Tensor whole(const Dims& sizes, int64_t least, int64_t most);
+  /// bool, true with a probability.
+  Tensor coins(const Dims& sizes, double probability);
+  /// float64: −1 or 1; from 0 to 1, both now and then.
+  Tensor signs(const Dims& sizes);
+  Tensor probabilities(const Dims& sizes);
 
   /// A legal value of the parameter, its default now and then.
   nn::Value value(const nn::Param& param);
@@ -35,13 +40,9 @@ class Draw {
 
  private:
   nn::Value fresh(const nn::Param& param);
+  size_t items_of(const nn::Param& param);
 
   std::mt19937_64 engine_;
 };
-
-/// Python that builds the described object: "nn.Conv2d(3, 6, (5, 5), stride=2)". `before` goes in
-/// front of the arguments ("params, "). Required parameters go by place, the others by name.
-std::string python_call(const nn::Description& description, const nn::Args& args,
-                        const std::string& before = "");
 
 }  // namespace nw::test

@@ -25,9 +25,15 @@ QJsonObject to_json(const Tensor& tensor) {
   const QByteArray data(static_cast<const char*>(dense.raw()), bytes);
   QJsonArray shape;
   for (int64_t size : dense.sizes()) shape.append(static_cast<qint64>(size));
-  return {{"dtype", text(name(dense.dtype()))},
-          {"shape", shape},
-          {"data", QString::fromLatin1(data.toBase64())}};
+  QJsonObject sent{{"dtype", text(name(dense.dtype()))},
+                   {"shape", shape},
+                   {"data", QString::fromLatin1(data.toBase64())}};
+  if (!tensor.is_contiguous()) {
+    QJsonArray strides;
+    for (int64_t stride : tensor.strides()) strides.append(static_cast<qint64>(stride));
+    sent.insert("strides", strides);
+  }
+  return sent;
 }
 
 Tensor from_json(const QJsonObject& sent) {

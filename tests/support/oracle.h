@@ -34,8 +34,9 @@ class Oracle {
   /// Why PyTorch cannot be asked, with the remedy; empty: it can.
   const std::string& problem() const { return problem_; }
 
-  /// Runs Python code with torch, nn, optim, F, np and the inputs in scope, and fetches the named
-  /// variables. Throws Error when Python dies of it or does not answer.
+  /// Runs Python code with torch, nn, optim, F, np, run_block and the inputs (in memory as they are
+  /// here) in scope, and fetches the named variables; without names, all of the dictionary
+  /// `result`. Throws Error when Python dies of it or does not answer.
   Reply run(const std::string& code, const Inputs& inputs, const std::vector<std::string>& outputs);
 
  private:

@@ -53,7 +53,7 @@ class TestModel : public QObject {
     QVERIFY2(oracle_.problem().empty(), oracle_.problem().c_str());
     test::Draw draw(test::test_seed());
     const Tensor x = draw.numbers({4, 1, 28, 28}, DType::Float32);
-    const Tensor t = draw.classes({4}, 10);
+    const Tensor t = draw.whole({4}, 0, 9);
     const auto reply =
         oracle_.run(kLeNet, {{"x", x}, {"t", t}}, {"keys", "weights", "y", "loss", "grads"});
     QVERIFY2(reply.ok(), reply.error.c_str());

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/support/block_case.h"
+#include "tests/support/oracle.h"
+
+namespace nw::test {
+
+/// What our implementation made of a case, or why it refused.
+struct Outcome {
+  std::string error;
+  std::shared_ptr<nn::Module> module;
+  std::string printed;
+  std::string names;            // keys and sizes of the state_dict before the first forward
+  std::vector<Tensor> initial;  // its tensors; undefined where a parameter had no sizes yet
+  std::vector<Tensor> outputs;  // without the undefined ones
+};
+
+Outcome run_ours(const BlockCase& drawn);
+
+/// What both did alike.
+struct Verdict {
+  std::string problem;    // the first difference in words; empty: none
+  bool accepted = false;  // by both
+  bool backward = false;  // gradients were compared, too
+};
+
+/// Runs the case in both and compares the initial weights (bit for bit), state_dict keys, printed
+/// text, outputs, gradients, the state afterwards, sizes on meta and inferred arguments; or that
+/// both refuse. A dtype of 16 bits or a complex one that only PyTorch refuses proves nothing.
+Verdict compare_with_torch(Draw& draw, Oracle& oracle, const BlockCase& drawn);
+
+/// Counts what was compared, for the page that tells what is proved.
+class Coverage {
+ public:
+  void count(const BlockCase& drawn, const Verdict& verdict);
+  /// Parameters that no accepted case gave another value than the default.
+  std::vector<std::string> undrawn(const nn::Block& block) const;
+  /// Appends one JSON object a line to the file that NW_COVERAGE names, if it does.
+  void write(const nn::Block& block) const;
+
+ private:
+  struct Counts {
+    int forward = 0, backward = 0, state = 0, init = 0;
+  };
+  std::map<std::pair<std::string, DType>, Counts> counts_;  // by option ("" is the block) and dtype
+};
+
+}  // namespace nw::test
