@@ -1,9 +1,13 @@
 #include "core/ops/matmul.h"
-
 #include "core/autograd/record.h"
 #include "core/backend/backend.h"
 #include "core/backend/creation.h"
+#include "core/ops/arithmetic.h"
 #include "core/ops/checks.h"
+#include "core/ops/elementwise.h"
+#include "core/ops/matmul_raw.h"
+#include "core/ops/reduction.h"
+#include "core/ops/shape.h"
 
 namespace nw::ops {
 namespace {
@@ -12,109 +16,144 @@ using autograd::needs_record;
 using autograd::Node;
 using autograd::record;
 
-Tensor transposed(const Tensor& x) {
-  return x.as_strided(Dims{x.sizes()[1], x.sizes()[0]}, Dims{x.strides()[1], x.strides()[0]},
-                      x.offset());
+void check_operands(const Tensor& a, const Tensor& b, std::string_view op) {
+  NW_CHECK(a.defined() && b.defined(), "[", op, "] expects two tensors, gets none");
+  NW_CHECK(a.dtype() == b.dtype(), "[", op, "] expects tensors of one dtype, gets ",
+           name(a.dtype()), " and ", name(b.dtype()));
+  NW_CHECK(a.dtype() != DType::Bool, "[", op, "] expects numbers, gets bool");
+  check_device(a, b, op);
 }
 
-/// x itself where the kernel can read it: dense, or the transpose of something dense.
-Tensor readable(const Tensor& x) {
-  const bool transposed_dense = x.strides()[0] == 1 && x.strides()[1] == x.sizes()[0];
-  return transposed_dense ? x : raw::contiguous(x);
+[[noreturn]] void throw_sizes(const Tensor& a, const Tensor& b, std::string_view op,
+                              std::string_view expected) {
+  throw Error(concat("[", op, "] expects ", expected, ", gets ", to_string(a.sizes()), " and ",
+                     to_string(b.sizes())));
 }
 
-/// a · b without history.
-Tensor product(const Tensor& a, const Tensor& b) {
-  const Tensor out = new_result(Dims{a.sizes()[0], b.sizes()[1]}, a);
-  if (a.numel() == 0 || b.numel() == 0) {
-    raw::fill_(out, 0);
-  } else {
-    kernels_of(a).matmul(readable(a), readable(b), out);
-  }
-  return out;
-}
-
-/// Dense (M, features): all dimensions but the last joined.
-Tensor as_rows(const Tensor& x) {
-  const Tensor dense = raw::contiguous(x);
-  if (dense.dim() == 2) return dense;
-  const int64_t features = dense.sizes().back();
-  return view_dense(dense, Dims{features == 0 ? 0 : dense.numel() / features, features});
-}
-
-[[noreturn]] void throw_features(const Tensor& x, int64_t expected) {
-  const Dims& sizes = x.sizes();
-  std::string text =
-      concat("[Linear] expects ", expected, " features on the last dimension, gets ", sizes.back());
-  if (sizes.size() > 2) {
-    const Dims sample(sizes.begin() + 1, sizes.end());
-    text += concat(" (of ", to_string(sample), ")");
-    if (numel(sample) == expected) text += concat("; Flatten before it makes ", expected);
-  }
-  throw Error(text, Remedy{"in_features", sizes.back()});
-}
-
-void check_linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  check_alike(x, weight, "Linear");
-  NW_CHECK(weight.dim() == 2, "[Linear] expects a weight of 2 dimensions (out, in), gets ",
-           to_string(weight.sizes()));
-  NW_CHECK(x.dim() >= 1, "[Linear] expects at least one dimension, gets a scalar");
-  if (x.sizes().back() != weight.sizes()[1]) throw_features(x, weight.sizes()[1]);
-  if (!bias.defined()) return;
-  check_alike(x, bias, "Linear");
-  NW_CHECK(bias.dim() == 1 && bias.sizes()[0] == weight.sizes()[0], "[Linear] expects a bias of ",
-           weight.sizes()[0], ", gets ", to_string(bias.sizes()));
-}
-
-void linear_backward(const Node& node, const Tensors& grads, Tensors& grad_inputs,
-                     const std::array<Tensor, 2>& saved, const Dims& x_sizes) {
-  const auto& [x, weight] = saved;
-  const Tensor grad = as_rows(grads[0]);
-  if (node.needs_grad(0)) {
-    const Tensor grad_x = product(grad, weight);
-    grad_inputs[0] = x_sizes.size() == 2 ? grad_x : view_dense(grad_x, x_sizes);
-  }
-  if (node.needs_grad(1)) grad_inputs[1] = product(transposed(grad), x);
-  if (node.needs_grad(2)) grad_inputs[2] = sum_to(grad, Dims{grad.sizes()[1]});
-}
-
-}  // namespace
-
-Tensor matmul(const Tensor& a, const Tensor& b) {
-  check_alike(a, b, "matmul");
-  NW_CHECK(a.dim() == 2 && b.dim() == 2 && a.sizes()[1] == b.sizes()[0],
-           "[matmul] expects (M, K) and (K, N), gets ", to_string(a.sizes()), " and ",
-           to_string(b.sizes()));
+/// a · b for (M, K) and (K, N).
+Tensor matrix_product(const Tensor& a, const Tensor& b) {
   const Tensor out = product(a, b);
   if (needs_record(a, b)) {
     record("matmul", out, std::array{a, b}, std::array{a, b},
            [](const Node& node, const Tensors& grads, Tensors& grad_inputs, const auto& saved) {
-             if (node.needs_grad(0)) grad_inputs[0] = product(grads[0], transposed(saved[1]));
-             if (node.needs_grad(1)) grad_inputs[1] = product(transposed(saved[0]), grads[0]);
+             if (node.needs_grad(0)) {
+               grad_inputs[0] = product(grads[0], adjoint(saved[1]));
+             }
+             if (node.needs_grad(1)) {
+               grad_inputs[1] = product(adjoint(saved[0]), grads[0]);
+             }
            });
   }
   return out;
 }
 
-Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  check_linear(x, weight, bias);
-  const Tensor rows = as_rows(x);
-  const Tensor dense_weight = raw::contiguous(weight);
-  const Tensor y = new_result(Dims{rows.sizes()[0], weight.sizes()[0]}, x);
-  if (y.numel() > 0) {
-    kernels_of(x).linear(rows, dense_weight, bias.defined() ? raw::contiguous(bias) : bias, y);
-  }
-  Dims sizes = x.sizes();
-  sizes.back() = weight.sizes()[0];
-  const Tensor out = sizes.size() == 2 ? y : view_dense(y, sizes);
-  if (needs_record(x, weight, bias)) {
-    record("Linear", out, std::array{x, weight, bias}, std::array{rows, dense_weight},
-           [x_sizes = x.sizes()](const Node& node, const Tensors& grads, Tensors& grad_inputs,
-                                 const std::array<Tensor, 2>& saved) {
-             linear_backward(node, grads, grad_inputs, saved, x_sizes);
+/// The same for each of a batch: (B, M, K) and (B, K, N).
+Tensor batch_product(const Tensor& a, const Tensor& b) {
+  const Tensor out = batched_product(a, b);
+  if (needs_record(a, b)) {
+    record("bmm", out, std::array{a, b}, std::array{a, b},
+           [](const Node& node, const Tensors& grads, Tensors& grad_inputs, const auto& saved) {
+             if (node.needs_grad(0)) {
+               grad_inputs[0] = batched_product(grads[0], adjoint(saved[1]));
+             }
+             if (node.needs_grad(1)) {
+               grad_inputs[1] = batched_product(adjoint(saved[0]), grads[0]);
+             }
            });
   }
   return out;
+}
+
+Dims leading(const Tensor& x, size_t left_out) {
+  return Dims(x.sizes().begin(), x.sizes().end() - left_out);
+}
+
+/// `x` (batch…, rows, columns) repeated to the batch and with it as one dimension.
+Tensor as_batch(const Tensor& x, const Dims& batch) {
+  const Dims& sizes = x.sizes();
+  const std::array<int64_t, 2> matrix{sizes[sizes.size() - 2], sizes[sizes.size() - 1]};
+  Dims wanted = batch;
+  wanted.push_back(matrix[0]);
+  wanted.push_back(matrix[1]);
+  return reshape(expand(x, wanted), Dims{numel(batch), matrix[0], matrix[1]});
+}
+
+/// At least one has more than two dimensions, neither is a vector.
+Tensor broadcast_product(const Tensor& a, const Tensor& b) {
+  const int64_t inner = a.sizes().back();
+  Dims out = broadcast(leading(a, 2), leading(b, 2), "matmul");
+  const Dims batch = out;
+  out.push_back(a.size(-2));
+  out.push_back(b.size(-1));
+  if (b.dim() == 2) {
+    // One matrix for all: the batch is nothing but more rows.
+    const Tensor rows = reshape(a, Dims{numel(leading(a, 1)), inner});
+    return reshape(matrix_product(rows, b), out);
+  }
+  return reshape(batch_product(as_batch(a, batch), as_batch(b, batch)), out);
+}
+
+}  // namespace
+
+Tensor mm(const Tensor& a, const Tensor& b) {
+  check_operands(a, b, "mm");
+  if (a.dim() != 2 || b.dim() != 2 || a.size(1) != b.size(0)) {
+    throw_sizes(a, b, "mm", "(M, K) and (K, N)");
+  }
+  return matrix_product(a, b);
+}
+
+Tensor bmm(const Tensor& a, const Tensor& b) {
+  check_operands(a, b, "bmm");
+  if (a.dim() != 3 || b.dim() != 3 || a.size(0) != b.size(0) || a.size(2) != b.size(1)) {
+    throw_sizes(a, b, "bmm", "(B, M, K) and (B, K, N)");
+  }
+  return batch_product(a, b);
+}
+
+Tensor mv(const Tensor& a, const Tensor& b) {
+  check_operands(a, b, "mv");
+  if (a.dim() != 2 || b.dim() != 1 || a.size(1) != b.size(0)) {
+    throw_sizes(a, b, "mv", "(M, K) and (K)");
+  }
+  return squeeze(matrix_product(a, unsqueeze(b, 1)), 1);
+}
+
+Tensor dot(const Tensor& a, const Tensor& b) {
+  check_operands(a, b, "dot");
+  if (a.dim() != 1 || b.dim() != 1 || a.size(0) != b.size(0)) {
+    throw_sizes(a, b, "dot", "(K) and (K)");
+  }
+  return reshape(matrix_product(unsqueeze(a, 0), unsqueeze(b, 1)), Dims{});
+}
+
+Tensor outer(const Tensor& a, const Tensor& b) {
+  if (a.dim() != 1 || b.dim() != 1) throw_sizes(a, b, "outer", "(M) and (N)");
+  return mul(unsqueeze(a, 1), b);
+}
+
+Tensor matmul(const Tensor& a, const Tensor& b) {
+  check_operands(a, b, "matmul");
+  if (a.dim() == 0 || b.dim() == 0) throw_sizes(a, b, "matmul", "at least one dimension each");
+  if (a.size(-1) != b.size(b.dim() == 1 ? 0 : -2)) {
+    throw_sizes(a, b, "matmul", "(…, M, K) and (…, K, N)");
+  }
+  if (a.dim() == 1 && b.dim() == 1) return dot(a, b);
+  if (a.dim() == 1) return squeeze(matmul(unsqueeze(a, 0), b), -2);
+  if (b.dim() == 1) return squeeze(matmul(a, unsqueeze(b, 1)), -1);
+  if (a.dim() == 2 && b.dim() == 2) return matrix_product(a, b);
+  return broadcast_product(a, b);
+}
+
+Tensor addmm(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& beta,
+             const Scalar& alpha) {
+  const Tensor products = mm(a, b);
+  const Tensor scaled = alpha.to_complex() == 1.0 ? products : mul(products, alpha);
+  NW_CHECK(broadcast(x.sizes(), scaled.sizes(), "addmm") == scaled.sizes(),
+           "[addmm] expects something that broadcasts to ", to_string(scaled.sizes()), ", gets ",
+           to_string(x.sizes()));
+  if (beta.to_complex() == 0.0) return scaled;
+  return add(beta.to_complex() == 1.0 ? x : mul(x, beta), scaled);
 }
 
 }  // namespace nw::ops

@@ -1,0 +1,92 @@
+#include "core/ops/matmul.h"
+
+#include "core/autograd/record.h"
+#include "core/backend/backend.h"
+#include "core/backend/creation.h"
+#include "core/ops/arithmetic.h"
+#include "core/ops/checks.h"
+#include "core/ops/matmul_raw.h"
+#include "core/ops/shape.h"
+
+namespace nw::ops {
+namespace {
+
+using autograd::needs_record;
+using autograd::Node;
+using autograd::record;
+
+/// Dense (M, features): all dimensions but the last joined.
+Tensor as_rows(const Tensor& x) {
+  const Tensor dense = raw::contiguous(x);
+  if (dense.dim() == 2) return dense;
+  const int64_t features = dense.sizes().back();
+  return view_dense(dense, Dims{features == 0 ? 0 : dense.numel() / features, features});
+}
+
+[[noreturn]] void throw_features(const Tensor& x, int64_t expected) {
+  const Dims& sizes = x.sizes();
+  std::string text =
+      concat("[Linear] expects ", expected, " features on the last dimension, gets ", sizes.back());
+  if (sizes.size() > 2) {
+    const Dims sample(sizes.begin() + 1, sizes.end());
+    text += concat(" (of ", to_string(sample), ")");
+    if (numel(sample) == expected) text += concat("; Flatten before it makes ", expected);
+  }
+  throw Error(text, Remedy{"in_features", sizes.back()});
+}
+
+void check_linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  check_inexact_alike(x, weight, "Linear");
+  NW_CHECK(weight.dim() == 2, "[Linear] expects a weight of 2 dimensions (out, in), gets ",
+           to_string(weight.sizes()));
+  NW_CHECK(x.dim() >= 1, "[Linear] expects at least one dimension, gets a scalar");
+  if (x.sizes().back() != weight.sizes()[1]) throw_features(x, weight.sizes()[1]);
+  if (!bias.defined()) return;
+  check_inexact_alike(x, bias, "Linear");
+  NW_CHECK(bias.dim() == 1 && bias.sizes()[0] == weight.sizes()[0], "[Linear] expects a bias of ",
+           weight.sizes()[0], ", gets ", to_string(bias.sizes()));
+}
+
+/// Of complex numbers, for which there is no fused kernel.
+Tensor composed_linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  const Tensor y = matmul(x, transpose(weight, 0, 1));
+  return bias.defined() ? add(y, bias) : y;
+}
+
+void linear_backward(const Node& node, const Tensors& grads, Tensors& grad_inputs,
+                     const std::array<Tensor, 2>& saved, const Dims& x_sizes) {
+  const auto& [x, weight] = saved;
+  const Tensor grad = as_rows(grads[0]);
+  if (node.needs_grad(0)) {
+    const Tensor grad_x = product(grad, weight);
+    grad_inputs[0] = x_sizes.size() == 2 ? grad_x : view_dense(grad_x, x_sizes);
+  }
+  if (node.needs_grad(1)) grad_inputs[1] = product(adjoint(grad), x);
+  if (node.needs_grad(2)) grad_inputs[2] = sum_to(grad, Dims{grad.sizes()[1]});
+}
+
+}  // namespace
+
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  check_linear(x, weight, bias);
+  if (is_complex(x.dtype())) return composed_linear(x, weight, bias);
+  const Tensor rows = as_rows(x);
+  const Tensor dense_weight = raw::contiguous(weight);
+  const Tensor y = new_result(Dims{rows.sizes()[0], weight.sizes()[0]}, x);
+  if (y.numel() > 0) {
+    kernels_of(x).linear(rows, dense_weight, bias.defined() ? raw::contiguous(bias) : bias, y);
+  }
+  Dims sizes = x.sizes();
+  sizes.back() = weight.sizes()[0];
+  const Tensor out = sizes.size() == 2 ? y : view_dense(y, sizes);
+  if (needs_record(x, weight, bias)) {
+    record("Linear", out, std::array{x, weight, bias}, std::array{rows, dense_weight},
+           [x_sizes = x.sizes()](const Node& node, const Tensors& grads, Tensors& grad_inputs,
+                                 const std::array<Tensor, 2>& saved) {
+             linear_backward(node, grads, grad_inputs, saved, x_sizes);
+           });
+  }
+  return out;
+}
+
+}  // namespace nw::ops
