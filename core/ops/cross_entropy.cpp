@@ -3,7 +3,7 @@
 #include "core/backend/creation.h"
 #include "core/ops/arithmetic.h"
 #include "core/ops/checks.h"
-#include "core/ops/loss.h"
+#include "core/ops/loss_parts.h"
 #include "core/ops/reduction.h"
 #include "core/ops/softmax.h"
 
@@ -57,40 +57,6 @@ void check(const Tensor& x, const Tensor& target, const CrossEntropyOptions& opt
            to_string(options.weight.sizes()));
 }
 
-/// −w[t]·log_probs[t] of each target, and the w[t] (0 where ignored; without history).
-struct Picked {
-  Tensor loss;
-  Tensor weights;
-};
-
-Picked pick(const Tensor& log_probs, const Tensor& target, const Tensor& weight,
-            int64_t ignore_index) {
-  const Dims view = rows_of(log_probs);
-  const Dims flat{view[0], view[2]};
-  const Tensor classes = view_dense(raw::contiguous(target), flat);
-  const Tensor dense_weight = weight.defined() ? raw::contiguous(weight) : weight;
-  const Picked out{new_result(target.sizes(), log_probs), new_result(target.sizes(), log_probs)};
-  if (target.numel() > 0) {
-    kernels_of(log_probs).nll(view_dense(raw::contiguous(log_probs), view), classes, dense_weight,
-                              ignore_index, view_dense(out.loss, flat),
-                              view_dense(out.weights, flat));
-  }
-  if (autograd::needs_record(log_probs)) {
-    autograd::record("nll", out.loss, std::array{log_probs}, std::array{classes, dense_weight},
-                     [view, flat, sizes = log_probs.sizes(), ignore_index](
-                         const autograd::Node&, const Tensors& grads, Tensors& grad_inputs,
-                         const std::array<Tensor, 2>& saved) {
-                       const Tensor grad = view_dense(raw::contiguous(grads[0]), flat);
-                       const Tensor grad_x = new_result(sizes, grad);
-                       grad_inputs[0] = grad_x;
-                       if (grad_x.numel() == 0) return;
-                       kernels_of(grad).nll_grad(grad, saved[0], saved[1], ignore_index,
-                                                 view_dense(grad_x, view));
-                     });
-  }
-  return out;
-}
-
 /// x where `kept` is 1, else 0 whatever x is; so is its gradient.
 Tensor keep(const Tensor& x, const Tensor& kept) {
   const auto select = [](const Tensor& values, const Tensor& mask) {
@@ -125,12 +91,14 @@ Tensor minus_class_sum(const Tensor& log_probs, const Tensor& weight) {
 
 Tensor with_classes(const Tensor& x, const Tensor& target, const CrossEntropyOptions& options) {
   const Tensor log_probs = log_softmax(x, class_dim(x));
-  Picked picked = pick(log_probs, target, options.weight, options.ignore_index);
+  const PickedClasses picked =
+      pick_classes(log_probs, target, options.weight, options.ignore_index);
   Tensor loss = picked.loss;
   if (options.label_smoothing > 0) {
-    const Tensor kept = options.weight.defined()
-                            ? pick(log_probs.detach(), target, {}, options.ignore_index).weights
-                            : picked.weights;
+    const Tensor kept =
+        options.weight.defined()
+            ? pick_classes(log_probs.detach(), target, {}, options.ignore_index).weights
+            : picked.weights;
     const Tensor spread = keep(minus_class_sum(log_probs, options.weight), kept);
     const auto classes = static_cast<double>(rows_of(x)[1]);
     loss = loss * (1 - options.label_smoothing) + spread * (options.label_smoothing / classes);

@@ -3,7 +3,7 @@
 #include "core/backend/creation.h"
 #include "core/ops/arithmetic.h"
 #include "core/ops/checks.h"
-#include "core/ops/loss.h"
+#include "core/ops/loss_parts.h"
 #include "core/ops/reduction.h"
 #include "core/ops/shape.h"
 
@@ -41,7 +41,8 @@ Tensor squared_distance(const Tensor& x, const Tensor& target, double scale) {
 
 }  // namespace
 
-Tensor mse_loss(const Tensor& x, const Tensor& target, Reduction reduction) {
+Tensor mse_loss(const Tensor& given, const Tensor& given_target, Reduction reduction) {
+  const auto [x, target] = promoted(given, given_target, "MSELoss");
   check_alike(x, target, "MSELoss");
   const Dims sizes = broadcast(x.sizes(), target.sizes(), "MSELoss");
   const Tensor a = x.sizes() == sizes ? x : expand(x, sizes);

@@ -12,12 +12,12 @@ namespace {
 
 /// Throws Error for a target that is neither a class nor ignored; returns how many are kept.
 int64_t check_targets(const int64_t* target, int64_t count, int64_t samples_size, int64_t classes,
-                      int64_t ignore_index) {
+                      int64_t ignore_index, std::string_view op) {
   int64_t kept = 0;
   for (int64_t i = 0; i < count; ++i) {
     if (target[i] == ignore_index) continue;
-    NW_CHECK(target[i] >= 0 && target[i] < classes, "[CrossEntropyLoss] target ", target[i],
-             " at sample ", i / samples_size, " is outside 0 … ", classes - 1);
+    NW_CHECK(target[i] >= 0 && target[i] < classes, "[", op, "] target ", target[i], " at sample ",
+             i / samples_size, " is outside 0 … ", classes - 1);
     ++kept;
   }
   return kept;
@@ -30,7 +30,8 @@ void nll(const Tensor& log_probs, const Tensor& target, const Tensor& weight, in
   const int64_t classes = log_probs.size(1);
   const int64_t inner = log_probs.size(2);
   const auto* wanted = target.data<int64_t>();
-  check_targets(wanted, target.numel(), std::max<int64_t>(inner, 1), classes, ignore_index);
+  check_targets(wanted, target.numel(), std::max<int64_t>(inner, 1), classes, ignore_index,
+                "NLLLoss");
   with_floating(log_probs, "nll", [&](auto type) {
     using T = decltype(type);
     const T* from = log_probs.data<T>();
@@ -72,7 +73,7 @@ void cross_entropy(const Tensor& logits, const Tensor& target, int64_t ignore_in
   const int64_t rows = logits.size(0);
   const int64_t classes = logits.size(1);
   const auto* wanted = target.data<int64_t>();
-  const int64_t kept = check_targets(wanted, rows, 1, classes, ignore_index);
+  const int64_t kept = check_targets(wanted, rows, 1, classes, ignore_index, "CrossEntropyLoss");
   with_floating(logits, "cross_entropy", [&](auto type) {
     using T = decltype(type);
     const T* from = logits.data<T>();

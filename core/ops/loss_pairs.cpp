@@ -1,0 +1,72 @@
+#include "core/ops/arithmetic.h"
+#include "core/ops/checks.h"
+#include "core/ops/comparison.h"
+#include "core/ops/distance.h"
+#include "core/ops/elementwise.h"
+#include "core/ops/loss_parts.h"
+#include "core/ops/reduction.h"
+
+namespace nw::ops {
+namespace {
+
+/// Keeps the product of two lengths from being 0; PyTorch's.
+constexpr double kLeastSquare = 1e-12;
+
+Tensor not_negative(const Tensor& x) {
+  return clamp(x, 0, std::nullopt);
+}
+
+}  // namespace
+
+Tensor hinge_embedding_loss(const Tensor& x, const Tensor& target, double margin,
+                            Reduction reduction) {
+  check_floating(x, "HingeEmbeddingLoss");
+  const Tensor apart = where(ne(target, 1), not_negative(sub(margin, x)), 0);
+  return reduced(add(apart, where(ne(target, -1), x, 0)), reduction);
+}
+
+Tensor cosine_embedding_loss(const Tensor& a, const Tensor& b, const Tensor& target, double margin,
+                             Reduction reduction) {
+  constexpr std::string_view kOp = "CosineEmbeddingLoss";
+  check_floating(a, kOp);
+  check_floating(b, kOp);
+  const int64_t rank = target.dim();
+  NW_CHECK(rank <= 1 && a.dim() == rank + 1 && b.dim() == rank + 1, "[", kOp,
+           "] expects (N, D), (N, D) and targets (N), or (D), (D) and one target, gets ",
+           to_string(a.sizes()), ", ", to_string(b.sizes()), " and ", to_string(target.sizes()));
+  const Dims last{rank};
+  const Tensor squares =
+      mul(add(sum(mul(a, a), last), kLeastSquare), add(sum(mul(b, b), last), kLeastSquare));
+  const Tensor cosine = div(sum(mul(a, b), last), sqrt(squares));
+  const Tensor like = where(eq(target, 1), sub(1, cosine), 0);
+  const Tensor unlike = where(eq(target, -1), not_negative(sub(cosine, margin)), 0);
+  return reduced(add(like, unlike), reduction);
+}
+
+Tensor margin_ranking_loss(const Tensor& a, const Tensor& b, const Tensor& target, double margin,
+                           Reduction reduction) {
+  constexpr std::string_view kOp = "MarginRankingLoss";
+  check_floating(a, kOp);
+  NW_CHECK(a.dim() == b.dim() && a.dim() == target.dim(), "[", kOp,
+           "] expects three tensors with as many dimensions, gets ", to_string(a.sizes()), ", ",
+           to_string(b.sizes()), " and ", to_string(target.sizes()));
+  return reduced(not_negative(add(mul(neg(target), sub(a, b)), margin)), reduction);
+}
+
+Tensor triplet_margin_loss(const Tensor& anchor, const Tensor& positive, const Tensor& negative,
+                           const TripletMarginOptions& options, Reduction reduction) {
+  constexpr std::string_view kOp = "TripletMarginLoss";
+  check_floating(anchor, kOp);
+  NW_CHECK(anchor.dim() == positive.dim() && anchor.dim() == negative.dim(), "[", kOp,
+           "] expects three tensors with as many dimensions, gets ", to_string(anchor.sizes()),
+           ", ", to_string(positive.sizes()), " and ", to_string(negative.sizes()));
+  const auto distance = [&](const Tensor& a, const Tensor& b) {
+    return pairwise_distance(a, b, options.p, options.eps);
+  };
+  const Tensor near = distance(anchor, positive);
+  Tensor far = distance(anchor, negative);
+  if (options.swap) far = minimum(far, distance(positive, negative));
+  return reduced(not_negative(sub(add(near, options.margin), far)), reduction);
+}
+
+}  // namespace nw::ops

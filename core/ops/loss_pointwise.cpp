@@ -1,0 +1,152 @@
+#include "core/autograd/record.h"
+#include "core/backend/backend.h"
+#include "core/backend/creation.h"
+#include "core/ops/arithmetic.h"
+#include "core/ops/checks.h"
+#include "core/ops/elementwise.h"
+#include "core/ops/loss_parts.h"
+#include "core/ops/promotion.h"
+#include "core/ops/reduction.h"
+#include "core/ops/shape.h"
+
+namespace nw::ops {
+namespace {
+
+using autograd::needs_record;
+using autograd::Node;
+using autograd::record;
+
+Tensor slope(const PointwiseFormula& formula, const Tensor& grad, const Tensor& x,
+             const Tensor& target) {
+  const Tensor out = new_result(x.sizes(), x);
+  kernels_of(x).loss->pointwise_grad(formula.kind, formula.parameter, grad, x, target, out);
+  return out;
+}
+
+Tensor slope_of_bce_target(const Tensor& grad, const Tensor& x) {
+  return mul(grad, sub(log(sub(1, x)), log(x)));
+}
+
+/// d loss / d target · grad
+Tensor slope_of_target(const PointwiseFormula& formula, const Tensor& grad, const Tensor& x,
+                       const Tensor& target) {
+  switch (formula.kind) {
+    case PointwiseLoss::BinaryCrossEntropy:
+      return slope_of_bce_target(grad, x);
+    case PointwiseLoss::BinaryLogits:
+      return neg(mul(grad, x));
+    case PointwiseLoss::SmoothL1:
+    case PointwiseLoss::Huber:
+    case PointwiseLoss::SoftMargin:
+      break;
+  }
+  return slope(formula, grad, target, x);  // symmetric
+}
+
+/// The same of what broadcasts.
+Tensor broadcast_pointwise(const PointwiseFormula& formula, const Tensor& x, const Tensor& target,
+                           std::string_view op) {
+  check_alike(x, target, op);
+  const Dims sizes = broadcast(x.sizes(), target.sizes(), op);
+  return pointwise_loss(formula, expand(x, sizes), expand(target, sizes), op);
+}
+
+}  // namespace
+
+Tensor pointwise_loss(const PointwiseFormula& formula, const Tensor& x, const Tensor& target,
+                      std::string_view op) {
+  const Tensor a = raw::contiguous(x);
+  const Tensor b = raw::contiguous(target);
+  const Tensor out = new_result(x.sizes(), x);
+  kernels_of(x).loss->pointwise(formula.kind, formula.parameter, a, b, out);
+  if (needs_record(x, target)) {
+    record(op, out, std::array{x, target}, std::array{a, b},
+           [formula](const Node& node, const Tensors& grads, Tensors& grad_inputs,
+                     const std::array<Tensor, 2>& saved) {
+             const Tensor grad = raw::contiguous(grads[0]);
+             if (node.needs_grad(0)) grad_inputs[0] = slope(formula, grad, saved[0], saved[1]);
+             if (node.needs_grad(1)) {
+               grad_inputs[1] = slope_of_target(formula, grad, saved[0], saved[1]);
+             }
+           });
+  }
+  return out;
+}
+
+Tensor l1_loss(const Tensor& x, const Tensor& target, Reduction reduction) {
+  return reduced(abs(sub(x, target)), reduction);
+}
+
+Tensor smooth_l1_loss(const Tensor& x, const Tensor& target, double beta, Reduction reduction) {
+  constexpr std::string_view kOp = "SmoothL1Loss";
+  NW_CHECK(beta >= 0, "[", kOp, "] beta cannot be negative, is ", beta);
+  const auto [a, b] = promoted(x, target, kOp);
+  return reduced(broadcast_pointwise({PointwiseLoss::SmoothL1, beta}, a, b, kOp), reduction);
+}
+
+Tensor huber_loss(const Tensor& x, const Tensor& target, double delta, Reduction reduction) {
+  constexpr std::string_view kOp = "HuberLoss";
+  NW_CHECK(delta > 0, "[", kOp, "] delta must be greater than 0, is ", delta);
+  const Tensor wanted = to(target, x.dtype());
+  return reduced(broadcast_pointwise({PointwiseLoss::Huber, delta}, x, wanted, kOp), reduction);
+}
+
+Tensor soft_margin_loss(const Tensor& x, const Tensor& target, Reduction reduction) {
+  constexpr std::string_view kOp = "SoftMarginLoss";
+  check_floating(x, kOp);
+  NW_CHECK(!needs_record(target), "[", kOp, "] has no gradient for its target");
+  const Tensor signs = to(target, x.dtype());
+  check_factor(signs, x, "target", kOp);
+  return reduced(pointwise_loss({PointwiseLoss::SoftMargin}, x, expand(signs, x.sizes()), kOp),
+                 reduction);
+}
+
+Tensor binary_cross_entropy(const Tensor& x, const Tensor& target, const Tensor& weight,
+                            Reduction reduction) {
+  constexpr std::string_view kOp = "BCELoss";
+  check_alike(x, target, kOp);
+  NW_CHECK(x.sizes() == target.sizes(), "[", kOp, "] expects targets of the input's sizes ",
+           to_string(x.sizes()), ", gets ", to_string(target.sizes()));
+  const Tensor losses = pointwise_loss({PointwiseLoss::BinaryCrossEntropy}, x, target, kOp);
+  if (!weight.defined()) return reduced(losses, reduction);
+  check_factor(weight, x, "weight", kOp);
+  return reduced(mul(losses, weight), reduction);
+}
+
+Tensor binary_cross_entropy_with_logits(const Tensor& given, const Tensor& given_target,
+                                        const Tensor& weight, const Tensor& pos_weight,
+                                        Reduction reduction) {
+  constexpr std::string_view kOp = "BCEWithLogitsLoss";
+  NW_CHECK(given.sizes() == given_target.sizes(), "[", kOp,
+           "] expects targets of the input's sizes ", to_string(given.sizes()), ", gets ",
+           to_string(given_target.sizes()));
+  check_floating(given_target, kOp);
+  const auto [x, target] = promoted(given, given_target, kOp);
+  Tensor losses;
+  if (pos_weight.defined()) {
+    check_factor(pos_weight, x, "pos_weight", kOp);
+    const Tensor all_yes = full(x.sizes(), 1, x.dtype(), x.device());
+    const Tensor yes = pointwise_loss({PointwiseLoss::BinaryLogits}, x, all_yes, kOp);
+    const Tensor factor = add(mul(sub(pos_weight, 1), target), 1);
+    losses = add(mul(sub(1, target), x), mul(factor, yes));
+  } else {
+    losses = pointwise_loss({PointwiseLoss::BinaryLogits}, x, target, kOp);
+  }
+  if (!weight.defined()) return reduced(losses, reduction);
+  check_factor(weight, x, "weight", kOp);
+  return reduced(mul(losses, weight), reduction);
+}
+
+Tensor multilabel_soft_margin_loss(const Tensor& x, const Tensor& target, const Tensor& weight,
+                                   Reduction reduction) {
+  constexpr std::string_view kOp = "MultiLabelSoftMarginLoss";
+  NW_CHECK(x.defined() && x.dim() > 0, "[", kOp, "] expects scores (…, C), gets ",
+           x.defined() ? "a scalar" : "none");
+  const auto [a, b] = promoted(x, target, kOp);
+  Tensor losses = broadcast_pointwise({PointwiseLoss::BinaryLogits}, a, b, kOp);
+  if (weight.defined()) losses = mul(losses, weight);
+  losses = div(sum(losses, Dims{x.dim() - 1}), x.sizes().back());
+  return reduced(losses, reduction);
+}
+
+}  // namespace nw::ops

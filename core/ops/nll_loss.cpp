@@ -1,0 +1,42 @@
+#include "core/ops/arithmetic.h"
+#include "core/ops/checks.h"
+#include "core/ops/loss_parts.h"
+#include "core/ops/reduction.h"
+
+namespace nw::ops {
+namespace {
+
+constexpr std::string_view kOp = "NLLLoss";
+
+void check(const Tensor& x, const Tensor& target, const Tensor& weight) {
+  check_floating(x, kOp);
+  NW_CHECK(target.defined(), "[", kOp, "] expects targets, gets none");
+  NW_CHECK(x.dim() >= 1, "[", kOp, "] expects log-probabilities (N, C, …) or (C), gets a scalar");
+  NW_CHECK(target.dtype() == DType::Int64, "[", kOp, "] expects classes as int64, gets ",
+           name(target.dtype()));
+  Dims sizes = x.sizes();
+  const size_t classes_at = x.dim() == 1 ? 0 : 1;
+  const int64_t classes = sizes[classes_at];
+  sizes.erase(classes_at);
+  NW_CHECK(target.sizes() == sizes, "[", kOp, "] expects classes of sizes ", to_string(sizes),
+           " for log-probabilities of ", to_string(x.sizes()), ", gets ",
+           to_string(target.sizes()));
+  if (!weight.defined()) return;
+  check_alike(x, weight, kOp);
+  NW_CHECK(weight.dim() == 1 && weight.sizes()[0] == classes, "[", kOp,
+           "] expects a weight for each of ", classes, " classes, gets ",
+           to_string(weight.sizes()));
+}
+
+}  // namespace
+
+Tensor nll_loss(const Tensor& log_probs, const Tensor& target, const Tensor& weight,
+                int64_t ignore_index, Reduction reduction) {
+  check(log_probs, target, weight);
+  const PickedClasses picked = pick_classes(log_probs, target, weight, ignore_index);
+  if (reduction == Reduction::None) return picked.loss;
+  if (reduction == Reduction::Sum) return sum(picked.loss);
+  return div(sum(picked.loss), sum(picked.weights));
+}
+
+}  // namespace nw::ops
