@@ -4,7 +4,9 @@
 #include <utility>
 
 #include "core/backend/activation_kernels.h"
+#include "core/backend/attention_kernels.h"
 #include "core/backend/index_kernels.h"
+#include "core/backend/loss_kernels.h"
 #include "core/backend/norm_kernels.h"
 #include "core/backend/recurrent_kernels.h"
 #include "core/backend/resample_kernels.h"
