@@ -49,6 +49,17 @@ struct HalvingPool {
   int64_t* indices;
 };
 
+/// One window of a plane whose channels are innermost: the places that it looks at.
+template <typename T>
+struct ChannelsPool {
+  int64_t channels;
+  const T* x;  // of the plane's place 0
+  const int64_t* places;
+  int64_t count;  // of the places, at least one
+  T* y;
+  int64_t* indices;
+};
+
 /// Where the outputs of one sample of a correlation lie, a vector at a time: `lanes` of them from
 /// `out` in each plane of y on; the first tap meets x at `in`.
 struct Stretch {
@@ -64,6 +75,13 @@ struct Correlation {
   int64_t out_channels;
   int64_t x_sample, y_plane;  // numbers in a sample of x, in a plane of y
 };
+
+template <typename T>
+struct ActivationParts;  // core/backend/cpu/activation_parts.h
+template <typename T>
+struct NormParts;  // core/backend/cpu/norm_parts.h
+template <typename T>
+struct RecurrentParts;  // core/backend/cpu/recurrent_steps.h
 
 /// Kernels on plain memory for one element type. Strides and counts are in elements; "row" memory
 /// is dense unless a stride is given; stride 0 repeats one value. All are single-threaded and may
@@ -95,12 +113,18 @@ struct TypedKernels {
                           T* grad, int64_t rows, int64_t columns);
 
   void (*halving_pool)(const HalvingPool<T>& pool);
+  /// The largest of each channel; places are below 2³¹.
+  void (*channels_pool)(const ChannelsPool<T>& pool);
 
   /// One update of `count` parameters; `buffer` may be null without momentum.
   void (*sgd)(const SgdStep& step, const T* grad, T* param, T* buffer, int64_t count);
   /// `largest` is null unless amsgrad.
   void (*adam)(const AdamStep& step, const T* grad, T* param, T* mean, T* square, T* largest,
                int64_t count);
+
+  const ActivationParts<T>* activation;
+  const NormParts<T>* norm;
+  const RecurrentParts<T>* recurrent;
 };
 
 /// Everything that is compiled for several instruction sets.

@@ -10,6 +10,9 @@ void add_softmax(IsaKernels& table);
 void add_pooling(IsaKernels& table);
 void add_optimizers(IsaKernels& table);
 void add_convolution(IsaKernels& table);
+void add_activation(IsaKernels& table);
+void add_norm(IsaKernels& table);
+void add_recurrent(IsaKernels& table);
 
 inline void add_all(IsaKernels& table) {
   add_elementwise(table);
@@ -19,6 +22,9 @@ inline void add_all(IsaKernels& table) {
   add_pooling(table);
   add_optimizers(table);
   add_convolution(table);
+  add_activation(table);
+  add_norm(table);
+  add_recurrent(table);
 }
 
 }  // namespace nw::cpu::NW_ISA

@@ -1,0 +1,22 @@
+#pragma once
+
+#include "core/backend/recurrent_kernels.h"
+#include "core/ops/recurrent.h"
+
+/// Parts of recurrent(): one cell over all steps. Sizes are checked.
+namespace nw::ops {
+
+/// What comes out of one layer in one direction.
+struct SequenceResult {
+  Tensor y;              // (rows, state)
+  RecurrentState final;  // (N, state) and (N, hidden)
+};
+
+/// x (rows, features), state (N, …); as one kernel with a backward of its own.
+SequenceResult fused_sequence(const RecurrentSteps& steps, const Tensor& x,
+                              const RecurrentState& state, const RecurrentWeights& weights);
+/// The same composed of recurrent_cell(): for backends without such a kernel, and its oracle.
+SequenceResult composed_sequence(const RecurrentSteps& steps, const Tensor& x,
+                                 const RecurrentState& state, const RecurrentWeights& weights);
+
+}  // namespace nw::ops
