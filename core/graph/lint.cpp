@@ -101,6 +101,27 @@ void check_doubled(const Structure& s, Inference& out) {
   }
 }
 
+/// Layers that take the first dimension for time where the batch stands: they would mix samples.
+void check_batch_first(const Structure& s, const Flows& flows, Inference& out) {
+  for (const auto& [id, info] : out.nodes) {
+    if (!info.args.has("batch_first") || info.args.boolean("batch_first")) continue;
+    const Node& node = *s.nodes.at(id);
+    const std::string& port = find_block(node)->inputs[0].name;
+    const Wire* wire = s.wire_into(id, port);
+    if (wire == nullptr || has_error(out, id)) continue;
+    const auto flow = flows.find({wire->from.node, wire->from.port});
+    if (flow == flows.end() || flow->second.one.dim() != 3) continue;
+    if (flow->second.one.size(0) == flow->second.other.size(0)) continue;
+    out.problems.push_back({Severity::Warning,
+                            id,
+                            port,
+                            concat("[", node.block, "] takes the first dimension for time, and ",
+                                   "the samples of a batch stand there (", flow->second.flow().text,
+                                   "); set batch_first"),
+                            {{"Set batch_first to True", id, "batch_first", true}}});
+  }
+}
+
 /// Nothing to learn: the optimiser would have no work.
 void check_parameters(const Structure& s, Inference& out) {
   if (!s.complete || !out.ok()) return;
@@ -122,6 +143,7 @@ void lint(const Structure& structure, const data::Signature& data, const Flows& 
   offer_target_size(structure, data, flows, out);
   check_classes(structure, data, flows, out);
   check_doubled(structure, out);
+  check_batch_first(structure, flows, out);
   check_parameters(structure, out);
 }
 

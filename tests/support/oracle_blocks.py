@@ -1,6 +1,7 @@
 """Runs one module of PyTorch as a test of our blocks wants it."""
 
 import torch
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 
 def flat(outputs):
@@ -16,6 +17,19 @@ def sizes(tensor):
     if isinstance(tensor, torch.nn.UninitializedParameter):
         return ["?"]
     return [str(size) for size in tensor.shape]
+
+
+def call(module, inputs, keywords):
+    """The module's outputs. Our recurrent layers take `lengths`, which in PyTorch means packing
+    before and padding after the layer."""
+    lengths = keywords.get("lengths")
+    if lengths is None or not isinstance(module, torch.nn.RNNBase):
+        return module(*inputs, **keywords)
+    others = {name: value for name, value in keywords.items() if name != "lengths"}
+    steps = inputs[0].shape[1 if module.batch_first else 0]
+    packed = pack_padded_sequence(inputs[0], lengths, module.batch_first, enforce_sorted=False)
+    output, state = module(packed, **others)
+    return pad_packed_sequence(output, module.batch_first, total_length=steps)[0], state
 
 
 def run_block(make, dtype, seed, training, forwards, inputs, keywords, leaves, gradients):
@@ -41,7 +55,7 @@ def run_block(make, dtype, seed, training, forwards, inputs, keywords, leaves, g
         if getattr(module, "inplace", False):
             # It may not write on a leaf: a product with 1 stands for the layer before.
             fed = [leaf * 1 for leaf in inputs]
-        outputs = flat(module(*fed, **keywords))
+        outputs = flat(call(module, fed, keywords))
     result["printed after"] = repr(module)
     result["needs"] = "".join("01"[y.requires_grad] for y in outputs)
     for i, y in enumerate(outputs):
