@@ -12,6 +12,16 @@ namespace {
 
 thread_local DType current_dtype = DType::Float32;
 
+/// √(2 / (fan_in + fan_out)) of a weight (out, in, …).
+double xavier_std(const Tensor& tensor, double gain) {
+  NW_CHECK(tensor.dim() >= 2, "[init] expects a tensor of at least 2 dimensions, gets ",
+           to_string(tensor.sizes()));
+  int64_t field = 1;
+  for (int64_t d = 2; d < tensor.dim(); ++d) field *= tensor.size(d);
+  const auto fans = static_cast<double>((tensor.size(0) + tensor.size(1)) * field);
+  return gain * std::sqrt(2.0 / fans);
+}
+
 }  // namespace
 
 DTypeGuard::DTypeGuard(DType dtype) : before_(std::exchange(current_dtype, dtype)) {}
@@ -29,6 +39,17 @@ namespace init {
 void uniform_(const Tensor& tensor, double from, double to) {
   if (tensor.numel() == 0 || tensor.device() == kMeta) return;
   kernels_of(tensor).uniform(default_generator(), from, to, tensor);
+}
+
+void xavier_uniform_(const Tensor& tensor, double gain) {
+  const double bound = std::sqrt(3.0) * xavier_std(tensor, gain);
+  uniform_(tensor, -bound, bound);
+}
+
+void xavier_normal_(const Tensor& tensor, double gain) {
+  const double std = xavier_std(tensor, gain);
+  if (tensor.numel() == 0 || tensor.device() == kMeta) return;
+  kernels_of(tensor).normal(default_generator(), 0, std, tensor);
 }
 
 void linear_(const Tensor& weight, const Tensor& bias) {

@@ -24,6 +24,10 @@ namespace init {
 
 /// Fills with U[from, to) from default_generator(), bit-equal with torch.nn.init.uniform_.
 void uniform_(const Tensor& tensor, double from, double to);
+/// U(±gain·√(6 / (fan_in + fan_out))) and N(0, gain²·2 / (fan_in + fan_out)) for a weight
+/// (out, in, …). Source: Glorot & Bengio 2010; torch.nn.init.
+void xavier_uniform_(const Tensor& tensor, double gain = 1);
+void xavier_normal_(const Tensor& tensor, double gain = 1);
 /// The weight (out, in, …) and bias (out) or undefined of a fresh nn.Linear or nn.Conv: weight
 /// first, both U(±1/√fan_in), where fan_in counts what feeds one output.
 void linear_(const Tensor& weight, const Tensor& bias);
