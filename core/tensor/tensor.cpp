@@ -51,7 +51,7 @@ Tensor::Tensor(Ref<Storage> storage, const Dims& sizes, const Dims& strides, int
   TensorImpl& impl = *impl_;
   impl.numel = nw::numel(sizes);
   impl.contiguous = impl.numel == 0 || is_row_major(sizes, strides);
-  if (storage->device().type != DeviceType::Meta) {
+  if (impl.numel > 0 && storage->device().type != DeviceType::Meta) {
     const auto capacity = static_cast<int64_t>(storage->bytes() / item_bytes(dtype));
     const int64_t needed = impl.contiguous ? impl.numel : reach(sizes, strides);
     NW_CHECK(offset >= 0 && offset <= capacity && needed <= capacity - offset,
@@ -61,7 +61,7 @@ Tensor::Tensor(Ref<Storage> storage, const Dims& sizes, const Dims& strides, int
   impl.storage = std::move(storage);
   impl.sizes = sizes;
   impl.strides = strides;
-  impl.offset = offset;
+  impl.offset = impl.numel == 0 ? 0 : offset;  // views of nothing may stand anywhere
   impl.dtype = dtype;
 }
 
