@@ -52,7 +52,7 @@ std::unique_ptr<graph::Model> model_with_weights(const LoadedProject& loaded,
                                                  const std::string& weights) {
   require_trainable(loaded);
   std::unique_ptr<graph::Model> model = graph::build(loaded.project.graph, loaded.signature);
-  const nn::StateDict state = io::load_state(weights);
+  const nn::StateDict state = io::load_state_for(*model, weights);
   try {
     model->load_state_dict(state, true);
   } catch (const InternalError&) {

@@ -16,7 +16,7 @@ namespace nw::cli {
 namespace {
 
 constexpr void (*kVerbs[])(CLI::App&) = {
-    add_train, add_eval, add_export, add_check, add_blocks, add_bench,
+    add_train, add_eval, add_run, add_export, add_check, add_blocks, add_bench,
 };
 
 bool asks_for_json(int argc, const char* const* argv) {

@@ -15,5 +15,6 @@ void add_eval(CLI::App& app);
 void add_export(CLI::App& app);
 void add_check(CLI::App& app);
 void add_blocks(CLI::App& app);
+void add_run(CLI::App& app);
 
 }  // namespace nw::cli

@@ -1,6 +1,7 @@
 #include "core/base/file.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -199,6 +200,25 @@ InputFile::InputFile(std::string path) : path_(std::move(path)) {
     throw Error(reading_problem(path_, code));
   }
   size_ = static_cast<uint64_t>(status.st_size);
+}
+
+FileMapping::~FileMapping() {
+  ::munmap(data_, room_);
+}
+
+std::shared_ptr<FileMapping> InputFile::map() const {
+  if (size_ == 0) return nullptr;
+  // Room for one page more: code that reads whole vectors may look a little beyond the last number.
+  constexpr int kAccess = PROT_READ | PROT_WRITE;
+  const auto page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+  const uint64_t room = (size_ + page - 1) / page * page + page;
+  void* const memory = ::mmap(nullptr, room, kAccess, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) return nullptr;
+  if (::mmap(memory, size_, kAccess, MAP_PRIVATE | MAP_FIXED, descriptor_, 0) == MAP_FAILED) {
+    ::munmap(memory, room);
+    return nullptr;
+  }
+  return std::shared_ptr<FileMapping>(new FileMapping(static_cast<char*>(memory), size_, room));
 }
 
 InputFile::~InputFile() {

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -10,6 +11,26 @@ namespace nw {
 
 /// The whole file. Throws Error naming the file, the system's reason and a remedy.
 std::string read_file(const std::string& path);
+
+/// A file's bytes in memory, brought there by the system page by page as they are touched. Private:
+/// writing to them changes no file. Valid while the file is not cut shorter.
+class FileMapping {
+ public:
+  ~FileMapping();
+  FileMapping(const FileMapping&) = delete;
+  FileMapping& operator=(const FileMapping&) = delete;
+
+  char* data() const { return data_; }
+  uint64_t size() const { return size_; }
+
+ private:
+  friend class InputFile;
+  FileMapping(char* data, uint64_t size, uint64_t room) : data_(data), size_(size), room_(room) {}
+
+  char* data_;
+  uint64_t size_;
+  uint64_t room_;  // bytes that were mapped in all
+};
 
 /// A regular file open for reading; folders, devices and pipes are refused, so that opening never
 /// waits. Every failure is an Error that names the file, the system's reason and a remedy.
@@ -27,6 +48,8 @@ class InputFile {
   size_t read(void* bytes, size_t count);
   /// Fills `bytes` from `offset`; throws Error when the file ends before.
   void read_at(uint64_t offset, void* bytes, size_t count) const;
+  /// The whole file; null where the system cannot map it (an empty one, some file systems).
+  std::shared_ptr<FileMapping> map() const;
 
  private:
   std::string path_;

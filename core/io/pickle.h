@@ -109,12 +109,17 @@ class Writer {
   void global(std::string_view module, std::string_view name);
   void text(std::string_view text);
   void integer(int64_t value);
+  void real(double value);
   void boolean(bool value);
+  void none();
   void mark();
   /// Of what came since the mark.
   void tuple();
   void tuple(const std::vector<int64_t>& integers);
   void empty_tuple();
+  void empty_list();
+  /// Puts what came since the mark at the end of the list under it.
+  void append_items();
   void empty_dict();
   /// Calls what lies under the topmost tuple with it.
   void reduce();

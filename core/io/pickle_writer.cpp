@@ -1,3 +1,5 @@
+#include <bit>
+
 #include "core/io/little_endian.h"
 #include "core/io/pickle.h"
 #include "core/io/pickle_opcodes.h"
@@ -48,6 +50,16 @@ void Writer::boolean(bool value) {
   put(out_, value ? Op::NewTrue : Op::NewFalse);
 }
 
+void Writer::real(double value) {
+  put(out_, Op::BinFloat);
+  const auto bits = std::bit_cast<uint64_t>(value);
+  for (int shift = 56; shift >= 0; shift -= 8) out_ += static_cast<char>(bits >> shift);
+}
+
+void Writer::none() {
+  put(out_, Op::None);
+}
+
 void Writer::mark() {
   put(out_, Op::Mark);
 }
@@ -65,6 +77,14 @@ void Writer::tuple(const std::vector<int64_t>& integers) {
 
 void Writer::empty_tuple() {
   put(out_, Op::EmptyTuple);
+}
+
+void Writer::empty_list() {
+  put(out_, Op::EmptyList);
+}
+
+void Writer::append_items() {
+  put(out_, Op::Appends);
 }
 
 void Writer::empty_dict() {

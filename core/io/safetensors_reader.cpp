@@ -5,11 +5,10 @@
 #include <tuple>
 #include <vector>
 
-#include "core/backend/creation.h"
 #include "core/base/error.h"
+#include "core/io/file_numbers.h"
 #include "core/io/little_endian.h"
 #include "core/io/safetensors.h"
-#include "core/io/torch_file.h"
 
 namespace nw::io {
 namespace {
@@ -35,12 +34,11 @@ class Reader {
     parse_header();
     check_cover();
     nn::StateDict state;
+    FileNumbers numbers(file_);
     for (const Entry& entry : entries_) {
-      const Tensor tensor = empty(entry.sizes, entry.dtype);
-      fill_storage(tensor, [&](void* bytes) {
-        file_.read_at(data_begin() + entry.begin, bytes, entry.end - entry.begin);
-      });
-      state.entries.push_back({entry.key, tensor});
+      const Tensor flat = numbers.at(data_begin() + entry.begin, numel(entry.sizes), entry.dtype);
+      state.entries.push_back(
+          {entry.key, flat.as_strided(entry.sizes, contiguous_strides(entry.sizes), 0)});
     }
     return state;
   }

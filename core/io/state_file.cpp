@@ -30,12 +30,22 @@ std::string read_head(const InputFile& file) {
   return head;
 }
 
+bool is_torch(std::string_view head) {
+  return head.starts_with(kZipHead) || head.starts_with(kEmptyZipHead) || is_torch_legacy(head);
+}
+
+TorchContent read_torch(const InputFile& file, std::string_view head) {
+  return is_torch_legacy(head) ? read_torch_legacy(file) : read_torch_zip(file);
+}
+
 nn::StateDict read_any(const InputFile& file) {
   const std::string head = read_head(file);
   const std::string name = file_name(file.path());
   NW_CHECK(!head.empty(), "[", name, "] is empty. Copy, download or export it again");
-  if (head.starts_with(kZipHead) || head.starts_with(kEmptyZipHead)) return read_torch_zip(file);
-  if (is_torch_legacy(head)) return read_torch_legacy(file);
+  if (is_torch(head)) {
+    const TorchContent content = read_torch(file, head);
+    return state_from_pickle(*content.top, name, content.fetch);
+  }
   if (is_safetensors(head, file.size())) return read_safetensors(file);
   NW_CHECK(!is_tar(head), "[", name,
            "] is a tar file of a very old torch, which cannot be read safely. Load it there and "
@@ -62,21 +72,60 @@ StateFormat format_of(const std::string& path) {
 void save_state(const nn::StateDict& state, const std::string& path, StateFormat format) {
   write_file_atomically(path, [&](const Append& append) {
     if (format == StateFormat::Pt) {
-      write_torch_zip(state, append);
+      write_torch_zip(to_saved(state), append);
     } else {
       write_safetensors(state, append);
     }
   });
 }
 
-nn::StateDict load_state(const std::string& path) {
+void save_value(const SavedValue& value, const std::string& path) {
+  write_file_atomically(path, [&](const Append& append) { write_torch_zip(value, append); });
+}
+
+namespace {
+
+/// Reads a file by `read`, and names the file when memory runs out.
+template <typename Read>
+auto load_file(const std::string& path, const Read& read) {
   const InputFile file(path);
   try {
-    return read_any(file);
+    return read(file);
   } catch (const std::bad_alloc&) {
     throw Error(concat("[", file_name(path), "] needs more memory than there is (the file has ",
                        file.size() >> 20, " MiB). Close other programs, or choose a smaller file"));
   }
+}
+
+}  // namespace
+
+nn::StateDict load_state(const std::string& path) {
+  return load_file(path, read_any);
+}
+
+nn::StateDict load_state_for(const nn::Module& module, const std::string& path) {
+  constexpr std::string_view kWrapper = "module.";
+  const auto wrapped = [&](const nn::StateDict& state) {
+    return !state.entries.empty() &&
+           std::all_of(state.entries.begin(), state.entries.end(),
+                       [&](const auto& entry) { return entry.key.starts_with(kWrapper); });
+  };
+  nn::StateDict state = load_state(path);
+  if (!wrapped(state) || wrapped(module.state_dict())) return state;
+  for (auto& entry : state.entries) entry.key.erase(0, kWrapper.size());
+  std::erase_if(state.versions, [](const auto& version) { return version.first.empty(); });
+  for (auto& [place, version] : state.versions) place.erase(0, kWrapper.size());  // "module" -> ""
+  return state;
+}
+
+SavedValue load_value(const std::string& path) {
+  return load_file(path, [](const InputFile& file) {
+    const std::string head = read_head(file);
+    const std::string name = file_name(file.path());
+    NW_CHECK(is_torch(head), "[", name, "] is no file of torch.save. Choose a .pt file");
+    const TorchContent content = read_torch(file, head);
+    return value_from_pickle(*content.top, name, content.fetch);
+  });
 }
 
 }  // namespace nw::io

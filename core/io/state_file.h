@@ -18,5 +18,8 @@ void save_state(const nn::StateDict& state, const std::string& path, StateFormat
 /// Reads either format (told by content). Throws Error naming file, place and remedy; trusts no
 /// size.
 nn::StateDict load_state(const std::string& path);
+/// The same for a certain module: keys that all begin with `module.`, as a model inside
+/// DistributedDataParallel has them, lose it where the module's own keys do not have it.
+nn::StateDict load_state_for(const nn::Module& module, const std::string& path);
 
 }  // namespace nw::io

@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <map>
 
-#include "core/backend/creation.h"
 #include "core/base/error.h"
+#include "core/io/file_numbers.h"
 #include "core/io/little_endian.h"
 #include "core/io/torch_file.h"
 #include "core/io/torch_types.h"
@@ -89,34 +89,33 @@ bool is_torch_legacy(std::string_view head) {
   return head.starts_with(kHead);
 }
 
-nn::StateDict read_torch_legacy(const InputFile& file) {
+TorchContent read_torch_legacy(const InputFile& file) {
   const std::string place = file_name(file.path());
   std::string bytes(std::min(file.size(), kMostPickleBytes), '\0');
   file.read_at(0, bytes.data(), bytes.size());
   const RecordingTypes types(place);
-  Arena arena;
+  TorchContent content;
+  content.arena = std::make_unique<Arena>();
   size_t position = 0;
   const auto next = [&] {
     size_t taken = 0;
-    const Value* value = read(std::string_view(bytes).substr(position), types, place, arena, taken);
+    const Value* value =
+        read(std::string_view(bytes).substr(position), types, place, *content.arena, taken);
     position += taken;
     return value;
   };
   next();  // the magic number
   next();  // the version of the format, 1001 ever since
   check_byte_order(*next(), place);
-  const Value* top = next();
+  content.top = next();
   const Value* keys = next();
-  const auto offsets = find_storages(file, position, *keys, types);
-  return state_from_pickle(*top, place, [&](const Storage& storage) {
+  content.fetch = [offsets = find_storages(file, position, *keys, types),
+                   numbers = std::make_shared<FileNumbers>(file)](const Storage& storage) {
     const auto it = offsets.find(*storage.key->as<std::string>());
     NW_CHECK(it != offsets.end(), "its numbers are missing");
-    const Tensor memory = empty({storage.numel}, storage.dtype);
-    fill_storage(memory, [&](void* out) {
-      file.read_at(it->second, out, static_cast<size_t>(storage.numel) * item_bytes(storage.dtype));
-    });
-    return memory;
-  });
+    return numbers->at(it->second, storage.numel, storage.dtype);
+  };
+  return content;
 }
 
 }  // namespace nw::io

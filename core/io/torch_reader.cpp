@@ -1,5 +1,6 @@
 #include "core/backend/creation.h"
 #include "core/base/error.h"
+#include "core/io/file_numbers.h"
 #include "core/io/torch_file.h"
 #include "core/io/torch_types.h"
 #include "core/io/zip_reader.h"
@@ -40,7 +41,8 @@ void check_byte_order(const ZipReader& zip, const std::string& root, const std::
            "] comes from a machine that stores the high byte first. Save it again on this one");
 }
 
-Tensor fetch(const ZipReader& zip, const std::string& root, const pickle::Storage& storage) {
+Tensor fetch(const ZipReader& zip, FileNumbers& numbers, const std::string& root,
+             const pickle::Storage& storage) {
   const std::string& key = *storage.key->as<std::string>();
   const ZipEntry* entry = zip.find(concat(root, "/data/", key));
   NW_CHECK(entry != nullptr, "its numbers ('data/", key, "') are missing");
@@ -48,27 +50,37 @@ Tensor fetch(const ZipReader& zip, const std::string& root, const pickle::Storag
   NW_CHECK(entry->bytes % item == 0 && entry->bytes / item == static_cast<uint64_t>(storage.numel),
            "expects ", storage.numel, " numbers of type ", name(storage.dtype), " in 'data/", key,
            "', which has ", entry->bytes, " bytes");
-  const Tensor memory = empty({storage.numel}, storage.dtype);
+  const auto offset = zip.stored_at(*entry);
+  if (offset && storage.dtype != DType::Bool) {
+    const Tensor memory = numbers.at(*offset, storage.numel, storage.dtype);
+    zip.check(*entry, memory.raw());
+    return memory;
+  }
+  const Tensor memory = empty({storage.numel}, storage.dtype, kCpu);
   fill_storage(memory, [&](void* bytes) { zip.read(*entry, bytes); });
   return memory;
 }
 
 }  // namespace
 
-nn::StateDict read_torch_zip(const InputFile& file) {
+TorchContent read_torch_zip(const InputFile& file) {
   const std::string place = file_name(file.path());
-  const ZipReader zip(file);
-  const std::string root = find_root(zip, place);
-  check_byte_order(zip, root, place);
-  const ZipEntry& entry = *zip.find(root + std::string(kPickleName));
+  const auto zip = std::make_shared<ZipReader>(file);
+  const std::string root = find_root(*zip, place);
+  check_byte_order(*zip, root, place);
+  const ZipEntry& entry = *zip->find(root + std::string(kPickleName));
   NW_CHECK(entry.bytes <= kMostPickleBytes, "[", place, "] has a pickle of ", entry.bytes >> 20,
-           " MiB, far more than a state_dict needs. Save the state_dict alone");
-  pickle::Arena arena;
+           " MiB, far more than training needs. Save the state_dict alone");
+  TorchContent content;
+  content.arena = std::make_unique<pickle::Arena>();
   size_t end = 0;
-  const std::string bytes = read_entry(zip, entry);
-  const pickle::Value* top = pickle::read(bytes, TorchTypes(place), place, arena, end);
-  return state_from_pickle(
-      *top, place, [&](const pickle::Storage& storage) { return fetch(zip, root, storage); });
+  const std::string bytes = read_entry(*zip, entry);
+  content.top = pickle::read(bytes, TorchTypes(place), place, *content.arena, end);
+  content.fetch = [zip, root,
+                   numbers = std::make_shared<FileNumbers>(file)](const pickle::Storage& storage) {
+    return fetch(*zip, *numbers, root, storage);
+  };
+  return content;
 }
 
 }  // namespace nw::io

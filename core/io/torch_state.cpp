@@ -145,6 +145,78 @@ nn::StateDict state_from_pickle(const Value& top, const std::string& place,
   return state;
 }
 
+namespace {
+
+/// Copies what a pickle made into a tree of plain values.
+class TreeBuilder {
+ public:
+  TreeBuilder(std::string place, const FetchStorage& fetch)
+      : place_(std::move(place)), builder_(fetch) {}
+
+  SavedValue build(const Value& value, int depth = 0) {
+    NW_CHECK(depth < kDeepest && ++count_ < kMostValues, "[", place_,
+             "] nests its values too deep, or in a circle. Save the state_dict alone");
+    return std::visit([&](const auto& data) { return make(data, depth); }, value.data);
+  }
+
+ private:
+  static constexpr int kDeepest = 100;
+  static constexpr int64_t kMostValues = 1'000'000;
+
+  SavedValue make(const pickle::None&, int) { return {}; }
+  SavedValue make(bool value, int) { return {value}; }
+  SavedValue make(int64_t value, int) { return {value}; }
+  SavedValue make(double value, int) { return {value}; }
+  SavedValue make(const std::string& text, int) { return {text}; }
+  SavedValue make(const Bytes& bytes, int) { return {bytes.bytes}; }
+  SavedValue make(const Global& global, int) { return {global.name}; }  // torch.float32
+  SavedValue make(const Long&, int) { refuse("an integer of more than 64 bits"); }
+  SavedValue make(const Storage&, int) { refuse("a storage without a tensor"); }
+  SavedValue make(const Tuple& tuple, int depth) { return {SavedTuple{items(tuple.items, depth)}}; }
+  SavedValue make(const List& list, int depth) { return {SavedList{items(list.items, depth)}}; }
+  SavedValue make(const Dict& dict, int depth) {
+    SavedDict out;
+    out.ordered = dict.attributes != nullptr;
+    out.versions = versions_of(dict);
+    for (const auto& [key, item] : dict.items) {
+      if (key->as<std::string>() == nullptr && key->as<int64_t>() == nullptr) {
+        refuse(concat("a dict whose keys are ", kind_of(*key)));
+      }
+      out.items.emplace_back(build(*key, depth + 1), build(*item, depth + 1));
+    }
+    return {std::move(out)};
+  }
+  SavedValue make(const TensorView& view, int) {
+    try {
+      return {builder_.view(view)};
+    } catch (const Error& error) {
+      throw Error(concat("[", place_, "] a tensor cannot be read: ", error.text()));
+    }
+  }
+
+  std::vector<SavedValue> items(const std::vector<Value*>& values, int depth) {
+    std::vector<SavedValue> out;
+    for (const Value* value : values) out.push_back(build(*value, depth + 1));
+    return out;
+  }
+
+  [[noreturn]] void refuse(std::string_view what) const {
+    throw Error(concat("[", place_, "] holds ", what, ", which training does not need. Save the ",
+                       "state_dict alone"));
+  }
+
+  std::string place_;
+  Builder builder_;
+  int64_t count_ = 0;
+};
+
+}  // namespace
+
+SavedValue value_from_pickle(const Value& top, const std::string& place,
+                             const FetchStorage& fetch) {
+  return TreeBuilder(place, fetch).build(top);
+}
+
 void fill_storage(const Tensor& tensor, const std::function<void(void*)>& read) {
   if (tensor.numel() == 0) return;
   read(tensor.raw());

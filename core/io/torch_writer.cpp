@@ -62,7 +62,7 @@ void write_tensor(pickle::Writer& out, const Tensor& tensor, Storages& storages)
 }
 
 /// The attribute `_metadata` of the OrderedDict: module path -> {'version': n}.
-void write_metadata(pickle::Writer& out, const nn::StateDict& state) {
+void write_metadata(pickle::Writer& out, const SavedDict& state) {
   out.empty_dict();
   out.mark();
   out.text("_metadata");
@@ -81,20 +81,62 @@ void write_metadata(pickle::Writer& out, const nn::StateDict& state) {
   out.build();
 }
 
-std::string write_pickle(const nn::StateDict& state, Storages& storages) {
-  pickle::Writer out;
-  out.empty_ordered_dict();
-  out.mark();
-  for (const auto& [key, tensor] : state.entries) {
-    NW_CHECK(tensor.defined() && tensor.device() != kMeta, "[state_dict] '", key,
-             "' has no numbers to save");
-    out.text(key);
-    write_tensor(out, tensor, storages);
+/// Writes a tree of values, opcode by opcode.
+class PickleWriter {
+ public:
+  explicit PickleWriter(Storages& storages) : storages_(storages) {}
+
+  std::string write(const SavedValue& value) {
+    put(value, "the saved value");
+    return out_.finish();
   }
-  out.set_items();
-  if (!state.versions.empty()) write_metadata(out, state);
-  return out.finish();
-}
+
+ private:
+  /// `name` is what messages call the value.
+  void put(const SavedValue& value, const std::string& name) {
+    std::visit([&](const auto& data) { put_data(data, name); }, value.data);
+  }
+
+  void put_data(std::monostate, const std::string&) { out_.none(); }
+  void put_data(bool value, const std::string&) { out_.boolean(value); }
+  void put_data(int64_t value, const std::string&) { out_.integer(value); }
+  void put_data(double value, const std::string&) { out_.real(value); }
+  void put_data(const std::string& text, const std::string&) { out_.text(text); }
+  void put_data(const Tensor& tensor, const std::string& name) {
+    NW_CHECK(tensor.defined() && tensor.device() != kMeta, "[state_dict] '", name,
+             "' has no numbers to save");
+    write_tensor(out_, tensor, storages_);
+  }
+  void put_data(const SavedList& list, const std::string& name) {
+    out_.empty_list();
+    out_.mark();
+    for (const SavedValue& item : list.items) put(item, name);
+    out_.append_items();
+  }
+  void put_data(const SavedTuple& tuple, const std::string& name) {
+    out_.mark();
+    for (const SavedValue& item : tuple.items) put(item, name);
+    out_.tuple();
+  }
+  void put_data(const SavedDict& dict, const std::string& name) {
+    if (dict.ordered) {
+      out_.empty_ordered_dict();
+    } else {
+      out_.empty_dict();
+    }
+    out_.mark();
+    for (const auto& [key, item] : dict.items) {
+      const auto* text = key.as<std::string>();
+      put(key, name);
+      put(item, text != nullptr ? *text : name);
+    }
+    out_.set_items();
+    if (dict.ordered && !dict.versions.empty()) write_metadata(out_, dict);
+  }
+
+  pickle::Writer out_;
+  Storages& storages_;
+};
 
 /// 40 digits that tell one content from another, as torch writes them.
 std::string serialization_id(const ZipWriter& zip) {
@@ -107,9 +149,9 @@ std::string serialization_id(const ZipWriter& zip) {
 
 }  // namespace
 
-void write_torch_zip(const nn::StateDict& state, const Append& append) {
+void write_torch_zip(const SavedValue& value, const Append& append) {
   Storages storages;
-  const std::string pickle = write_pickle(state, storages);
+  const std::string pickle = PickleWriter(storages).write(value);
   ZipWriter zip(append);
   zip.add("archive/data.pkl", pickle);
   zip.add("archive/.format_version", "1");

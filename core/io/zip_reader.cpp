@@ -173,8 +173,18 @@ void ZipReader::read(const ZipEntry& entry, void* out) const {
   } else {
     inflate(entry, offset, out);
   }
+  check(entry, out);
+}
+
+std::optional<uint64_t> ZipReader::stored_at(const ZipEntry& entry) const {
+  if (entry.method != kStored) return std::nullopt;
+  return data_offset(entry);
+}
+
+void ZipReader::check(const ZipEntry& entry, const void* content) const {
   if (entry.crc == 0 || entry.bytes == 0) return;
-  const auto crc = static_cast<uint32_t>(crc32_z(0, static_cast<const Bytef*>(out), entry.bytes));
+  const auto crc =
+      static_cast<uint32_t>(crc32_z(0, static_cast<const Bytef*>(content), entry.bytes));
   if (crc != entry.crc) damaged(concat("the checksum of '", entry.name, "' is wrong"));
 }
 

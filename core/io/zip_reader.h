@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -31,6 +32,10 @@ class ZipReader {
   const ZipEntry* find(const std::string& name) const;
   /// Fills `out` with all `entry.bytes` and checks them against the checksum (0: not computed).
   void read(const ZipEntry& entry, void* out) const;
+  /// Where the bytes of an entry lie that is stored as it is; none for a packed one.
+  std::optional<uint64_t> stored_at(const ZipEntry& entry) const;
+  /// Throws Error unless the `entry.bytes` at `content` have the entry's checksum.
+  void check(const ZipEntry& entry, const void* content) const;
 
  private:
   struct Directory {

@@ -12,6 +12,7 @@
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/data/idx.h"
+#include "core/io/saved_value.h"
 #include "core/io/state_file.h"
 #include "core/io/tensor_file.h"
 #include "tests/support/gzip.h"
@@ -241,6 +242,11 @@ torch.save({'epoch': 1, 'model': state, 'lr': [0.5, -1, 2**40, None, True]}, pat
   }
 
   void filesOfTorch() { fuzz(without_checksums(torchFile("")), 4000, loadState); }
+
+  void wholeCheckpoints() {
+    fuzz(without_checksums(torchFile("")), 3000,
+         [](const std::string& where) { io::load_value(where); });
+  }
 
   void legacyFilesOfTorch() {
     fuzz(torchFile(", _use_new_zipfile_serialization=False"), 4000, loadState);

@@ -48,7 +48,7 @@ class TestNpy : public QObject {
   void readsAndWritesWhatNumPyDoes() {
     const QByteArray names = python(R"(
 for name, x in arrays():
-    for order, y in [('C', x), ('F', np.asfortranarray(x)), ('big', x.astype(x.dtype.newbyteorder('>')))]:
+    for order, y in [('C', x), ('F', np.asarray(x, order='F')), ('big', x.astype(x.dtype.newbyteorder('>')))]:
         np.save(f'{folder}{name}_{order}.npy', y)
         print(f'{name}_{order}')
 )");
