@@ -5,16 +5,66 @@
 
 namespace nw {
 
-/// Normalisation. Dense row-major, floating point; weight and bias may be undefined.
+/// How running statistics take up those of a batch.
+struct BatchTracking {
+  double momentum = 0.1;
+  bool cumulative = false;  // momentum = 1 / number of batches
+  double correction = 1;    // n / (n − 1): from the biased variance to the unbiased one
+};
+
+/// What becomes of the rows of a bag.
+enum class BagMode : uint8_t { Sum, Mean, Max };
+
+/// Bags of rows: bag b holds index[offsets[b]] … index[offsets[b + 1] − 1], the last one of B = the
+/// rows of the result may end with the index. Entries equal to `padding` are left out; −1: none.
+struct Bags {
+  BagMode mode = BagMode::Mean;
+  int64_t padding = -1;
+};
+
+/// Normalisation, and the rows of embeddings. Dense row-major and floating point; weight
+/// and bias may be undefined. Statistics have x's dtype, or float32 where that has 16 bits.
+/// Gradients that nobody wants are undefined and not computed.
 struct NormKernels {
-  /// x (N, C, inner) -> mean (C) and biased variance (C) over N and inner
-  void (*channel_statistics)(const Tensor& x, const Tensor& mean, const Tensor& variance);
-  /// y = (x − mean) · rstd · weight + bias for each channel of x (N, C, inner)
-  void (*channel_norm)(const Tensor& x, const Tensor& mean, const Tensor& rstd,
-                       const Tensor& weight, const Tensor& bias, const Tensor& y);
-  /// x (rows, columns) -> y, mean (rows), rstd (rows); weight and bias (columns)
-  void (*row_norm)(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps,
-                   const Tensor& y, const Tensor& mean, const Tensor& rstd);
+  /// x (outer, C, inner) -> its mean and biased variance (C) over outer and inner, and y = (x −
+  /// mean) / √(variance + eps) · weight + bias
+  void (*batch_norm)(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps,
+                     const Tensor& y, const Tensor& mean, const Tensor& variance);
+  /// y by statistics that are given
+  void (*batch_norm_fixed)(const Tensor& x, const Tensor& mean, const Tensor& variance,
+                           const Tensor& weight, const Tensor& bias, double eps, const Tensor& y);
+  /// `fixed`: mean and variance did not depend on x
+  void (*batch_norm_grad)(const Tensor& grad, const Tensor& x, const Tensor& mean,
+                          const Tensor& variance, const Tensor& weight, double eps, bool fixed,
+                          const Tensor& grad_x, const Tensor& grad_weight, const Tensor& grad_bias);
+  /// batches (int64 scalar, may be undefined) += 1, and the running statistics (C) move towards
+  /// those of the batch unless these are undefined
+  void (*track)(const BatchTracking& tracking, const Tensor& mean, const Tensor& variance,
+                const Tensor& batches, const Tensor& running_mean, const Tensor& running_variance);
+
+  /// x (samples, groups, channels, inner), weight and bias (groups, channels): y, mean and rstd =
+  /// 1/√(variance + eps) (samples, groups), each over channels and inner
+  void (*group_norm)(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps,
+                     const Tensor& y, const Tensor& mean, const Tensor& rstd);
+  void (*group_norm_grad)(const Tensor& grad, const Tensor& x, const Tensor& mean,
+                          const Tensor& rstd, const Tensor& weight, const Tensor& grad_x,
+                          const Tensor& grad_weight, const Tensor& grad_bias);
+
+  // --- rows of weight (rows, columns), named by index (n), int64; throw Error for one outside ---
+  /// Scales the rows of `weight` that index names and whose norm of degree p is above max_norm, by
+  /// max_norm / (norm + 1e-7)
+  void (*renorm_rows)(const Tensor& index, double max_norm, double p, const Tensor& weight);
+  /// offsets int64, scales (n) or undefined -> out (B, columns), 0 for an empty bag; chosen, int64
+  /// of the same sizes and undefined but for Max: which row each number is from, −1 for none
+  void (*bag_rows)(const Bags& bags, const Tensor& index, const Tensor& offsets,
+                   const Tensor& weight, const Tensor& scales, const Tensor& chosen,
+                   const Tensor& out);
+  /// grad (B, columns) -> grad_weight, written whole, and grad_scales; `by_frequency` divides by
+  /// how often index names the row
+  void (*bag_rows_grad)(const Bags& bags, bool by_frequency, const Tensor& grad,
+                        const Tensor& index, const Tensor& offsets, const Tensor& weight,
+                        const Tensor& scales, const Tensor& chosen, const Tensor& grad_weight,
+                        const Tensor& grad_scales);
 };
 
 }  // namespace nw

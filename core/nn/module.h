@@ -125,6 +125,9 @@ class Module {
  protected:
   /// torch's `_version` in `_metadata`.
   virtual int state_version() const { return 1; }
+  /// What stands for an own key that a state of `version` (0: not told) may lack; undefined: it may
+  /// not.
+  virtual Tensor state_default(std::string_view /*key*/, int /*version*/) const { return {}; }
   /// Names and children as they were added; one may be there twice, or null.
   const std::vector<std::pair<std::string, std::shared_ptr<Module>>>& registered() const {
     return children_;
@@ -156,6 +159,7 @@ class Module {
   void walk(const std::string& path, NamedModules& out);
   void collect(const std::string& prefix, StateDict& out) const;
   void load_lazy(const std::string& prefix, const StateDict& state);
+  Tensor default_for(std::string_view path, const StateDict& state);
   void convert(const std::function<Tensor(const Tensor&)>& function);
 
   std::vector<Parameter> parameters_;

@@ -77,9 +77,27 @@ void Module::load_lazy(const std::string& prefix, const StateDict& state) {
   }
 }
 
-LoadReport Module::load_state_dict(const StateDict& state, bool strict) {
+Tensor Module::default_for(std::string_view path, const StateDict& state) {
+  const size_t dot = path.rfind('.');
+  const std::string_view owner = dot == std::string_view::npos ? "" : path.substr(0, dot);
+  const std::string_view key = dot == std::string_view::npos ? path : path.substr(dot + 1);
+  int version = 0;
+  for (const auto& [module, given] : state.versions) {
+    if (module == owner) version = given;
+  }
+  return get_submodule(owner).state_default(key, version);
+}
+
+LoadReport Module::load_state_dict(const StateDict& given, bool strict) {
   Copies copies;
-  LoadReport report = match(state_dict(), state, copies);
+  StateDict state = given;
+  const StateDict own = state_dict();
+  for (const auto& entry : own.entries) {
+    if (state.find(entry.key) != nullptr) continue;
+    const Tensor value = default_for(entry.key, given);
+    if (value.defined()) state.entries.push_back({entry.key, value});
+  }
+  LoadReport report = match(own, state, copies);
   NW_CHECK(!strict || report.ok(), "[", kind(), "] the weights do not fit:\n", report.text());
   load_lazy("", state);
   for (const auto& [target, source] : copies) raw::copy_(target, source);
