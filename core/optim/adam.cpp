@@ -1,119 +1,181 @@
-#include "core/optim/adam.h"
+#include <cmath>
 
-#include "core/backend/backend.h"
 #include "core/backend/creation.h"
+#include "core/optim/group_options.h"
 
 namespace nw::optim {
 namespace {
 
-Tensor zeros_like(const Tensor& x) {
-  return zeros(x.sizes(), x.dtype(), x.device());
-}
+struct Options {
+  explicit Options(const nn::Args& args)
+      : lr(args.real("lr")),
+        beta1(args.real("beta1")),
+        beta2(args.real("beta2")),
+        eps(args.real("eps")),
+        weight_decay(args.real("weight_decay")),
+        amsgrad(args.boolean("amsgrad")),
+        maximize(args.boolean("maximize")) {}
 
-}  // namespace
+  double lr, beta1, beta2, eps, weight_decay;
+  bool amsgrad, maximize;
+};
 
-Adam::Adam(std::vector<Tensor> params, const Options& options)
-    : Optimizer(std::move(params)), options_(options), states_(this->params().size()) {
-  NW_CHECK(options.lr >= 0, "[Adam] lr must be at least 0, is ", options.lr);
-  NW_CHECK(options.eps >= 0, "[Adam] eps must be at least 0, is ", options.eps);
-  NW_CHECK(options.beta1 >= 0 && options.beta1 < 1, "[Adam] beta1 must be in [0, 1), is ",
-           options.beta1);
-  NW_CHECK(options.beta2 >= 0 && options.beta2 < 1, "[Adam] beta2 must be in [0, 1), is ",
-           options.beta2);
-  NW_CHECK(options.weight_decay >= 0, "[Adam] weight_decay must be at least 0, is ",
-           options.weight_decay);
-}
+/// What Adam and AdamW share: a step of its own size for each number, from running means of the
+/// gradient and of its square. m = β₁m + (1 − β₁)g; v = β₂v + (1 − β₂)g²; p −= lr/(1 − β₁ᵗ) · m /
+/// (√v/√(1 − β₂ᵗ) + ε); amsgrad takes the largest v so far.
+class AdamBase : public GroupedOptimizer<Options> {
+ protected:
+  using GroupedOptimizer::GroupedOptimizer;
 
-void Adam::step() {
-  for (size_t i = 0; i < params().size(); ++i) {
-    const Tensor& param = params()[i];
-    if (!param.grad().defined()) continue;
-    State& state = states_[i];
-    if (state.step == 0) {
-      state.exp_avg = zeros_like(param);
-      state.exp_avg_sq = zeros_like(param);
-      if (options_.amsgrad) state.max_exp_avg_sq = zeros_like(param);
-    }
-    ++state.step;
-    const AdamStep step{.lr = options_.lr,
-                        .beta1 = options_.beta1,
-                        .beta2 = options_.beta2,
-                        .eps = options_.eps,
-                        .weight_decay = options_.weight_decay,
-                        .amsgrad = options_.amsgrad,
-                        .maximize = options_.maximize,
-                        .step = state.step};
-    kernels_of(param).adam(step, raw::contiguous(param.grad()), param, state.exp_avg,
-                           state.exp_avg_sq, state.max_exp_avg_sq);
-    param.storage()->bump_version();
+  std::span<const Slot> layout() const final {
+    static constexpr Slot kAll[] = {{"step", Kept::Number},
+                                    {"exp_avg", Kept::Tensor},
+                                    {"exp_avg_sq", Kept::Tensor},
+                                    {"max_exp_avg_sq", Kept::Tensor}};
+    return kAll;
   }
-}
+  void descend(const Options& o, double weight_decay, const Tensor& param, const Tensor& grad,
+               State& state) {
+    for (size_t i = 1; i < (o.amsgrad ? 4 : 3); ++i) {
+      if (!state.tensors[i].defined()) state.tensors[i] = zeros_as(param);
+    }
+    state.numbers[0] += 1;
+    const AdamStep step{.lr = o.lr,
+                        .beta1 = o.beta1,
+                        .beta2 = o.beta2,
+                        .eps = o.eps,
+                        .weight_decay = weight_decay,
+                        .amsgrad = o.amsgrad,
+                        .maximize = o.maximize,
+                        .step = static_cast<int64_t>(state.numbers[0])};
+    kernels_of(param).adam(step, grad, param, state.tensors[1], state.tensors[2], state.tensors[3]);
+  }
+};
 
-namespace {
+/// The decay joins the gradient: g += wd·p. Source: torch.optim.Adam; Kingma & Ba 2015.
+class Adam final : public AdamBase {
+ public:
+  static constexpr std::string_view kId = "Adam";
+  using AdamBase::AdamBase;
 
-std::unique_ptr<Optimizer> make(std::vector<Tensor> params, const nn::Args& args) {
-  return std::make_unique<Adam>(std::move(params),
-                                Adam::Options{.lr = args.real("lr"),
-                                              .beta1 = args.real("beta1"),
-                                              .beta2 = args.real("beta2"),
-                                              .eps = args.real("eps"),
-                                              .weight_decay = args.real("weight_decay"),
-                                              .amsgrad = args.boolean("amsgrad"),
-                                              .maximize = args.boolean("maximize")});
-}
+ private:
+  void update(size_t group, const Tensor& param, const Tensor& grad, State& state) override {
+    descend(read(group), read(group).weight_decay, param, grad, state);
+  }
+};
 
-nn::Param beta(const char* name, double fallback, const char* help) {
-  return {.name = name,
-          .type = nn::ParamType::Real,
-          .fallback = fallback,
-          .help = help,
-          .min = 0,
-          .max = 1,
-          .max_exclusive = true,
-          .tuple = "betas"};
+/// The decay is a step of its own: p −= lr·wd·p first.
+/// Source: torch.optim.AdamW; Loshchilov & Hutter 2019.
+class AdamW final : public AdamBase {
+ public:
+  static constexpr std::string_view kId = "AdamW";
+  using AdamBase::AdamBase;
+
+ private:
+  void update(size_t group, const Tensor& param, const Tensor& grad, State& state) override {
+    const Options& o = read(group);
+    if (o.lr * o.weight_decay != 0) raw::copy_(param, scaled(param, 1 - o.lr * o.weight_decay));
+    descend(o, 0, param, grad, state);
+  }
+};
+
+struct MaxOptions {
+  explicit MaxOptions(const nn::Args& args)
+      : lr(args.real("lr")),
+        beta1(args.real("beta1")),
+        beta2(args.real("beta2")),
+        eps(args.real("eps")),
+        weight_decay(args.real("weight_decay")),
+        maximize(args.boolean("maximize")) {}
+
+  double lr, beta1, beta2, eps, weight_decay;
+  bool maximize;
+};
+
+/// Adam with the largest gradient in place of the mean square: u = max(β₂u, |g| + ε);
+/// p −= lr/(1 − β₁ᵗ) · m/u. Source: torch.optim.Adamax; Kingma & Ba 2015.
+class Adamax final : public GroupedOptimizer<MaxOptions> {
+ public:
+  static constexpr std::string_view kId = "Adamax";
+  using GroupedOptimizer::GroupedOptimizer;
+
+ private:
+  std::span<const Slot> layout() const override {
+    static constexpr Slot kAll[] = {
+        {"step", Kept::Number}, {"exp_avg", Kept::Tensor}, {"exp_inf", Kept::Tensor}};
+    return kAll;
+  }
+  void update(size_t group, const Tensor& param, const Tensor& grad, State& state) override {
+    const MaxOptions& o = read(group);
+    auto& [step, mean, largest, unused] = state.tensors;
+    if (!mean.defined()) mean = zeros_as(param);
+    if (!largest.defined()) largest = zeros_as(param);
+    state.numbers[0] += 1;
+    const Tensor g = descended(grad, param, o.maximize, o.weight_decay);
+    mean = blend(mean, o.beta1, g, 1 - o.beta1);
+    largest = apply(BinaryOp::Maximum, scaled(largest, o.beta2),
+                    scaled(apply(UnaryOp::Abs, g), 1, o.eps));
+    const double rate = o.lr / (1 - std::pow(o.beta1, state.numbers[0]));
+    add_(param, apply(BinaryOp::Div, mean, largest), -rate);
+  }
+};
+
+nn::Param amsgrad_param() {
+  return flag_param("amsgrad",
+                    "Divides by the largest mean square so far, so that steps never grow.");
 }
 
 }  // namespace
 
 OptimizerSpec adam_spec() {
-  using nn::ParamType;
   OptimizerSpec spec;
-  spec.id = "Adam";
+  spec.id = Adam::kId;
   spec.icon = "adam";
   spec.torch_name = "optim.Adam";
   spec.summary = "Finds a step size of its own for each weight.";
   spec.formula = "m = β₁m + (1−β₁)g,  v = β₂v + (1−β₂)g²,  p = p − lr·m̂/(√v̂ + ε)";
   spec.when_to_use = "The first choice: it learns well with its defaults on most networks.";
   spec.reference = "https://arxiv.org/abs/1412.6980";
-  spec.params = {
-      {.name = "lr",
-       .type = ParamType::Real,
-       .fallback = 1e-3,
-       .help = "The learning rate: about how far one weight moves in a step.",
-       .min = 0},
-      beta("beta1", 0.9, "How long the mean of the gradient remembers."),
-      beta("beta2", 0.999, "How long the mean of the squared gradient remembers."),
-      {.name = "eps",
-       .type = ParamType::Real,
-       .fallback = 1e-8,
-       .help = "Added to the divisor, so that it is never 0.",
-       .min = 0},
-      {.name = "weight_decay",
-       .type = ParamType::Real,
-       .fallback = 0.0,
-       .help = "Pulls weights towards 0 against overfitting.",
-       .min = 0},
-      {.name = "amsgrad",
-       .type = ParamType::Bool,
-       .fallback = false,
-       .help = "Divides by the largest mean square so far, so that steps never grow."},
-      {.name = "maximize",
-       .type = ParamType::Bool,
-       .fallback = false,
-       .help = "Goes up the slope and not down.",
-       .keyword_only = true},
-  };
-  spec.make = make;
+  nn::Param lr = lr_param(1e-3);
+  lr.help = "The learning rate: about how far one weight moves in a step.";
+  spec.params = {lr,
+                 beta1_param(),
+                 beta2_param(),
+                 eps_param(1e-8),
+                 weight_decay_param(),
+                 amsgrad_param(),
+                 maximize_param()};
+  spec.make = make_of<Adam>;
+  return spec;
+}
+
+OptimizerSpec adamw_spec() {
+  OptimizerSpec spec = adam_spec();
+  spec.id = AdamW::kId;
+  spec.torch_name = "optim.AdamW";
+  spec.summary = "Adam whose weight decay is a step of its own.";
+  spec.formula = "p = p − lr·λ·p,  then as Adam without decay";
+  spec.when_to_use = "For transformers, and wherever Adam is to work with weight decay.";
+  spec.reference = "https://arxiv.org/abs/1711.05101";
+  for (nn::Param& param : spec.params) {
+    if (param.name == "weight_decay") param.fallback = 1e-2;
+  }
+  spec.make = make_of<AdamW>;
+  return spec;
+}
+
+OptimizerSpec adamax_spec() {
+  OptimizerSpec spec;
+  spec.id = Adamax::kId;
+  spec.icon = "adam";
+  spec.torch_name = "optim.Adamax";
+  spec.summary = "Adam that divides by the largest gradient in place of the mean square.";
+  spec.formula = "u = max(β₂u, |g| + ε),  p = p − lr/(1 − β₁ᵗ)·m/u";
+  spec.when_to_use = "When a few gradients are much larger than the others, as with embeddings.";
+  spec.reference = "https://arxiv.org/abs/1412.6980";
+  spec.params = {lr_param(2e-3),  beta1_param(),        beta2_param(),
+                 eps_param(1e-8), weight_decay_param(), maximize_param()};
+  spec.make = make_of<Adamax>;
   return spec;
 }
 

@@ -1,5 +1,4 @@
-#include "core/optim/adam.h"
-#include "core/optim/sgd.h"
+#include "core/optim/specs.h"
 
 namespace nw::optim {
 namespace {
@@ -8,6 +7,15 @@ nn::Registry<OptimizerSpec> register_all() {
   nn::Registry<OptimizerSpec> registry;
   registry.add(sgd_spec());
   registry.add(adam_spec());
+  registry.add(adamw_spec());
+  registry.add(rmsprop_spec());
+  registry.add(adagrad_spec());
+  registry.add(adadelta_spec());
+  registry.add(adamax_spec());
+  registry.add(nadam_spec());
+  registry.add(radam_spec());
+  registry.add(asgd_spec());
+  registry.add(lbfgs_spec());
   return registry;
 }
 
