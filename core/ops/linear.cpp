@@ -35,19 +35,26 @@ Tensor as_rows(const Tensor& x) {
   throw Error(text, Remedy{"in_features", sizes.back()});
 }
 
+void check_kind(const Tensor& x, const Tensor& other) {
+  NW_CHECK(x.dtype() == other.dtype(), "[Linear] expects tensors of one dtype, gets ",
+           name(x.dtype()), " and ", name(other.dtype()));
+  check_device(x, other, "Linear");
+}
+
 void check_linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  check_inexact_alike(x, weight, "Linear");
+  NW_CHECK(x.dtype() != DType::Bool, "[Linear] expects numbers, gets bool");
+  check_kind(x, weight);
   NW_CHECK(weight.dim() == 2, "[Linear] expects a weight of 2 dimensions (out, in), gets ",
            to_string(weight.sizes()));
   NW_CHECK(x.dim() >= 1, "[Linear] expects at least one dimension, gets a scalar");
   if (x.sizes().back() != weight.sizes()[1]) throw_features(x, weight.sizes()[1]);
   if (!bias.defined()) return;
-  check_inexact_alike(x, bias, "Linear");
+  check_kind(x, bias);
   NW_CHECK(bias.dim() == 1 && bias.sizes()[0] == weight.sizes()[0], "[Linear] expects a bias of ",
            weight.sizes()[0], ", gets ", to_string(bias.sizes()));
 }
 
-/// Of complex numbers, for which there is no fused kernel.
+/// Of complex and whole numbers, for which there is no fused kernel.
 Tensor composed_linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   const Tensor y = matmul(x, transpose(weight, 0, 1));
   return bias.defined() ? add(y, bias) : y;
@@ -69,7 +76,11 @@ void linear_backward(const Node& node, const Tensors& grads, Tensors& grad_input
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   check_linear(x, weight, bias);
-  if (is_complex(x.dtype())) return composed_linear(x, weight, bias);
+  // PyTorch rounds the product before it adds the bias unless x is one matrix in memory.
+  const bool one_matrix = x.dim() == 2 || (x.dim() == 3 && x.is_contiguous());
+  if (is_complex(x.dtype()) || (is_half(x.dtype()) && bias.defined() && !one_matrix)) {
+    return composed_linear(x, weight, bias);
+  }
   const Tensor rows = as_rows(x);
   const Tensor dense_weight = raw::contiguous(weight);
   const Tensor y = new_result(Dims{rows.sizes()[0], weight.sizes()[0]}, x);

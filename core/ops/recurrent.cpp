@@ -80,7 +80,8 @@ RecurrentResult recurrent(const Tensor& x, const Tensor& batch_sizes, const Recu
   const Sizes sizes = check(x, batch_sizes, initial, weights[0], options);
   const bool fused = fuses(x, options);
   const size_t directions = options.bidirectional ? 2 : 1;
-  Tensor rows = batch_sizes.defined() ? x : reshape(x, Dims{sizes.steps * sizes.batch, x.size(2)});
+  const Dims flat{sizes.steps * sizes.batch, sizes.features};
+  Tensor rows = fused && !batch_sizes.defined() ? reshape(x, flat) : x;
   Tensors h;
   Tensors c;
   for (size_t cell = 0; cell < weights.size(); cell += directions) {

@@ -5,14 +5,20 @@
 #include "core/ops/join.h"
 #include "core/ops/matmul.h"
 #include "core/ops/recurrent_sequence.h"
+#include "core/ops/shape.h"
 #include "core/ops/slice.h"
 
 namespace nw::ops {
 namespace {
 
-RecurrentState lstm_step(const Tensor& x, const RecurrentState& state, const RecurrentWeights& w) {
-  const Tensor sums = add(linear(state.h, w.hh, w.bias_hh), linear(x, w.ih, w.bias_ih));
-  const Tensors gates = chunk(sums, 4, 1);
+/// What the state adds to the gates.
+Tensor from_state(const Tensor& h, const RecurrentWeights& w) {
+  return linear(h, w.hh, w.bias_hh);
+}
+
+RecurrentState lstm_step(const Tensor& x_gates, const RecurrentState& state,
+                         const RecurrentWeights& w) {
+  const Tensors gates = chunk(add(from_state(state.h, w), x_gates), 4, 1);
   const Tensor in = sigmoid(gates[0]);
   const Tensor forget = sigmoid(gates[1]);
   const Tensor fresh = tanh(gates[2]);
@@ -22,13 +28,22 @@ RecurrentState lstm_step(const Tensor& x, const RecurrentState& state, const Rec
   return {w.hr.defined() ? linear(h, w.hr, {}) : h, c};
 }
 
-Tensor gru_step(const Tensor& x, const Tensor& h, const RecurrentWeights& w) {
-  const Tensors from_x = chunk(linear(x, w.ih, w.bias_ih), 3, 1);
-  const Tensors from_h = chunk(linear(h, w.hh, w.bias_hh), 3, 1);
+Tensor gru_step(const Tensor& x_gates, const Tensor& h, const RecurrentWeights& w) {
+  const Tensors from_x = chunk(x_gates, 3, 1);
+  const Tensors from_h = chunk(from_state(h, w), 3, 1);
   const Tensor reset = sigmoid(add(from_h[0], from_x[0]));
   const Tensor update = sigmoid(add(from_h[1], from_x[1]));
   const Tensor fresh = tanh(add(from_x[2], mul(from_h[2], reset)));
   return add(mul(sub(h, fresh), update), fresh);
+}
+
+/// One step, x_gates (N, G): what the inputs add to the gates.
+RecurrentState step(RecurrentCell cell, const Tensor& x_gates, const RecurrentState& state,
+                    const RecurrentWeights& w) {
+  if (cell == RecurrentCell::Lstm) return lstm_step(x_gates, state, w);
+  if (cell == RecurrentCell::Gru) return {gru_step(x_gates, state.h, w), {}};
+  const Tensor sum = add(from_state(state.h, w), x_gates);
+  return {cell == RecurrentCell::Relu ? relu(sum) : tanh(sum), {}};
 }
 
 /// `state`, or zeros where it is undefined.
@@ -51,11 +66,7 @@ Tensor with_rest(const Tensor& advanced, const Tensor& before) {
 
 RecurrentState recurrent_cell(RecurrentCell cell, const Tensor& x, const RecurrentState& state,
                               const RecurrentWeights& weights) {
-  if (cell == RecurrentCell::Lstm) return lstm_step(x, state, weights);
-  if (cell == RecurrentCell::Gru) return {gru_step(x, state.h, weights), {}};
-  const Tensor sum =
-      add(linear(x, weights.ih, weights.bias_ih), linear(state.h, weights.hh, weights.bias_hh));
-  return {cell == RecurrentCell::Relu ? relu(sum) : tanh(sum), {}};
+  return step(cell, linear(x, weights.ih, weights.bias_ih), state, weights);
 }
 
 SequenceResult composed_sequence(const RecurrentSteps& steps, const Tensor& x,
@@ -64,15 +75,16 @@ SequenceResult composed_sequence(const RecurrentSteps& steps, const Tensor& x,
   const int64_t hidden = weights.hh.size(0) / gate_count(steps.cell);
   RecurrentState now{or_zeros(state.h, x, steps.batch, weights.hh.size(1)), {}};
   if (lstm) now.c = or_zeros(state.c, x, steps.batch, hidden);
+  const Tensor x_gates =
+      reshape(linear(x, weights.ih, weights.bias_ih), Dims{int64_t{-1}, weights.ih.size(0)});
   Tensors outputs(static_cast<size_t>(steps.steps));
-  int64_t row = steps.reverse ? x.size(0) : 0;
+  int64_t row = steps.reverse ? x_gates.size(0) : 0;
   for (int64_t i = 0; i < steps.steps; ++i) {
     const int64_t t = steps.reverse ? steps.steps - 1 - i : i;
     const int64_t alive = steps.alive(t);
     if (steps.reverse) row -= alive;
-    const RecurrentState next =
-        recurrent_cell(steps.cell, narrow(x, 0, row, alive),
-                       {first_rows(now.h, alive), first_rows(now.c, alive)}, weights);
+    const RecurrentState next = step(steps.cell, narrow(x_gates, 0, row, alive),
+                                     {first_rows(now.h, alive), first_rows(now.c, alive)}, weights);
     outputs[static_cast<size_t>(t)] = next.h;
     now.h = with_rest(next.h, now.h);
     if (lstm) now.c = with_rest(next.c, now.c);

@@ -15,7 +15,8 @@ struct SequenceResult {
 /// x (rows, features), state (N, …); as one kernel with a backward of its own.
 SequenceResult fused_sequence(const RecurrentSteps& steps, const Tensor& x,
                               const RecurrentState& state, const RecurrentWeights& weights);
-/// The same composed of recurrent_cell(): for backends without such a kernel, and its oracle.
+/// The same composed of the ops of recurrent_cell(): for other dtypes, for backends without such a
+/// kernel, and its oracle. x may also be (T, N, features) of any strides.
 SequenceResult composed_sequence(const RecurrentSteps& steps, const Tensor& x,
                                  const RecurrentState& state, const RecurrentWeights& weights);
 

@@ -122,7 +122,6 @@ Tensors RecurrentModule::forward_padded(const Tensor& input, const ops::Recurren
     NW_CHECK(lengths.dtype() == DType::Int64 && lengths.sizes() == Dims{batch}, "[", kind_,
              "] expects lengths as int64 ", batch, ", gets ", describe(lengths));
   }
-  // On meta the lengths are not known; they do not change any size.
   if (lengths.defined() && lengths.device() != kMeta) {
     const auto batch = first ? ops::BatchDim::First : ops::BatchDim::Second;
     const auto packed =
@@ -131,12 +130,18 @@ Tensors RecurrentModule::forward_padded(const Tensor& input, const ops::Recurren
     const int64_t steps = input.size(first ? 1 : 0);
     return results(ops::pad_packed_sequence(result.output, batch, 0, steps).output, result.final);
   }
+  // On meta the lengths are not known. They do not change any size.
   const auto result = run(first ? ops::transpose(input, 0, 1) : input, {}, initial);
   return results(first ? ops::transpose(result.output, 0, 1) : result.output, result.final);
 }
 
 RecurrentModule::PackedResult RecurrentModule::forward(const ops::PackedSequence& input,
                                                        const ops::RecurrentState& initial) {
+  const int64_t batch = input.batch_sizes.data<int64_t>()[0];
+  for (const Tensor& state : {initial.h, initial.c}) {
+    NW_CHECK(!state.defined() || (state.dim() == 3 && state.size(1) == batch), "[", kind_,
+             "] expects initial states of ", batch, " sequences, gets ", to_string(state.sizes()));
+  }
   const auto result = run(input.data, input.batch_sizes, reordered(initial, input.sorted_indices));
   ops::PackedSequence output = input;
   output.data = result.output;

@@ -31,15 +31,19 @@ std::string RecurrentCellModule::extra_repr() const {
   return text;
 }
 
-Tensor RecurrentCellModule::checked_state(const Tensor& state, const Tensor& input,
+Tensor RecurrentCellModule::checked_state(const Tensor& state, const Tensor& rows, bool one,
                                           std::string_view name) const {
-  Dims expected = input.sizes();
-  expected.back() = options_.hidden_size;
-  const Dims batched{input.dim() == 2 ? expected[0] : 1, options_.hidden_size};
-  if (!state.defined()) return zeros(batched, input.dtype(), input.device());
-  NW_CHECK(state.sizes() == expected, "[", kind_, "] expects ", name, " of ", to_string(expected),
-           ", gets ", to_string(state.sizes()));
-  return ops::reshape(state, batched);
+  const int64_t batch = rows.size(0);
+  const int64_t hidden = options_.hidden_size;
+  if (!state.defined()) return zeros(Dims{batch, hidden}, rows.dtype(), rows.device());
+  const Tensor x = one ? ops::unsqueeze(state, 0) : state;
+  // PyTorch looks at the first two sizes only, and lets what is left of one broadcast.
+  const bool fits = x.dim() >= 2 && x.size(0) == batch && x.size(1) == hidden;
+  const bool flat = x.dim() == 2 || (gate_count(cell_) == 1 || name == "c_0");
+  NW_CHECK(fits && flat, "[", kind_, "] expects ", name, " of ",
+           to_string(one ? Dims{hidden} : Dims{batch, hidden}), ", gets ",
+           to_string(state.sizes()));
+  return x;
 }
 
 Tensors RecurrentCellModule::forward(const Tensors& inputs) {
@@ -57,13 +61,11 @@ Tensors RecurrentCellModule::forward(const Tensors& inputs) {
   NW_CHECK(!lstm || h.defined() == c.defined(), "[", kind_,
            "] expects h_0 and c_0 together, gets one of them");
   const bool one = input.dim() == 1;
-  ops::RecurrentState state{checked_state(h, input, lstm ? "h_0" : "hidden"), {}};
-  if (lstm) state.c = checked_state(c, input, "c_0");
-  const Tensor rows = one ? ops::reshape(input, Dims{int64_t{1}, options_.input_size}) : input;
+  const Tensor rows = one ? ops::unsqueeze(input, 0) : input;
+  ops::RecurrentState state{checked_state(h, rows, one, lstm ? "h_0" : "hidden"), {}};
+  if (lstm) state.c = checked_state(c, rows, one, "c_0");
   state = ops::recurrent_cell(cell_, rows, state, weights_);
-  const auto result = [&](const Tensor& x) {
-    return one ? ops::reshape(x, Dims{options_.hidden_size}) : x;
-  };
+  const auto result = [&](const Tensor& x) { return one ? ops::squeeze(x, 0) : x; };
   if (lstm) return {result(state.h), result(state.c)};
   return {result(state.h)};
 }

@@ -28,7 +28,8 @@ class RecurrentCellModule : public Module {
   RecurrentCellModule(std::string kind, RecurrentCell cell, const Options& options);
 
  private:
-  Tensor checked_state(const Tensor& state, const Tensor& input, std::string_view name) const;
+  Tensor checked_state(const Tensor& state, const Tensor& rows, bool one,
+                       std::string_view name) const;
 
   std::string kind_;
   RecurrentCell cell_;
