@@ -67,7 +67,7 @@ std::string data_code(const LoadedProject& loaded, const std::string& script,
   std::string code =
       concat("# Netwright drew these samples (", loaded.data->id, "); numpy.load reads ",
              "it.\nfolder = os.path.dirname(os.path.abspath(__file__))\n",
-             "arrays = np.load(os.path.join(folder, ", nn::to_python(nn::Value(name)), "))\n",
+             "arrays = np.load(os.path.join(folder, \"", name, "\"))\n",
              "x, t = torch.from_numpy(arrays[\"x\"]), ", "torch.from_numpy(arrays[\"t\"])\n");
   return code + (splits.test == nullptr ? "x_test = t_test = None\n"
                                         : "x_test = torch.from_numpy(arrays[\"x_test\"])\n"

@@ -20,6 +20,8 @@ class Dataset {
   virtual int64_t size() const = 0;
   /// Sizes of one sample, without the batch: (1, 28, 28).
   virtual Dims sample_sizes() const = 0;
+  /// Float32 for values, Int64 for tokens.
+  virtual DType sample_dtype() const { return DType::Float32; }
   /// Sizes of one target: empty for a class index, (1) for a regression value.
   virtual Dims target_sizes() const = 0;
   /// Int64 for classes, Float32 for values.
@@ -27,7 +29,7 @@ class Dataset {
   /// 0 when the target is not a class.
   virtual int64_t class_count() const { return 0; }
   virtual std::vector<std::string> class_names() const { return {}; }
-  /// Writes the samples at `indices` into x (n, sample…) float32 and their targets into y (n,
+  /// Writes the samples at `indices` into x (n, sample…) and their targets into y (n,
   /// target…).
   virtual void read(std::span<const int64_t> indices, const Tensor& x, const Tensor& y) const = 0;
 };
@@ -44,6 +46,7 @@ struct Signature {
   Dims target;
   DType target_dtype = DType::Int64;
   int64_t classes = 0;
+  DType sample_dtype = DType::Float32;
 };
 
 /// Description of a source of data: "FashionMNIST", "IDX", "two-moons", … with its parameters
@@ -53,6 +56,9 @@ struct DatasetSpec : nn::Description {
   Signature (*signature)(const nn::Args& args) = nullptr;
   /// Throws Error naming file, place and remedy.
   Splits (*load)(const nn::Args& args) = nullptr;
+  /// Python (with np, torch, gzip in scope) that reads the same samples from the same files into x
+  /// and t, x_test and t_test (None without a test). Null: they are not in files of their own.
+  std::string (*python)(const nn::Args& args) = nullptr;
 };
 
 /// Every data source. Filled by core/data/register_datasets.cpp.

@@ -51,7 +51,7 @@ void Loader::start(Generator& generator) {
 Batch& Loader::buffer(int64_t count) {
   Batch& batch = count == batch_size_ ? full_ : last_;
   if (!batch.x.defined()) {
-    batch.x = empty(with_count(count, dataset_->sample_sizes()));
+    batch.x = empty(with_count(count, dataset_->sample_sizes()), dataset_->sample_dtype());
     batch.y = empty(with_count(count, dataset_->target_sizes()), dataset_->target_dtype());
   }
   return batch;

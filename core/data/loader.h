@@ -9,7 +9,7 @@
 namespace nw::data {
 
 struct Batch {
-  Tensor x;  // (n, sample…) float32
+  Tensor x;  // (n, sample…)
   Tensor y;  // (n, target…)
   int64_t size() const { return x.size(0); }
 };

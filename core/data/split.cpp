@@ -13,6 +13,7 @@ class Subset final : public Dataset {
 
   int64_t size() const override { return static_cast<int64_t>(indices_.size()); }
   Dims sample_sizes() const override { return whole_->sample_sizes(); }
+  DType sample_dtype() const override { return whole_->sample_dtype(); }
   Dims target_sizes() const override { return whole_->target_sizes(); }
   DType target_dtype() const override { return whole_->target_dtype(); }
   int64_t class_count() const override { return whole_->class_count(); }

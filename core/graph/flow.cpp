@@ -140,12 +140,13 @@ std::vector<Probe> run_probes(nn::Module& module, const std::vector<Probe>& inpu
     first.push_back(input.one);
     second.push_back(input.other);
   }
-  const Tensors one = module.forward(first);
-  const Tensors other = module.forward(second);
+  const Tensors one = module.call(first);
+  const Tensors other = module.call(second);
   std::vector<Probe> outputs(one.size());
   for (size_t i = 0; i < one.size(); ++i) {
     outputs[i].one = one[i];
     outputs[i].other = other[i];
+    if (!one[i].defined()) continue;  // an output that the arguments switch off
     if (!inputs.empty()) trace(inputs[0], has_parameters, outputs[i]);
   }
   return outputs;

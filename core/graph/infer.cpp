@@ -73,7 +73,7 @@ class Inferrer {
       const bool target = port.name == kTargetPort;
       publish(node, port.name,
               target ? Probe::batch_of(data_.target, data_.target_dtype)
-                     : Probe::batch_of(data_.sample, DType::Float32));
+                     : Probe::batch_of(data_.sample, data_.sample_dtype));
     }
   }
 
@@ -115,8 +115,10 @@ class Inferrer {
       if (block.infer != nullptr) block.infer(inputs[0].one.sizes(), info.args);
       if (block.caption != nullptr) info.caption = block.caption(info.args);
       const std::unique_ptr<nn::Module> module = block.make(info.args);
+      const bool learns = !module->parameters().empty();
+      const std::vector<Probe> outputs = run_probes(*module, inputs, learns);
+      // Only now has a lazy layer its sizes.
       for (const Tensor& parameter : module->parameters()) info.parameters += parameter.numel();
-      const std::vector<Probe> outputs = run_probes(*module, inputs, info.parameters > 0);
       if (block.role == nn::Role::Loss) {
         check_loss(node, inputs, outputs[0]);
       } else {
@@ -145,7 +147,10 @@ class Inferrer {
   void finish_layer(const Node& node, const nn::Block& block, const std::vector<Probe>& inputs,
                     const std::vector<Probe>& outputs) {
     NodeInfo& info = out_.nodes.at(node.id);
-    for (size_t i = 0; i < block.outputs.size(); ++i) {
+    // Arguments may switch outputs off (return_indices=False).
+    info.returned = outputs.size();
+    for (size_t i = 0; i < std::min(block.outputs.size(), outputs.size()); ++i) {
+      if (!outputs[i].one.defined()) continue;
       publish(node, block.outputs[i].name, outputs[i]);
       info.activation_bytes +=
           numel(info.outputs[i].sizes) * static_cast<int64_t>(item_bytes(outputs[i].one.dtype()));
@@ -157,8 +162,10 @@ class Inferrer {
   }
 
   void check_loss(const Node& node, const std::vector<Probe>& inputs, const Probe& loss) {
+    const bool compares = inputs.size() == 2 && find_block(node)->inputs[1].name == kTargetPort;
     const Probe& target = inputs.back();
-    if (is_floating(target.one.dtype()) && target.one.sizes() != inputs[0].one.sizes()) {
+    if (compares && is_floating(target.one.dtype()) &&
+        target.one.sizes() != inputs[0].one.sizes()) {
       // PyTorch would stretch one over the other with a warning, which is never meant here.
       add(node.id, find_block(node)->inputs[0].name,
           concat("[", node.block, "] expects an answer of the target's sizes ", target.flow().text,

@@ -26,6 +26,7 @@ struct NodeInfo {
   std::string key;
   std::string caption;
   std::vector<Flow> outputs;  // in the order of the block's ports
+  size_t returned = 0;        // how many results the module gives; arguments may switch some off
   int64_t parameters = 0;
   int64_t multiply_adds = 0;     // one sample
   int64_t activation_bytes = 0;  // one sample, float32

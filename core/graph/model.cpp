@@ -4,6 +4,7 @@
 
 #include "core/graph/flow.h"
 #include "core/graph/structure.h"
+#include "core/nn/containers.h"
 
 namespace nw::graph {
 
@@ -13,19 +14,33 @@ Tensors Model::forward(const Tensors& inputs) {
     Tensors arguments;
     for (int slot : step.inputs) arguments.push_back(slot < 0 ? Tensor() : slots_[slot]);
     const Tensors results = step.module->call(arguments);
-    for (size_t i = 0; i < step.outputs.size(); ++i) slots_[step.outputs[i]] = results[i];
+    const size_t given = std::min(results.size(), step.outputs.size());
+    for (size_t i = 0; i < given; ++i) slots_[step.outputs[i]] = results[i];
     for (int slot : step.finished) slots_[slot] = Tensor();
   }
   const Tensor prediction = slots_[prediction_];
-  if (prediction_ != loss_target_) slots_[prediction_] = Tensor();
-  if (loss_target_ != 0) slots_[0] = Tensor();
+  const auto keeps = [&](int slot) {
+    return std::find(loss_inputs_.begin(), loss_inputs_.end(), slot) != loss_inputs_.end();
+  };
+  if (!keeps(prediction_)) slots_[prediction_] = Tensor();
+  if (!keeps(0)) slots_[0] = Tensor();
   return {prediction};
 }
 
 Tensor Model::loss(const Tensor& prediction, const Tensor& target, const Tensor& x) {
-  if (loss_target_ < 0) return loss_->call({prediction, target})[0];
-  const Tensor wired = std::exchange(slots_[loss_target_], Tensor());
-  return loss_->call({prediction, loss_target_ == 0 ? x : wired})[0];
+  Tensors inputs{prediction};
+  for (int slot : loss_inputs_) {
+    inputs.push_back(slot == kTarget ? target : slot == kNothing ? Tensor() : slots_[slot]);
+    if (slot == 0) inputs.back() = x;
+  }
+  for (int slot : loss_inputs_) {
+    if (slot >= 0) slots_[slot] = Tensor();
+  }
+  return loss_->call(inputs)[0];
+}
+
+bool Model::learns_targets() const {
+  return std::find(loss_inputs_.begin(), loss_inputs_.end(), kTarget) != loss_inputs_.end();
 }
 
 double Model::loss_per_sample(double loss, int64_t samples) const {
@@ -56,14 +71,28 @@ class ModelBuilder {
 
   int slot_into(NodeId node, const std::string& port) const {
     const Wire* wire = s_.wire_into(node, port);
-    return wire == nullptr ? -1 : slots_.at({wire->from.node, wire->from.port});
+    return wire == nullptr ? Model::kNothing : slots_.at({wire->from.node, wire->from.port});
+  }
+
+  /// The groups that dots in the name tell of are made on the way.
+  nn::Module& add_module(std::string_view name, std::unique_ptr<nn::Module> layer) {
+    nn::Module* parent = model_.get();
+    std::string path;
+    for (size_t dot = name.find('.'); dot != name.npos; dot = name.find('.')) {
+      const std::string group(name.substr(0, dot));
+      path += group + ".";
+      nn::Module*& known = groups_[path];
+      if (known == nullptr) known = &parent->add_module(group, std::make_unique<nn::ModuleDict>());
+      parent = known;
+      name.remove_prefix(dot + 1);
+    }
+    return parent->add_module(std::string(name), std::move(layer));
   }
 
   void add_layer(const Node& node) {
     const nn::Block& block = *find_block(node);
     Model::Step step;
-    step.module =
-        &model_->add_module(s_.keys.at(node.id), block.make(inference_.nodes.at(node.id).args));
+    step.module = &add_module(s_.keys.at(node.id), block.make(inference_.nodes.at(node.id).args));
     for (const nn::Port& port : block.inputs) step.inputs.push_back(slot_into(node.id, port.name));
     for (const nn::Port& port : block.outputs) {
       const int slot = static_cast<int>(slots_.size());
@@ -79,10 +108,17 @@ class ModelBuilder {
     model_->loss_ = block.make(args);
     model_->loss_adds_up_ = args.has("reduction") && args.text("reduction") == "sum";
     model_->prediction_ = slot_into(node.id, block.inputs[0].name);
-    const Wire* target = s_.wire_into(node.id, std::string(kTargetPort));
+    for (size_t i = 1; i < block.inputs.size(); ++i) {
+      model_->loss_inputs_.push_back(loss_input(node.id, block.inputs[i].name));
+    }
+  }
+
+  int loss_input(NodeId loss, const std::string& port) const {
+    const Wire* wire = s_.wire_into(loss, port);
+    const bool is_target = port == kTargetPort;
     const bool from_data =
-        target == nullptr || (target->from.node == s_.input && target->from.port == kTargetPort);
-    if (!from_data) model_->loss_target_ = slot_into(node.id, target->to.port);
+        wire == nullptr || (wire->from.node == s_.input && wire->from.port == kTargetPort);
+    return is_target && from_data ? Model::kTarget : slot_into(loss, port);
   }
 
   /// Outputs that no layer reads are dropped by the step that makes them.
@@ -95,8 +131,9 @@ class ModelBuilder {
       }
     }
     for (const auto& [slot, step] : last) {
-      if (slot != model_->prediction_ && slot != model_->loss_target_)
-        step->finished.push_back(slot);
+      const auto& kept = model_->loss_inputs_;
+      const bool loss_reads = std::find(kept.begin(), kept.end(), slot) != kept.end();
+      if (slot != model_->prediction_ && !loss_reads) step->finished.push_back(slot);
     }
   }
 
@@ -104,6 +141,7 @@ class ModelBuilder {
   const Inference& inference_;
   std::unique_ptr<Model> model_;
   std::map<std::pair<NodeId, std::string>, int> slots_;
+  std::map<std::string, nn::Module*> groups_;  // by path with a dot behind
 };
 
 std::unique_ptr<Model> build(const Graph& graph, const data::Signature& data) {

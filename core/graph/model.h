@@ -9,7 +9,8 @@
 namespace nw::graph {
 
 /// A graph built to modules: the network proper, whose parameters have torch's keys, and its loss.
-/// The same as an nn.Sequential when the graph is a chain. Keeps no tensor longer than it is needed
+/// The same as an nn.Sequential when the graph is a chain. A layer named "features.0" is the child
+/// "0" of a child "features". Keeps no tensor longer than it is needed
 /// and allocates nothing but tensors.
 class Model : public nn::Module {
  public:
@@ -25,20 +26,22 @@ class Model : public nn::Module {
 
   /// Whether the loss compares the prediction with the data set's target (an autoencoder's does
   /// not); only then an accuracy has a meaning.
-  bool learns_targets() const { return loss_target_ < 0; }
+  bool learns_targets() const;
 
  private:
   friend class ModelBuilder;
+  static constexpr int kNothing = -1;  // no wire
+  static constexpr int kTarget = -2;   // the data set's target
   struct Step {
     nn::Module* module;
-    std::vector<int> inputs;    // slots; 0 is x, -1 nothing
+    std::vector<int> inputs;    // slots; 0 is x, kNothing
     std::vector<int> outputs;   // slots
     std::vector<int> finished;  // slots that nobody reads later
   };
   std::vector<Step> steps_;
   std::vector<Tensor> slots_;
-  int prediction_ = 0;
-  int loss_target_ = -1;  // slot; -1: the data set's target
+  int prediction_ = 0;            // slot
+  std::vector<int> loss_inputs_;  // slots behind the prediction
   bool loss_adds_up_ = false;
   std::unique_ptr<nn::Module> loss_;
 };

@@ -97,17 +97,41 @@ bool is_word(char c) {
 
 }  // namespace
 
-std::string problem_of_name(std::string_view name) {
-  if (name.empty() || std::all_of(name.begin(), name.end(), is_digit)) return {};
-  if (is_digit(name.front()) || !std::all_of(name.begin(), name.end(), is_word)) {
-    return concat("the name \"", name,
+namespace {
+
+/// What is wrong with one part of the name `whole`.
+std::string problem_of_part(std::string_view part, std::string_view whole) {
+  if (!part.empty() && std::all_of(part.begin(), part.end(), is_digit)) return {};
+  const bool word = !part.empty() && std::all_of(part.begin(), part.end(), is_word);
+  if (!word || is_digit(part.front())) {
+    return concat("the name \"", whole,
                   "\" must consist of letters, digits and _, and begin with no digit");
   }
-  const bool dunder = name.starts_with("__") && name.ends_with("__");
-  if (dunder || std::binary_search(kTaken.begin(), kTaken.end(), name)) {
-    return concat("the name \"", name, "\" is used by PyTorch's nn.Module itself; choose another");
+  const bool dunder = part.starts_with("__") && part.ends_with("__");
+  if (dunder || std::binary_search(kTaken.begin(), kTaken.end(), part)) {
+    return concat("the name \"", part, "\" is used by PyTorch's nn.Module itself; choose another");
   }
   return {};
+}
+
+/// Why the layers' keys cannot stand together: the name of one is a group of others.
+std::string problem_of_group(const std::map<std::string, NodeId>& owners, const std::string& key) {
+  const auto inside = owners.lower_bound(key + ".");
+  if (inside == owners.end() || !inside->first.starts_with(key + ".")) return {};
+  return concat("the name \"", key, "\" is the group of \"", inside->first,
+                "\"; choose another name");
+}
+
+}  // namespace
+
+std::string problem_of_name(std::string_view name) {
+  if (name.empty()) return {};
+  for (std::string_view rest = name;;) {
+    const size_t dot = rest.find('.');
+    std::string problem = problem_of_part(rest.substr(0, dot), name);
+    if (!problem.empty() || dot == rest.npos) return problem;
+    rest.remove_prefix(dot + 1);
+  }
 }
 
 void name_layers(Structure& structure) {
@@ -138,6 +162,12 @@ void name_layers(Structure& structure) {
                                     concat("[", structure.nodes.at(named)->block, "] ", problem),
                                     {}});
     }
+  }
+  for (const auto& [key, id] : owners) {
+    const std::string problem = problem_of_group(owners, key);
+    if (problem.empty()) continue;
+    const std::string& block = structure.nodes.at(id)->block;
+    structure.problems.push_back({Severity::Error, id, "", concat("[", block, "] ", problem), {}});
   }
 }
 

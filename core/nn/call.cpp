@@ -3,18 +3,6 @@
 namespace nw::nn {
 namespace {
 
-/// Arguments of a call, in torch's order.
-class ArgumentList {
- public:
-  explicit ArgumentList(const std::string& before) : text_(before) {}
-
-  void add(const std::string& argument) { text_ += (text_.empty() ? "" : ", ") + argument; }
-  const std::string& text() const { return text_; }
-
- private:
-  std::string text_;
-};
-
 bool has_default(const Param& param, const Args& args) {
   const Value* value = args.find(param.name);
   return value == nullptr || normalized(param, *value) == normalized(param, param.fallback);
@@ -44,9 +32,10 @@ std::string python_argument(const Param& param, const Value& value) {
   return "torch.tensor([" + items + "])";
 }
 
-std::string python_call(const Description& description, const Args& args,
-                        const std::string& before) {
-  ArgumentList list(before);
+std::vector<std::string> python_arguments(const Description& description, const Args& args,
+                                          const std::string& before) {
+  std::vector<std::string> list;
+  if (!before.empty()) list.push_back(before);
   std::string done_tuple;
   for (const Param& param : description.params) {
     if (param.call) continue;
@@ -54,19 +43,26 @@ std::string python_call(const Description& description, const Args& args,
       if (param.tuple == done_tuple) continue;
       done_tuple = param.tuple;
       const std::string items = whole_tuple(description, args, param);
-      if (!items.empty()) list.add(param.tuple + "=" + items);
+      if (!items.empty()) list.push_back(param.tuple + "=" + items);
       continue;
     }
     const Value* value = args.find(param.name);
-    if (param.required && !param.keyword_only && before.empty()) {
-      list.add(python_argument(param, value ? *value : param.fallback));
-    } else if (param.required || !has_default(param, args)) {
-      list.add(param.name + "=" + python_argument(param, value ? *value : param.fallback));
-    }
+    const bool by_place = param.required && !param.keyword_only && before.empty();
+    if (!param.required && has_default(param, args)) continue;
+    const std::string written = python_argument(param, value ? *value : param.fallback);
+    list.push_back(by_place ? written : param.name + "=" + written);
   }
-  const std::string& name =
-      description.torch_name.empty() ? description.id : description.torch_name;
-  return name + "(" + list.text() + ")";
+  return list;
+}
+
+std::string python_call(const Description& description, const Args& args,
+                        const std::string& before) {
+  std::string list;
+  for (const std::string& argument : python_arguments(description, args, before)) {
+    list += (list.empty() ? "" : ", ") + argument;
+  }
+  const bool known = !description.torch_name.empty();
+  return (known ? description.torch_name : description.id) + "(" + list + ")";
 }
 
 std::string to_python(const Call& call) {

@@ -17,6 +17,10 @@ std::string to_python(const Call& call);
 std::string python_call(const Description& description, const Args& args,
                         const std::string& before = {});
 
+/// The arguments of python_call one by one: "1", "6", "padding=2".
+std::vector<std::string> python_arguments(const Description& description, const Args& args,
+                                          const std::string& before = {});
+
 /// One argument as python_call writes it.
 std::string python_argument(const Param& param, const Value& value);
 

@@ -49,6 +49,12 @@ Splits load(const nn::Args& args) {
           load_images(find_files(root, "t10k"), kClasses, class_names())};
 }
 
+std::string python(const nn::Args& args) {
+  const std::string root = checked(fashion_mnist(), args).text("root");
+  const ImageFiles test = find_files(root, "t10k");
+  return image_python(find_files(root, "train"), &test);
+}
+
 }  // namespace
 
 const DatasetSpec& fashion_mnist() {
@@ -72,6 +78,7 @@ const DatasetSpec& fashion_mnist() {
     spec.params = {root};
     spec.signature = signature;
     spec.load = load;
+    spec.python = python;
     return spec;
   }();
   return kSpec;

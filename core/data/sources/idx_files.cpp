@@ -42,6 +42,12 @@ Splits load(const nn::Args& given) {
           test ? load_images(*test, classes, {}) : nullptr};
 }
 
+std::string python(const nn::Args& given) {
+  const nn::Args args = checked(idx_files(), given);
+  const auto test = test_files(args);
+  return image_python(train_files(args), test ? &*test : nullptr);
+}
+
 nn::Param path(const char* name, const char* help) {
   nn::Param param;
   param.name = name;
@@ -82,6 +88,7 @@ const DatasetSpec& idx_files() {
                    path("test_labels", "Their labels; may be left empty."), classes()};
     spec.signature = signature;
     spec.load = load;
+    spec.python = python;
     return spec;
   }();
   return kSpec;

@@ -3,6 +3,7 @@
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/data/idx.h"
+#include "core/nn/value.h"
 
 namespace nw::data {
 namespace {
@@ -34,6 +35,47 @@ std::shared_ptr<const Dataset> load_images(const ImageFiles& files, int64_t clas
   check_counts(files, static_cast<int64_t>(numbers) / nw::numel(samples.sizes),
                static_cast<int64_t>(targets.labels.size()));
   return memory_dataset(std::move(samples), std::move(targets));
+}
+
+namespace {
+
+constexpr const char* kReader = R"(def read_idx(path):
+    """The array in an IDX file, plain or packed by gzip."""
+    with open(path, "rb") as file:
+        content = file.read()
+    if content[:2] == b"\x1f\x8b":
+        content = gzip.decompress(content)
+    numbers = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
+    rank = content[3]
+    sizes = np.frombuffer(content, ">i4", rank, 4)
+    return np.frombuffer(content, numbers[content[2]], offset=4 + 4 * rank).reshape(sizes)
+
+
+def read_samples(images, labels):
+    """Samples with a channel in front of pixels, bytes from 0 to 1, and their classes."""
+    array = read_idx(images)
+    numbers = torch.from_numpy(array.astype(np.float32))
+    if array.dtype == np.uint8:
+        numbers = numbers / 255
+    if array.ndim in (1, 3):
+        numbers = numbers.unsqueeze(1)
+    return numbers, torch.from_numpy(read_idx(labels).astype(np.int64))
+
+
+)";
+
+/// "x, t = read_samples(…)".
+std::string read_call(const char* names, const ImageFiles& files) {
+  return concat(names, " = read_samples(\n    ", nn::to_python(nn::Value(files.images)), ",\n    ",
+                nn::to_python(nn::Value(files.labels)), ",\n)\n");
+}
+
+}  // namespace
+
+std::string image_python(const ImageFiles& train, const ImageFiles* test) {
+  const std::string rest = test == nullptr ? std::string("x_test = t_test = None\n")
+                                           : read_call("x_test, t_test", *test);
+  return kReader + read_call("x, t", train) + rest;
 }
 
 void check_same_samples(const Signature& train, const Signature& test, const ImageFiles& files) {

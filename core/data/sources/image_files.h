@@ -18,6 +18,8 @@ Signature image_signature(const ImageFiles& files, int64_t classes);
 /// Reads both files.
 std::shared_ptr<const Dataset> load_images(const ImageFiles& files, int64_t classes,
                                            std::vector<std::string> class_names);
+/// Python that reads the files as load_images does; see DatasetSpec::python.
+std::string image_python(const ImageFiles& train, const ImageFiles* test);
 /// Throws Error when the samples of the two differ in size.
 void check_same_samples(const Signature& train, const Signature& test, const ImageFiles& files);
 

@@ -230,7 +230,9 @@ class TestInferProblems : public QObject {
     graph.find(5)->name = "train";
     graph.find(6)->name = "11";  // the position of the last Linear
     graph.find(7)->name = "5";   // its own position: fine
-    graph.find(8)->name = "a.b";
+    graph.find(8)->name = "a..b";
+    graph.find(9)->name = "first";
+    graph.find(10)->name = "first.second";
     compare(infer(graph, test::images()),
             {"E 2 : [Conv2d] the name \"two words\" must consist of letters, digits and _, and "
              "begin with no digit",
@@ -239,8 +241,10 @@ class TestInferProblems : public QObject {
              "another",
              "E 6 : [ReLU] the name \"11\" is the position of an unnamed layer too; choose another "
              "name",
-             "E 8 : [Flatten] the name \"a.b\" must consist of letters, digits and _, and begin "
-             "with no digit"});
+             "E 8 : [Flatten] the name \"a..b\" must consist of letters, digits and _, and begin "
+             "with no digit",
+             "E 9 : [Linear] the name \"first\" is the group of \"first.second\"; choose another "
+             "name"});
   }
 
   void softmaxBeforeCrossEntropy() {

@@ -1,0 +1,144 @@
+#include "core/codegen/training_script.h"
+
+#include <algorithm>
+
+#include "core/codegen/python_code.h"
+#include "core/nn/call.h"
+
+namespace nw::codegen {
+namespace {
+
+std::string joined(const std::vector<std::string>& parts) {
+  std::string text;
+  for (const std::string& part : parts) text += (text.empty() ? "" : ", ") + part;
+  return text;
+}
+
+std::string head(const std::string& name, const PythonModel& model, const std::string& data_code) {
+  const bool needs_gzip = data_code.find("gzip.") != data_code.npos;
+  const bool needs_os = data_code.find("os.") != data_code.npos;
+  return concat(
+      "\"\"\"", name, ": the run that Netwright trains, in PyTorch.\n\n",
+      "The same seed gives the same initial weights, the same batches and the same dropout masks\n",
+      "(these under builds of PyTorch without MKL, as Debian's), so that the loss of each step "
+      "is\n",
+      "that of the run. Needs PyTorch and NumPy.\n\"\"\"\n\n", "import argparse\n",
+      needs_gzip ? "import gzip\n" : "", needs_os ? "import os\n" : "",
+      model.ordered_dict ? "from collections import OrderedDict\n" : "",
+      "\nimport numpy as np\nimport torch\nfrom torch import nn\n",
+      "from torch.utils.data import DataLoader, TensorDataset, random_split\n\n");
+}
+
+std::string settings(const graph::RunSettings& run) {
+  return concat("seed = ", run.seed, "\nepochs = ", run.epochs, "\nbatch_size = ", run.batch_size,
+                "\nvalidation = ", nn::to_python(nn::Value(run.validation)),
+                "  # share of the training samples\n\n",
+                "parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])\n",
+                "parser.add_argument(\"--steps\", type=int, help=\"stop after so many steps\")\n",
+                "parser.add_argument(\"--save\", metavar=\"FILE\", help=\"write the weights at the "
+                "end\")\noptions = parser.parse_args()\n\n");
+}
+
+/// The split is drawn from a generator of its own; then the model draws, and then each epoch.
+constexpr const char* kSplit = R"(data = TensorDataset(x, t)
+held_out = int(len(data) * validation)
+train = data
+x_validation = t_validation = None
+if held_out > 0:
+    generator = torch.Generator().manual_seed(seed)
+    train, rest = random_split(data, [len(data) - held_out, held_out], generator)
+    x_validation, t_validation = data[rest.indices]
+
+torch.manual_seed(seed)
+)";
+
+std::string make_optimizer(const graph::RunSettings& run) {
+  const optim::OptimizerSpec* spec = optim::optimizers().find(run.optimizer.id);
+  NW_CHECK(spec != nullptr && !spec->torch_name.empty(), "[", run.optimizer.id,
+           "] has no counterpart in PyTorch");
+  const auto arguments = nn::python_arguments(*spec, run.optimizer.args, "model.parameters()");
+  return "optimizer = " + formatted_call("torch." + spec->torch_name, arguments, 0, 12) + "\n";
+}
+
+/// The loss of one sample, whether the loss averages a batch or adds it up.
+std::string run_model(const PythonModel& model, bool adds_up) {
+  return concat(
+      "\n\ndef run(inputs, targets):\n    \"\"\"What the model answers, and the loss of "
+      "that.\"\"\"\n    ",
+      joined(model.results), " = model(inputs)\n    return prediction, loss_fn(",
+      joined(model.loss_arguments), ")\n", "\n\ndef per_sample(loss, count):\n",
+      "    return loss.item()", adds_up ? " / count" : "", "\n");
+}
+
+std::string evaluation(bool classifies) {
+  std::string text = R"(
+
+def evaluate(name, x, t):
+    """Prints the mean loss of all samples. Draws no random numbers."""
+    if x is None:
+        return
+    model.eval()
+    total = 0.0
+)";
+  if (classifies) text += "    right = 0\n";
+  text += R"(    with torch.no_grad():
+        for begin in range(0, len(x), batch_size):
+            inputs, targets = x[begin : begin + batch_size], t[begin : begin + batch_size]
+            prediction, loss = run(inputs, targets)
+            total += per_sample(loss, len(inputs)) * len(inputs)
+)";
+  if (classifies) text += "            right += (prediction.argmax(1) == targets).sum().item()\n";
+  text += "    model.train()\n";
+  text += classifies ? "    print(f\"{name} loss {total / len(x):.9g} accuracy {right / "
+                       "len(x):.6g}\", flush=True)\n"
+                     : "    print(f\"{name} loss {total / len(x):.9g}\", flush=True)\n";
+  return text;
+}
+
+constexpr const char* kTraining = R"(
+
+def train_model():
+    step = 0
+    for epoch in range(1, epochs + 1):
+        for inputs, targets in DataLoader(train, batch_size, shuffle=True):
+            if step == options.steps:
+                return
+            optimizer.zero_grad()
+            _, loss = run(inputs, targets)
+            loss.backward()
+            optimizer.step()
+            step += 1
+            print(f"step {step} loss {per_sample(loss, len(inputs)):.9g}", flush=True)
+        evaluate(f"epoch {epoch} validation", x_validation, t_validation)
+
+
+train_model()
+evaluate("test", x_test, t_test)
+if options.save:
+    torch.save(model.state_dict(), options.save)
+)";
+
+}  // namespace
+
+std::string training_script(const graph::Project& project, const data::Signature& data,
+                            const std::string& name, const std::string& data_code) {
+  const graph::Structure structure = graph::analyze(project.graph);
+  const graph::Inference inference = graph::infer(project.graph, data);
+  for (const graph::Problem& problem : inference.problems) {
+    NW_CHECK(problem.severity != graph::Severity::Error, problem.text);
+  }
+  const PythonModel model = python_model(project.graph, data);
+  const nn::Args& loss_args = inference.nodes.at(structure.loss).args;
+  const bool adds_up = loss_args.has("reduction") && loss_args.text("reduction") == "sum";
+  const auto& asked = model.loss_arguments;
+  const bool learns_targets = std::find(asked.begin(), asked.end(), "targets") != asked.end();
+  const std::string definition = model.definition.empty() ? "" : "\n\n" + model.definition + "\n\n";
+  const std::string gap = data_code.starts_with("def ") ? "\n" : "";
+  return head(name, model, data_code) + settings(project.run) + gap + data_code + definition +
+         (definition.empty() ? "\n" : "") + kSplit + "model = " + model.construction +
+         "\nloss_fn = " + model.loss + "\n" + make_optimizer(project.run) +
+         run_model(model, adds_up) +
+         evaluation(data.classes > 0 && data.target.empty() && learns_targets) + kTraining;
+}
+
+}  // namespace nw::codegen
