@@ -1,5 +1,8 @@
 #include "core/ops/pad.h"
 
+#include <algorithm>
+#include <vector>
+
 #include "core/autograd/record.h"
 #include "core/backend/backend.h"
 #include "core/backend/creation.h"
@@ -8,6 +11,8 @@
 namespace nw::ops {
 namespace {
 
+using Pad = std::array<int64_t, 2>;
+
 /// Elements start … start+length−1 of one dimension, as a view.
 Tensor slice(const Tensor& x, size_t dim, int64_t start, int64_t length) {
   Dims sizes = x.sizes();
@@ -15,99 +20,144 @@ Tensor slice(const Tensor& x, size_t dim, int64_t start, int64_t length) {
   return x.as_strided(sizes, x.strides(), x.offset() + start * x.strides()[dim]);
 }
 
-/// Which element of a dimension of `length` the padded element `i` repeats (i counts from −before).
+/// Neighbours of one padded dimension that are neighbours in the input, too; or that hold the value
+/// (from −1).
+struct Stretch {
+  int64_t to, from, length;
+};
+
+/// Which element of a dimension of `length` the padded element `i` repeats; −1: the value.
 int64_t source(int64_t i, int64_t length, PadMode mode) {
   switch (mode) {
     case PadMode::Reflect:
       return i < 0 ? -i : i >= length ? 2 * (length - 1) - i : i;
     case PadMode::Circular:
       return i < 0 ? i + length : i >= length ? i - length : i;
+    case PadMode::Replicate:
+      return std::clamp<int64_t>(i, 0, length - 1);
     default:
-      return i < 0 ? 0 : i >= length ? length - 1 : i;
+      return i < 0 || i >= length ? -1 : i;
   }
 }
 
-void check(const Tensor& x, size_t dim, const std::array<int64_t, 2>& pad, PadMode mode,
-           std::string_view op) {
-  const int64_t length = x.sizes()[dim];
-  for (int64_t amount : pad) {
-    NW_CHECK(amount >= 0, "[", op, "] padding must be at least 0, is ", amount);
-    NW_CHECK(mode != PadMode::Reflect || amount < length, "[", op, "] padding ", amount,
-             " that reflects must be smaller than the input's size of ", length);
-    NW_CHECK(mode != PadMode::Circular || amount <= length, "[", op, "] circular padding ", amount,
-             " must be at most the input's size of ", length);
-    NW_CHECK(mode == PadMode::Zeros || amount == 0 || length > 0, "[", op,
-             "] cannot pad an empty dimension with its own elements");
+/// How one dimension of `length` is put together.
+std::vector<Stretch> stretches(int64_t length, const Pad& pad, PadMode mode) {
+  // What circular padding repeats is what is left after cutting off.
+  const bool cuts_first = mode == PadMode::Circular;
+  const int64_t cut = cuts_first ? std::max<int64_t>(-pad[0], 0) : 0;
+  const int64_t rest = cuts_first ? length - cut - std::max<int64_t>(-pad[1], 0) : length;
+  const int64_t begin = cuts_first ? -std::max<int64_t>(pad[0], 0) : -pad[0];
+  const int64_t end = cuts_first ? rest + std::max<int64_t>(pad[1], 0) : length + pad[1];
+  std::vector<Stretch> out;
+  for (int64_t i = begin; i < end; ++i) {
+    const int64_t from = source(i, rest, mode) + (mode == PadMode::Zeros ? 0 : cut);
+    if (!out.empty()) {
+      Stretch& last = out.back();
+      if (from < 0 ? last.from < 0 : last.from >= 0 && from == last.from + last.length) {
+        ++last.length;
+        continue;
+      }
+    }
+    out.push_back({i - begin, from, 1});
   }
+  return out;
 }
 
 /// One dimension made larger.
-Tensor padded(const Tensor& x, size_t dim, const std::array<int64_t, 2>& pad, PadMode mode) {
-  const int64_t length = x.sizes()[dim];
-  const auto [before, after] = pad;
+Tensor padded(const Tensor& x, size_t dim, const Pad& pad, PadMode mode, const Scalar& value) {
   Dims sizes = x.sizes();
-  sizes[dim] += before + after;
+  sizes[dim] += pad[0] + pad[1];
   const Tensor out = new_result(sizes, x);
-  if (x.numel() == 0) {
-    raw::fill_(out, 0);
-    return out;
-  }
+  if (out.numel() == 0) return out;
   const Kernels& kernels = kernels_of(x);
-  kernels.copy(x, slice(out, dim, before, length));
-  const auto fill_outside = [&](int64_t from, int64_t to) {
-    if (from == to) return;
-    if (mode == PadMode::Zeros) {
-      kernels.fill(slice(out, dim, from + before, to - from), 0);
-      return;
+  for (const Stretch& s : stretches(x.sizes()[dim], pad, mode)) {
+    const Tensor part = slice(out, dim, s.to, s.length);
+    if (s.from < 0) {
+      kernels.fill(part, value);
+    } else {
+      kernels.copy(slice(x, dim, s.from, s.length), part);
     }
-    for (int64_t i = from; i < to; ++i) {
-      kernels.copy(slice(x, dim, source(i, length, mode), 1), slice(out, dim, i + before, 1));
-    }
-  };
-  fill_outside(-before, 0);
-  fill_outside(length, length + after);
+  }
   return out;
 }
 
 /// The gradient of padded(): what the copies got goes back to where they came from.
-Tensor unpadded(const Tensor& grad, size_t dim, const std::array<int64_t, 2>& pad, PadMode mode) {
-  const auto [before, after] = pad;
-  const int64_t length = grad.sizes()[dim] - before - after;
-  if (grad.numel() == 0) {
-    Dims sizes = grad.sizes();
-    sizes[dim] = length;
-    return new_result(sizes, grad);
+Tensor unpadded(const Tensor& grad, size_t dim, const Pad& pad, PadMode mode) {
+  const int64_t length = grad.sizes()[dim] - pad[0] - pad[1];
+  if (mode == PadMode::Zeros && pad[0] >= 0 && pad[1] >= 0) {
+    return slice(grad, dim, pad[0], length);
   }
-  if (mode == PadMode::Zeros) return slice(grad, dim, before, length);
-  const Tensor out = raw::clone(slice(grad, dim, before, length));
+  Dims sizes = grad.sizes();
+  sizes[dim] = length;
+  const Tensor out = zeros(sizes, grad.dtype(), grad.device());
+  if (grad.numel() == 0 || out.numel() == 0) return out;
+  std::vector<Stretch> parts = stretches(length, pad, mode);
+  const auto longer = [](const Stretch& a, const Stretch& b) { return a.length < b.length; };
+  std::iter_swap(parts.begin(), std::max_element(parts.begin(), parts.end(), longer));
   const Kernels& kernels = kernels_of(grad);
-  const auto add = [&](int64_t from, int64_t to) {
-    for (int64_t i = from; i < to; ++i) {
-      const Tensor target = slice(out, dim, source(i, length, mode), 1);
-      const Tensor total = new_result(target.sizes(), target);
-      kernels.binary(BinaryOp::Add, target, slice(grad, dim, i + before, 1), total);
-      kernels.copy(total, target);
+  bool first = true;
+  for (const Stretch& s : parts) {
+    if (s.from < 0) continue;
+    const Tensor target = slice(out, dim, s.from, s.length);
+    const Tensor arrived = slice(grad, dim, s.to, s.length);
+    if (std::exchange(first, false)) {
+      kernels.copy(arrived, target);
+      continue;
     }
-  };
-  add(-before, 0);
-  add(length, length + after);
+    const Tensor total = new_result(target.sizes(), target);
+    kernels.binary(BinaryOp::Add, target, arrived, total);
+    kernels.copy(total, target);
+  }
   return out;
+}
+
+void check_rank(const Tensor& x, size_t count, PadMode mode, std::string_view op) {
+  const size_t rank = x.sizes().size();
+  if (mode == PadMode::Zeros) {
+    NW_CHECK(rank >= count, "[", op, "] expects at least ", count, " dimensions to pad, gets ",
+             rank);
+    return;
+  }
+  NW_CHECK(count >= 1 && count <= 3, "[", op,
+           "] pads 1 to 3 dimensions by their own elements, not ", count);
+  // As in torch, whose circular mode knows no input without a batch.
+  const bool batched = rank == count + 2;
+  NW_CHECK(batched || (rank == count + 1 && mode != PadMode::Circular), "[", op, "] expects ",
+           count + 2, " dimensions (N, C, …)",
+           mode == PadMode::Circular ? std::string() : concat(" or ", count + 1), ", gets ", rank,
+           " (", batched_text(x.sizes()), ")");
+  for (size_t i = batched ? 1 : 0; i < rank && mode != PadMode::Circular; ++i) {
+    NW_CHECK(x.sizes()[i] > 0, "[", op, "] cannot pad an empty input by its own elements, gets ",
+             to_string(x.sizes()));
+  }
+}
+
+void check_pad(int64_t length, const Pad& pad, PadMode mode, std::string_view op) {
+  for (int64_t amount : pad) {
+    NW_CHECK(mode != PadMode::Reflect || amount < length, "[", op, "] padding ", amount,
+             " that reflects must be smaller than the input's size of ", length);
+    NW_CHECK(mode != PadMode::Circular || amount <= length, "[", op, "] circular padding ", amount,
+             " must be at most the input's size of ", length);
+  }
+  const int64_t cut = std::max<int64_t>(-pad[0], 0) + std::max<int64_t>(-pad[1], 0);
+  const bool own = mode == PadMode::Reflect || mode == PadMode::Replicate;
+  const int64_t out = length + pad[0] + pad[1];
+  NW_CHECK(out >= (own ? 1 : 0) && (own || cut <= length), "[", op, "] a size of ", length,
+           " cannot be padded by ", pad[0], " and ", pad[1]);
 }
 
 }  // namespace
 
-Tensor pad(const Tensor& x, const Pads& pads, PadMode mode, std::string_view op) {
-  check_floating(x, op);
-  NW_CHECK(x.sizes().size() > pads.size(), "[", op, "] expects more than ", pads.size(),
-           " dimensions to pad, gets ", x.sizes().size(), " (", batched_text(x.sizes()), ")");
-  // As in torch, whose circular mode knows no input without a batch.
-  NW_CHECK(mode != PadMode::Circular || x.sizes().size() == pads.size() + 2, "[", op,
-           "] circular padding expects ", pads.size() + 2, " dimensions, gets ", x.sizes().size());
+Tensor pad(const Tensor& x, const Pads& pads, PadMode mode, std::string_view op,
+           const Scalar& value) {
+  NW_CHECK(x.defined(), "[", op, "] expects a tensor, gets none");
+  if (mode == PadMode::Reflect || mode == PadMode::Replicate) check_inexact(x, op);
+  check_rank(x, pads.size(), mode, op);
   const size_t first = x.sizes().size() - pads.size();
+  for (size_t i = 0; i < pads.size(); ++i) check_pad(x.sizes()[first + i], pads[i], mode, op);
   Tensor out = x.detach();
   for (size_t i = 0; i < pads.size(); ++i) {
-    check(out, first + i, pads[i], mode, op);
-    if (pads[i][0] != 0 || pads[i][1] != 0) out = padded(out, first + i, pads[i], mode);
+    if (pads[i] != Pad{0, 0}) out = padded(out, first + i, pads[i], mode, value);
   }
   if (autograd::needs_record(x)) {
     autograd::record("pad", out, std::array{x}, std::array<Tensor, 0>{},
@@ -115,7 +165,7 @@ Tensor pad(const Tensor& x, const Pads& pads, PadMode mode, std::string_view op)
                                          Tensors& grad_inputs, const auto&) {
                        Tensor grad = grads[0];
                        for (size_t i = pads.size(); i-- > 0;) {
-                         if (pads[i][0] == 0 && pads[i][1] == 0) continue;
+                         if (pads[i] == Pad{0, 0}) continue;
                          grad = unpadded(grad, first + i, pads[i], mode);
                        }
                        grad_inputs[0] = grad;

@@ -39,13 +39,26 @@ void check_entries(const SmallVector<int64_t, 3>& items, size_t spatial, int64_t
 }  // namespace
 
 std::string_view window_op(std::string_view stem, size_t spatial) {
-  static constexpr std::string_view kNames[3][3] = {{"Conv1d", "Conv2d", "Conv3d"},
-                                                    {"MaxPool1d", "MaxPool2d", "MaxPool3d"},
-                                                    {"AvgPool1d", "AvgPool2d", "AvgPool3d"}};
+  static constexpr std::string_view kNames[][3] = {
+      {"Conv1d", "Conv2d", "Conv3d"},
+      {"ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"},
+      {"MaxPool1d", "MaxPool2d", "MaxPool3d"},
+      {"MaxUnpool1d", "MaxUnpool2d", "MaxUnpool3d"},
+      {"AvgPool1d", "AvgPool2d", "AvgPool3d"},
+      {"AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d"},
+      {"AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "AdaptiveMaxPool3d"},
+      {"LPPool1d", "LPPool2d", "LPPool3d"},
+      {"ConstantPad1d", "ConstantPad2d", "ConstantPad3d"},
+      {"ZeroPad1d", "ZeroPad2d", "ZeroPad3d"},
+      {"ReflectionPad1d", "ReflectionPad2d", "ReflectionPad3d"},
+      {"ReplicationPad1d", "ReplicationPad2d", "ReplicationPad3d"},
+      {"LazyConv1d", "LazyConv2d", "LazyConv3d"},
+      {"LazyConvTranspose1d", "LazyConvTranspose2d", "LazyConvTranspose3d"},
+  };
   NW_CHECK(spatial >= 1 && spatial <= 3, "[", stem, "] slides over 1 to 3 dimensions, not ",
            spatial);
   for (const auto& names : kNames) {
-    if (names[0].starts_with(stem)) return names[spatial - 1];
+    if (names[0].substr(0, names[0].size() - 2) == stem) return names[spatial - 1];
   }
   throw InternalError(concat("[window] no op named ", stem));
 }

@@ -5,7 +5,8 @@
 /// Geometry that convolution and pooling share. `op` starts each error message.
 namespace nw::ops {
 
-/// "Conv2d" for a stem of "Conv" and 2 dimensions; the stems are Conv, MaxPool and AvgPool.
+/// "Conv2d" for a stem of "Conv" and 2 dimensions; a literal. The stems are those of torch.nn's
+/// layers that have a number of dimensions in their names.
 std::string_view window_op(std::string_view stem, size_t spatial);
 
 /// Throws Error unless kernel, stride and dilation are positive, padding is not negative, and each

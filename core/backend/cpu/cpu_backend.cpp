@@ -1,5 +1,6 @@
 #include "core/backend/cpu/cpu_backend.h"
 
+#include "core/backend/cpu/activation_parts.h"
 #include "core/backend/cpu/attention.h"
 #include "core/backend/cpu/caching_allocator.h"
 #include "core/backend/cpu/index.h"
@@ -49,6 +50,7 @@ constexpr Kernels kKernels{
     .randint = randint,
     .sgd = widened<sgd, 2, Outputs::Updated>,
     .adam = widened<adam, 4, Outputs::Updated>,
+    .activation = &kActivationKernels,
     .index = &kIndexKernels,
     .norm = &kNormKernels,
     .recurrent = &kRecurrentKernels,

@@ -114,8 +114,8 @@ void correlate_all(int64_t batch, const Planes& in, const Plan& plan, const floa
 
 bool can(const ConvGeometry& g) {
   const WindowGeometry& w = g.window;
-  return g.groups == 1 && w.in[0] == 1 && w.out[0] == 1 && w.kernel[0] == 1 && w.padding[0] == 0 &&
-         w.stride == Spatial{1, 1, 1} && w.dilation == Spatial{1, 1, 1} &&
+  return !g.innermost && g.groups == 1 && w.in[0] == 1 && w.out[0] == 1 && w.kernel[0] == 1 &&
+         w.padding[0] == 0 && w.stride == Spatial{1, 1, 1} && w.dilation == Spatial{1, 1, 1} &&
          w.padding[1] < w.kernel[1] && w.padding[2] < w.kernel[2];
 }
 

@@ -122,7 +122,8 @@ struct ConvKey {
 
 struct ConvKeyHash {
   size_t operator()(const ConvKey& key) const {
-    size_t hash = static_cast<size_t>(key.pass) * 2 + (key.bias ? 1 : 0);
+    size_t hash =
+        static_cast<size_t>(key.pass) * 4 + (key.bias ? 1 : 0) + (key.geometry.innermost ? 2 : 0);
     const auto mix = [&](int64_t value) {
       hash = (hash ^ static_cast<size_t>(value)) * size_t{0x9e3779b97f4a7c15};
       hash ^= hash >> 29;
@@ -141,7 +142,7 @@ struct ConvKeyHash {
 /// faster kernels are written for.
 struct ConvShape {
   memory::dims x, weight, bias, y, stride, dilation, pad_before, pad_after;
-  Tag plain, plain_weight;
+  Tag layout, plain_weight;
 
   explicit ConvShape(const ConvGeometry& g) {
     const WindowGeometry& w = g.window;
@@ -161,7 +162,7 @@ struct ConvShape {
       const int64_t span = (w.kernel[i] - 1) * w.dilation[i] + 1;
       pad_after.push_back((w.out[i] - 1) * w.stride[i] + span - w.in[i] - w.padding[i]);
     }
-    plain = deep ? Tag::ncdhw : Tag::nchw;
+    layout = g.innermost ? (deep ? Tag::ndhwc : Tag::nhwc) : (deep ? Tag::ncdhw : Tag::nchw);
     plain_weight =
         g.groups > 1 ? (deep ? Tag::goidhw : Tag::goihw) : (deep ? Tag::oidhw : Tag::oihw);
   }
@@ -171,7 +172,8 @@ memory::desc floats(const memory::dims& sizes, Tag tag) {
   return memory::desc(sizes, memory::data_type::f32, tag);
 }
 
-/// Lets oneDNN choose the layouts, and converts ours to them.
+/// Lets oneDNN choose the layouts, and converts ours to them; but with the channels innermost x and
+/// y are as fast as in any layout, and stay.
 class ConvPlanner {
  public:
   explicit ConvPlanner(const ConvKey& key) : key_(key), shape_(key.geometry) {
@@ -180,8 +182,8 @@ class ConvPlanner {
 
   Plan make() const {
     Plan plan;
-    const memory::desc x = floats(shape_.x, shape_.plain);
-    const memory::desc y = floats(shape_.y, shape_.plain);
+    const memory::desc x = floats(shape_.x, shape_.layout);
+    const memory::desc y = floats(shape_.y, shape_.layout);
     const memory::desc weight = floats(shape_.weight, shape_.plain_weight);
     const memory::desc bias = floats(shape_.bias, Tag::x);
     if (key_.pass == Pass::Forward) {
@@ -193,7 +195,7 @@ class ConvPlanner {
       plan.add(DNNL_ARG_DST, y, chosen.dst_desc(), true);
     } else if (key_.pass == Pass::GradInput) {
       const dnnl::convolution_backward_data::desc wanted(
-          dnnl::algorithm::convolution_direct, any(shape_.x), any(shape_.weight), any(shape_.y),
+          dnnl::algorithm::convolution_direct, data(shape_.x), any(shape_.weight), data(shape_.y),
           shape_.stride, shape_.dilation, shape_.pad_before, shape_.pad_after);
       const dnnl::convolution_backward_data::primitive_desc chosen(wanted, attributes_,
                                                                    context().engine, forward());
@@ -214,6 +216,9 @@ class ConvPlanner {
 
  private:
   static memory::desc any(const memory::dims& sizes) { return floats(sizes, Tag::any); }
+  memory::desc data(const memory::dims& sizes) const {
+    return floats(sizes, key_.geometry.innermost ? shape_.layout : Tag::any);
+  }
 
   dnnl::convolution_forward::primitive_desc forward() const {
     using Desc = dnnl::convolution_forward::desc;
@@ -221,10 +226,10 @@ class ConvPlanner {
     constexpr auto kDirect = dnnl::algorithm::convolution_direct;
     const Desc wanted =
         key_.bias && key_.pass == Pass::Forward
-            ? Desc(kTraining, kDirect, any(shape_.x), any(shape_.weight), any(shape_.bias),
-                   any(shape_.y), shape_.stride, shape_.dilation, shape_.pad_before,
+            ? Desc(kTraining, kDirect, data(shape_.x), any(shape_.weight), any(shape_.bias),
+                   data(shape_.y), shape_.stride, shape_.dilation, shape_.pad_before,
                    shape_.pad_after)
-            : Desc(kTraining, kDirect, any(shape_.x), any(shape_.weight), any(shape_.y),
+            : Desc(kTraining, kDirect, data(shape_.x), any(shape_.weight), data(shape_.y),
                    shape_.stride, shape_.dilation, shape_.pad_before, shape_.pad_after);
     return {wanted, attributes_, context().engine};
   }
@@ -234,9 +239,9 @@ class ConvPlanner {
     constexpr auto kDirect = dnnl::algorithm::convolution_direct;
     const Desc wanted =
         key_.bias
-            ? Desc(kDirect, any(shape_.x), any(shape_.weight), any(shape_.bias), any(shape_.y),
+            ? Desc(kDirect, data(shape_.x), any(shape_.weight), any(shape_.bias), data(shape_.y),
                    shape_.stride, shape_.dilation, shape_.pad_before, shape_.pad_after)
-            : Desc(kDirect, any(shape_.x), any(shape_.weight), any(shape_.y), shape_.stride,
+            : Desc(kDirect, data(shape_.x), any(shape_.weight), data(shape_.y), shape_.stride,
                    shape_.dilation, shape_.pad_before, shape_.pad_after);
     return {wanted, attributes_, context().engine, forward()};
   }

@@ -5,7 +5,7 @@
 #include "core/backend/cpu/dispatch.h"
 #include "core/backend/cpu/isa_kernels.h"
 #include "core/backend/cpu/kernels.h"
-#include "core/backend/cpu/window_geometry.h"
+#include "core/backend/cpu/pool_windows.h"
 #include "core/base/parallel.h"
 
 namespace nw::cpu {
@@ -18,17 +18,6 @@ int64_t planes_grain(int64_t work) {
 
 int64_t planes_of(const Tensor& x, const WindowGeometry& w) {
   return w.in_size() == 0 ? 0 : x.numel() / w.in_size();
-}
-
-/// The positions of a window along one axis that lie in the input.
-struct Range {
-  int64_t begin, end, step;
-};
-Range meet(const WindowGeometry& w, size_t axis, int64_t at) {
-  const int64_t step = w.dilation[axis];
-  const int64_t start = at * w.stride[axis] - w.padding[axis];
-  const int64_t begin = start >= 0 ? start : start + (-start + step - 1) / step * step;
-  return {begin, std::min(start + (w.kernel[axis] - 1) * step + 1, w.in[axis]), step};
 }
 
 template <typename T>
@@ -74,38 +63,6 @@ bool is_halving(const WindowGeometry& w) {
          w.in_size() <= std::numeric_limits<int32_t>::max();
 }
 
-/// Where an averaging window lies along one axis, and how long it counts.
-struct AvgRange {
-  int64_t begin, end, whole;
-};
-AvgRange avg_range(const WindowGeometry& w, size_t axis, int64_t at) {
-  const int64_t start = at * w.stride[axis] - w.padding[axis];
-  const int64_t end = std::min(start + w.kernel[axis], w.in[axis] + w.padding[axis]);
-  return {std::max<int64_t>(start, 0), std::min(end, w.in[axis]), end - start};
-}
-
-/// Calls body(output position, divisor, the three ranges) for each window of a plane.
-template <typename Body>
-void for_each_average(const WindowGeometry& w, const AvgPoolMode& mode, const Body& body) {
-  int64_t position = 0;
-  for (int64_t d = 0; d < w.out[0]; ++d) {
-    const AvgRange deep = avg_range(w, 0, d);
-    for (int64_t h = 0; h < w.out[1]; ++h) {
-      const AvgRange high = avg_range(w, 1, h);
-      for (int64_t v = 0; v < w.out[2]; ++v, ++position) {
-        const AvgRange wide = avg_range(w, 2, v);
-        int64_t divisor = mode.divisor_override;
-        if (divisor == 0) {
-          divisor = mode.count_include_pad ? deep.whole * high.whole * wide.whole
-                                           : (deep.end - deep.begin) * (high.end - high.begin) *
-                                                 (wide.end - wide.begin);
-        }
-        body(position, divisor, deep, high, wide);
-      }
-    }
-  }
-}
-
 /// Calls body(first, count) for each row of input positions in the window.
 template <typename Body>
 void for_each_row(const WindowGeometry& w, const AvgRange& deep, const AvgRange& high,
@@ -146,6 +103,7 @@ void avg_plane_grad(const WindowGeometry& w, const AvgPoolMode& mode, const T* g
 }  // namespace
 
 void max_pool(const Tensor& x, const Window& window, const Tensor& y, const Tensor& indices) {
+  if (!x.is_contiguous()) return max_pool_innermost(x, window, y, indices);
   const WindowGeometry w(x.sizes(), y.sizes(), window);
   with_floating(x, "max_pool", [&](auto type) {
     using T = decltype(type);
@@ -170,6 +128,7 @@ void max_pool(const Tensor& x, const Window& window, const Tensor& y, const Tens
 }
 
 void max_pool_grad(const Tensor& grad, const Tensor& indices, const Tensor& grad_x) {
+  if (!grad_x.is_contiguous()) return max_pool_grad_innermost(grad, indices, grad_x);
   const int64_t planes = grad_x.size(0) * grad_x.size(1);
   if (planes == 0) return;
   const int64_t in_size = grad_x.numel() / planes;
@@ -193,6 +152,7 @@ void max_pool_grad(const Tensor& grad, const Tensor& indices, const Tensor& grad
 }
 
 void avg_pool(const Tensor& x, const Window& window, const AvgPoolMode& mode, const Tensor& y) {
+  if (!x.is_contiguous()) return avg_pool_innermost(x, window, mode, y);
   const WindowGeometry w(x.sizes(), y.sizes(), window);
   with_floating(x, "avg_pool", [&](auto type) {
     using T = decltype(type);
@@ -209,6 +169,7 @@ void avg_pool(const Tensor& x, const Window& window, const AvgPoolMode& mode, co
 
 void avg_pool_grad(const Tensor& grad, const Window& window, const AvgPoolMode& mode,
                    const Tensor& grad_x) {
+  if (!grad_x.is_contiguous()) return avg_pool_grad_innermost(grad, window, mode, grad_x);
   const WindowGeometry w(grad_x.sizes(), grad.sizes(), window);
   with_floating(grad, "avg_pool", [&](auto type) {
     using T = decltype(type);

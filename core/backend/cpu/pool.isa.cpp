@@ -80,8 +80,26 @@ void halving_pool(const HalvingPool<T>& pool) {
 }
 
 template <typename T>
+void channels_pool(const ChannelsPool<T>& pool) {
+  using Number = decltype(+Places<T>{}[0]);
+  const auto place = [&](int64_t i)
+                         NW_ALWAYS { return Places<T>{} + static_cast<Number>(pool.places[i]); };
+  const auto row = [&](int64_t i) NW_ALWAYS { return pool.x + pool.places[i] * pool.channels; };
+  for_each_vector<T>(pool.channels, [&](int64_t c, int64_t lanes) NW_ALWAYS {
+    Largest<T> largest{load_lanes(row(0) + c, lanes), place(0)};
+    for (int64_t i = 1; i < pool.count; ++i) {
+      largest.consider(load_lanes(row(i) + c, lanes), place(i));
+    }
+    store_lanes<T>(pool.y + c, largest.value, lanes);
+    const Indices<T> wide = __builtin_convertvector(largest.place, Indices<T>);
+    __builtin_memcpy(pool.indices + c, &wide, static_cast<size_t>(lanes) * sizeof(int64_t));
+  });
+}
+
+template <typename T>
 void add(TypedKernels<T>& table) {
   table.halving_pool = halving_pool<T>;
+  table.channels_pool = channels_pool<T>;
 }
 
 }  // namespace

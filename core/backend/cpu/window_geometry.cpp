@@ -23,4 +23,13 @@ ConvGeometry::ConvGeometry(const Dims& x, const Dims& y, const Window& shape)
       groups(shape.groups),
       window(x, y, shape) {}
 
+bool ConvGeometry::is_snug() const {
+  for (size_t i = 0; i < 3; ++i) {
+    const int64_t span = (window.kernel[i] - 1) * window.dilation[i] + 1;
+    const int64_t room = window.in[i] + 2 * window.padding[i] - span;
+    if (room < 0 || room / window.stride[i] + 1 != window.out[i]) return false;
+  }
+  return true;
+}
+
 }  // namespace nw::cpu

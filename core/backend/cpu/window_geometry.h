@@ -32,6 +32,7 @@ struct WindowGeometry {
 struct ConvGeometry {
   int64_t batch, in_channels, out_channels, groups;
   WindowGeometry window;
+  bool innermost = false;  // x and y have the channels innermost in memory
 
   /// x (N, C, …), y (N, out, …)
   ConvGeometry(const Dims& x, const Dims& y, const Window& shape);
@@ -47,6 +48,9 @@ struct ConvGeometry {
   bool has_nothing() const {
     return batch * in_channels * out_channels * window.in_size() * window.out_size() == 0;
   }
+
+  /// There are as many windows as fit. Transposed convolution may have fewer.
+  bool is_snug() const;
 
   friend bool operator==(const ConvGeometry&, const ConvGeometry&) = default;
 };

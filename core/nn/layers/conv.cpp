@@ -2,6 +2,7 @@
 
 #include "core/nn/init.h"
 #include "core/ops/conv.h"
+#include "core/ops/window.h"
 
 namespace nw::nn {
 namespace {
@@ -43,46 +44,80 @@ bool is_symmetric(const ops::Pads& pads) {
   return true;
 }
 
-void check_positive(const SmallVector<int64_t, 3>& items, std::string_view what,
-                    std::string_view op) {
-  for (int64_t item : items) {
-    NW_CHECK(item >= 1, "[", op, "] ", what, " must be at least 1, is ", item);
-  }
+bool all_are(const SmallVector<int64_t, 3>& items, int64_t value) {
+  return std::all_of(items.begin(), items.end(), [&](int64_t item) { return item == value; });
+}
+
+std::string tuple(const SmallVector<int64_t, 3>& items) {
+  return to_python(std::vector<int64_t>(items.begin(), items.end()));
+}
+
+void check_groups(int64_t channels, std::string_view what, int64_t groups, std::string_view op) {
+  NW_CHECK(channels % groups == 0, "[", op, "] ", what, " (", channels,
+           ") must be divisible by groups (", groups, ")");
 }
 
 }  // namespace
 
-ConvNd::ConvNd(const Geometry& geometry, std::string_view name)
-    : name_(name), window_(geometry.window), pad_mode_(pad_mode(geometry.padding_mode, name)) {
-  const auto& [in, out, window, word, mode, bias] = geometry;
-  NW_CHECK(in >= 1 && out >= 1, "[", name, "] in_channels and out_channels must be at least 1, ",
-           "are ", in, " and ", out);
-  NW_CHECK(window.groups >= 1 && in % window.groups == 0 && out % window.groups == 0, "[", name,
-           "] in_channels (", in, ") and out_channels (", out, ") must be divisible by groups (",
-           window.groups, ")");
-  check_positive(window.kernel, "kernel_size", name);
-  check_positive(window.stride, "stride", name);
-  check_positive(window.dilation, "dilation", name);
-  pads_ = pads_of(window, word, name);
-  if (pad_mode_ == ops::PadMode::Zeros && is_symmetric(pads_)) {
-    for (size_t i = 0; i < pads_.size(); ++i) window_.padding[i] = pads_[i][0];
-    pads_.clear();
-  } else {
-    window_.padding = SmallVector<int64_t, 3>(window.kernel.size(), 0);
+ConvNd::ConvNd(const Geometry& geometry, std::string_view name, std::string_view lazy_name)
+    : geometry_(geometry), name_(name), lazy_name_(lazy_name) {
+  const auto& g = geometry_;
+  NW_CHECK(g.in_channels >= 0 && g.out_channels >= 1, "[", name,
+           "] in_channels and out_channels must be at least 1, are ", g.in_channels, " and ",
+           g.out_channels);
+  NW_CHECK(g.window.groups >= 1, "[", name, "] groups must be at least 1, is ", g.window.groups);
+  check_groups(g.in_channels, "in_channels", g.window.groups, name);
+  check_groups(g.out_channels, "out_channels", g.window.groups, name);
+  ops::check_window(g.window, g.window.kernel.size(), name);
+  if (g.in_channels == 0) {
+    weight_ = register_uninitialized_parameter("weight");
+    bias_ =
+        g.bias ? register_uninitialized_parameter("bias") : register_parameter("bias", Tensor());
+    return;
   }
-  Dims sizes{out, in / window.groups};
-  for (int64_t extent : window.kernel) sizes.push_back(extent);
-  weight_ = register_parameter("weight", new_parameter(sizes));
-  bias_ = register_parameter("bias", bias ? new_parameter(Dims{out}) : Tensor());
+  weight_ = register_parameter("weight", new_parameter(weight_sizes()));
+  bias_ = register_parameter("bias", g.bias ? new_parameter(Dims{g.out_channels}) : Tensor());
   init::linear_(weight_, bias_);
 }
 
-Tensor ConvNd::forward(const Tensor& input) {
-  if (pads_.empty()) return ops::conv(input, weight_, bias_, window_);
-  return ops::conv(ops::pad(input, pads_, pad_mode_, name_), weight_, bias_, window_);
+Dims ConvNd::weight_sizes() const {
+  const auto& g = geometry_;
+  Dims sizes = g.transposed ? Dims{g.in_channels, g.out_channels / g.window.groups}
+                            : Dims{g.out_channels, g.in_channels / g.window.groups};
+  for (int64_t extent : g.window.kernel) sizes.push_back(extent);
+  return sizes;
 }
 
-Conv2d::Conv2d(const Options& options)
+void ConvNd::initialize_parameters(const Tensors& inputs) {
+  const Tensor& input = inputs[0];
+  const bool unbatched = ops::is_unbatched(input, geometry_.window.kernel.size(), lazy_name_);
+  geometry_.in_channels = input.sizes()[unbatched ? 0 : 1];
+  check_groups(geometry_.in_channels, "in_channels", geometry_.window.groups, lazy_name_);
+  materialize(weight_, weight_sizes());
+  if (bias_.defined()) materialize(bias_, Dims{geometry_.out_channels});
+  if (geometry_.in_channels > 0) init::linear_(weight_, bias_);
+}
+
+std::string ConvNd::extra_repr() const {
+  const auto& g = geometry_;
+  std::string text =
+      concat(g.in_channels, ", ", g.out_channels, ", kernel_size=", tuple(g.window.kernel),
+             ", stride=", tuple(g.window.stride));
+  if (!g.padding_word.empty()) {
+    text += ", padding=" + g.padding_word;
+  } else if (!all_are(g.window.padding, 0)) {
+    text += ", padding=" + tuple(g.window.padding);
+  }
+  if (!all_are(g.window.dilation, 1)) text += ", dilation=" + tuple(g.window.dilation);
+  if (!all_are(g.output_padding, 0)) text += ", output_padding=" + tuple(g.output_padding);
+  if (g.window.groups != 1) text += concat(", groups=", g.window.groups);
+  if (!g.bias) text += ", bias=False";
+  if (g.padding_mode != "zeros") text += ", padding_mode=" + g.padding_mode;
+  return text;
+}
+
+template <size_t N>
+Conv<N>::Conv(const Options& options)
     : ConvNd({.in_channels = options.in_channels,
               .out_channels = options.out_channels,
               .window = {.kernel = options.kernel_size,
@@ -91,8 +126,81 @@ Conv2d::Conv2d(const Options& options)
                          .dilation = options.dilation,
                          .groups = options.groups},
               .padding_word = options.padding.word,
+              .output_padding = Extents<N>(0),
+              .bias = options.bias,
               .padding_mode = options.padding_mode,
-              .bias = options.bias},
-             "Conv2d") {}
+              .transposed = false},
+             ops::window_op("Conv", N), ops::window_op("LazyConv", N)),
+      window_(geometry().window),
+      pads_(pads_of(window_, options.padding.word, name())),
+      pad_mode_(pad_mode(options.padding_mode, name())) {
+  if (pad_mode_ == ops::PadMode::Zeros && is_symmetric(pads_)) {
+    for (size_t i = 0; i < N; ++i) window_.padding[i] = pads_[i][0];
+    pads_.clear();
+  } else {
+    window_.padding = Extents<N>(0);
+  }
+}
+
+template <size_t N>
+Tensor Conv<N>::forward(const Tensor& input) {
+  if (pads_.empty()) return ops::conv(input, weight(), bias(), window_);
+  return ops::conv(ops::pad(input, pads_, pad_mode_, name()), weight(), bias(), window_);
+}
+
+template <size_t N>
+ConvTranspose<N>::ConvTranspose(const Options& options)
+    : ConvNd({.in_channels = options.in_channels,
+              .out_channels = options.out_channels,
+              .window = {.kernel = options.kernel_size,
+                         .stride = options.stride,
+                         .padding = options.padding,
+                         .dilation = options.dilation,
+                         .groups = options.groups},
+              .padding_word = {},
+              .output_padding = options.output_padding,
+              .bias = options.bias,
+              .padding_mode = options.padding_mode,
+              .transposed = true},
+             ops::window_op("ConvTranspose", N), ops::window_op("LazyConvTranspose", N)),
+      output_size_(options.output_size) {
+  pad_mode(options.padding_mode, name());
+}
+
+template <size_t N>
+Tensor ConvTranspose<N>::forward(const Tensor& input) {
+  return forward(input, output_size_);
+}
+
+template <size_t N>
+Tensor ConvTranspose<N>::forward(const Tensor& input, const std::vector<int64_t>& output_size) {
+  const auto& [in, out, window, word, padding, bias_on, mode, transposed] = geometry();
+  NW_CHECK(mode == "zeros", "[", name(), "] takes no padding_mode but 'zeros'");
+  if (output_size.empty()) {
+    return ops::conv_transpose(input, weight(), bias(), window, padding);
+  }
+  const size_t lead = ops::is_unbatched(input, N, name()) ? 1 : 2;
+  NW_CHECK(output_size.size() == N || output_size.size() == N + lead, "[", name(),
+           "] output_size must have ", N, " or ", N + lead, " sizes, has ", output_size.size());
+  const size_t skip = output_size.size() - N;
+  SmallVector<int64_t, 3> extra;
+  for (size_t i = 0; i < N; ++i) {
+    const int64_t least = (input.sizes()[lead + i] - 1) * window.stride[i] - 2 * window.padding[i] +
+                          window.dilation[i] * (window.kernel[i] - 1) + 1;
+    const int64_t wanted = output_size[skip + i];
+    NW_CHECK(wanted >= least && wanted < least + window.stride[i], "[", name(),
+             "] output_size must be from ", least, " to ", least + window.stride[i] - 1, ", is ",
+             wanted);
+    extra.push_back(wanted - least);
+  }
+  return ops::conv_transpose(input, weight(), bias(), window, extra);
+}
+
+template class Conv<1>;
+template class Conv<2>;
+template class Conv<3>;
+template class ConvTranspose<1>;
+template class ConvTranspose<2>;
+template class ConvTranspose<3>;
 
 }  // namespace nw::nn

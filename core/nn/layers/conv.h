@@ -24,51 +24,116 @@ struct ConvPadding {
   std::string word;  // empty, "valid" or "same"
 };
 
-/// What Conv1d, Conv2d and Conv3d share: parameters, their initial values, and padding.
+/// What all convolutions share: parameters, their initial values, and what is printed. Weight and
+/// bias are U(±1/√fan_in), fan_in being the numbers in one kernel as torch counts them.
 class ConvNd : public UnaryModule {
  public:
-  using UnaryModule::forward;
-  Tensor forward(const Tensor& input) override;
+  /// "Conv2d"; "LazyConv2d" until the first input.
+  std::string kind() const override { return std::string(is_lazy() ? lazy_name_ : name_); }
+  std::string extra_repr() const override;
 
  protected:
   struct Geometry {
-    int64_t in_channels, out_channels;
+    int64_t in_channels, out_channels;  // in_channels 0: taken from the first input
     Window window;
-    std::string padding_word, padding_mode;
+    std::string padding_word;
+    SmallVector<int64_t, 3> output_padding;
     bool bias;
+    std::string padding_mode;
+    bool transposed;
   };
-  /// Throws Error, starting with `name`, where the numbers contradict one another.
-  ConvNd(const Geometry& geometry, std::string_view name);
+  /// `name`, a literal, starts error messages. Throws Error where the numbers contradict one
+  /// another.
+  ConvNd(const Geometry& geometry, std::string_view name, std::string_view lazy_name);
+
+  const Geometry& geometry() const { return geometry_; }
+  std::string_view name() const { return name_; }
+  const Tensor& weight() const { return weight_; }
+  const Tensor& bias() const { return bias_; }
+  void initialize_parameters(const Tensors& inputs) override;
 
  private:
-  std::string_view name_;  // a literal
-  Window window_;
-  ops::Pads pads_;  // done before the convolution; empty: none
-  ops::PadMode pad_mode_ = ops::PadMode::Zeros;
+  Dims weight_sizes() const;
+
+  Geometry geometry_;
+  std::string_view name_;
+  std::string_view lazy_name_;
   Tensor weight_;
   Tensor bias_;
 };
 
-/// Cross-correlation of x (N, C, H, W) or (C, H, W) with learnable kernels -> (N, out, H', W').
-/// state_dict: weight (out, in/groups, kh, kw), bias (out). Source: torch.nn.Conv2d.
-class Conv2d : public ConvNd {
+/// Cross-correlation of x (N, C, spatial…) or (C, spatial…) with learnable kernels -> (N, out,
+/// spatial…). state_dict: weight (out, in/groups, kernel…), bias (out).
+/// Source: torch.nn.Conv1d, Conv2d, Conv3d, and LazyConv*d for in_channels 0.
+template <size_t N>
+class Conv : public ConvNd {
  public:
   struct Options {
-    int64_t in_channels;
+    int64_t in_channels;  // 0: taken from the first input
     int64_t out_channels;
-    Extents<2> kernel_size;
-    Extents<2> stride = 1;
-    ConvPadding<2> padding = 0;
-    Extents<2> dilation = 1;
+    Extents<N> kernel_size;
+    Extents<N> stride = 1;
+    ConvPadding<N> padding = 0;
+    Extents<N> dilation = 1;
     int64_t groups = 1;
     bool bias = true;
     std::string padding_mode = "zeros";  // or reflect, replicate, circular
   };
-  explicit Conv2d(const Options& options);
+  explicit Conv(const Options& options);
 
-  std::string kind() const override { return "Conv2d"; }
+  using UnaryModule::forward;
+  Tensor forward(const Tensor& input) override;
+
+ private:
+  Window window_;   // what the convolution itself pads
+  ops::Pads pads_;  // done before it; empty: none
+  ops::PadMode pad_mode_;
 };
 
-Block conv2d_block();
+using Conv1d = Conv<1>;
+using Conv2d = Conv<2>;
+using Conv3d = Conv<3>;
+
+/// The transposed map, which makes sizes larger: x (N, C, spatial…) or (C, spatial…) -> (N, out,
+/// spatial…). state_dict: weight (in, out/groups, kernel…), bias (out).
+/// Source: torch.nn.ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, and LazyConvTranspose*d.
+template <size_t N>
+class ConvTranspose : public ConvNd {
+ public:
+  struct Options {
+    int64_t in_channels;  // 0: taken from the first input
+    int64_t out_channels;
+    Extents<N> kernel_size;
+    Extents<N> stride = 1;
+    Extents<N> padding = 0;
+    Extents<N> output_padding = 0;
+    int64_t groups = 1;
+    bool bias = true;
+    Extents<N> dilation = 1;
+    std::string padding_mode = "zeros";  // forward takes no other
+    /// The spatial sizes that forward(input) makes; empty: output_padding decides.
+    std::vector<int64_t> output_size = {};
+  };
+  explicit ConvTranspose(const Options& options);
+
+  using UnaryModule::forward;
+  Tensor forward(const Tensor& input) override;
+  /// Makes the spatial sizes that are asked for, if stride leaves that choice; a batch and channels
+  /// may stand in front of them.
+  Tensor forward(const Tensor& input, const std::vector<int64_t>& output_size);
+
+ private:
+  std::vector<int64_t> output_size_;
+};
+
+using ConvTranspose1d = ConvTranspose<1>;
+using ConvTranspose2d = ConvTranspose<2>;
+using ConvTranspose3d = ConvTranspose<3>;
+
+Block conv_block(size_t spatial);
+Block conv_transpose_block(size_t spatial);
+/// The same with in_channels always from the first input.
+Block lazy_conv_block(size_t spatial);
+Block lazy_conv_transpose_block(size_t spatial);
 
 }  // namespace nw::nn
