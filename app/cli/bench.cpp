@@ -11,9 +11,11 @@
 #include "app/cli/bench_torch.h"
 #include "app/cli/console.h"
 #include "app/cli/heap_counter.h"
+#include "app/cli/peak_memory.h"
 #include "app/cli/text.h"
 #include "app/cli/threads.h"
 #include "core/backend/backend.h"
+#include "core/backend/cpu/caching_allocator.h"
 #include "core/base/parallel.h"
 
 namespace nw::cli {
@@ -38,6 +40,8 @@ struct Measured {
   const BenchNet* net = nullptr;
   double ours_us = 0;
   std::optional<double> torch_us;
+  int64_t peak_bytes = 0;  // most memory in use, beyond what was in use before the net was made
+  std::optional<int64_t> torch_peak_bytes;
   double heap_allocations = 0;  // in one of our steps, once warm
   double memory_requests = 0;   // of tensors' memory to the system, in one of our steps
 };
@@ -64,11 +68,17 @@ int64_t steps_in_round(double step_us) {
 Measured measure(const BenchNet& net, int rounds, TorchSteps* torch) {
   Measured out;
   out.net = &net;
+  cpu::caching_allocator().trim();
+  const PeakMemory memory_taken;
   BenchStep step(net);
   time_steps(step, kWarmUpSteps);
   const int64_t count = steps_in_round(time_steps(step, kWarmUpSteps));
   int64_t torch_count = 0;
-  if (torch != nullptr) torch_count = steps_in_round(torch->time(net.name, 3).value_or(kRoundUs));
+  const std::string code = torch != nullptr ? torch_code(net) : "";
+  if (torch != nullptr) {
+    const auto first = torch->time(code, 2);
+    torch_count = steps_in_round(first ? first->step_us : kRoundUs);
+  }
   std::vector<double> ours;
   std::vector<double> theirs;
   const Allocator& memory = backend_of(kCpu).allocator(kCpu);
@@ -82,12 +92,20 @@ Measured measure(const BenchNet& net, int rounds, TorchSteps* torch) {
     out.memory_requests = static_cast<double>(memory.system_requests() - requests_before) / done;
     ours.push_back(step_us);
     std::this_thread::sleep_for(kRest);
-    const auto taken = torch != nullptr ? torch->time(net.name, torch_count) : std::nullopt;
-    if (taken) theirs.push_back(*taken);
+    const auto taken = torch != nullptr ? torch->time(code, torch_count) : std::nullopt;
+    if (!taken) continue;
+    theirs.push_back(taken->step_us);
+    out.torch_peak_bytes = taken->peak_bytes;
   }
+  out.peak_bytes = memory_taken.bytes();
   out.ours_us = median(ours);
   if (!theirs.empty()) out.torch_us = median(theirs);
   return out;
+}
+
+std::string mebibytes(int64_t bytes) {
+  constexpr double kMebibyte = 1 << 20;
+  return fixed(static_cast<double>(bytes) / kMebibyte, 1);
 }
 
 std::string ratio_text(const Measured& one) {
@@ -96,19 +114,23 @@ std::string ratio_text(const Measured& one) {
 
 void print_table(const std::vector<Measured>& all, const TorchSteps* torch) {
   std::vector<std::vector<std::string>> rows{{"Training step", "batch", "Netwright µs",
-                                              "PyTorch µs", "faster", "heap/step", "memory/step"}};
+                                              "PyTorch µs", "faster", "MiB", "PyTorch MiB",
+                                              "heap/step", "memory/step"}};
   for (const Measured& one : all) {
     rows.push_back({one.net->title, std::to_string(one.net->batch), fixed(one.ours_us, 1),
                     one.torch_us ? fixed(*one.torch_us, 1) : "–", ratio_text(one),
+                    mebibytes(one.peak_bytes),
+                    one.torch_peak_bytes ? mebibytes(*one.torch_peak_bytes) : "–",
                     fixed(one.heap_allocations, 1), fixed(one.memory_requests, 1)});
   }
-  const std::vector<Align> alignment{Align::Left,  Align::Right, Align::Right, Align::Right,
-                                     Align::Right, Align::Right, Align::Right};
+  std::vector<Align> alignment(rows[0].size(), Align::Right);
+  alignment[0] = Align::Left;
   print(table(rows, alignment));
   print(concat(num_threads(), num_threads() == 1 ? " thread" : " threads", "; "));
   print(torch == nullptr ? "PyTorch not asked\n"
         : torch->found() ? "PyTorch " + torch->version() + ", eager, in the same run\n"
                          : torch->why_not() + "\n");
+  print("MiB: the most memory in use beyond what was in use before the net was made\n");
   print("heap/step: calls of operator new; memory/step: requests of tensor memory to the system\n");
 }
 
@@ -126,6 +148,8 @@ void print_json(const std::vector<Measured>& all, const TorchSteps* torch) {
       item["torch_step_us"] = *one.torch_us;
       item["times_faster"] = *one.torch_us / one.ours_us;
     }
+    item["peak_bytes"] = one.peak_bytes;
+    if (one.torch_peak_bytes) item["torch_peak_bytes"] = *one.torch_peak_bytes;
     item["heap_allocations_per_step"] = one.heap_allocations;
     item["memory_requests_per_step"] = one.memory_requests;
     out["steps"].push_back(std::move(item));

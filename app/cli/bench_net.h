@@ -11,16 +11,20 @@ namespace nw::cli {
 
 /// A network that the bench trains, drawn as a graph.
 struct BenchNet {
-  std::string name;  // as on the command line and in resources/bench/torch_steps.py
+  std::string name;  // as on the command line
   std::string title;
   int64_t batch;
   data::Signature data;
+  int64_t tokens = 0;  // integers below it go in; 0: numbers from 0 to 1
   graph::Choice optimizer;
   graph::Graph graph;
 };
 
 /// The nets of the bench.
 std::span<const BenchNet> bench_nets();
+
+/// The same training step in PyTorch: Python that sets model, loss_fn, optimizer, x and target.
+std::string torch_code(const BenchNet& net);
 
 /// A built net with one batch of random data, ready to be trained step by step as a Trainer does.
 class BenchStep {

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <nlohmann/json.hpp>
 #include <vector>
 
 #include "core/base/error.h"
@@ -103,18 +104,19 @@ bool TorchSteps::read_line(std::string& line) {
   return true;
 }
 
-std::optional<double> TorchSteps::time(const std::string& net, int64_t count) {
+std::optional<TorchSteps::Timing> TorchSteps::time(const std::string& code, int64_t count) {
   if (!found()) return {};
+  const std::string request = nlohmann::json{{"code", code}, {"steps", count}}.dump() + "\n";
   std::string answer;
-  const bool asked =
-      std::fprintf(to_child_, "%s %lld\n", net.c_str(), static_cast<long long>(count)) > 0 &&
-      std::fflush(to_child_) == 0;
+  const bool asked = std::fputs(request.c_str(), to_child_) >= 0 && std::fflush(to_child_) == 0;
   if (!asked || !read_line(answer)) {
     stop();
     why_not_ = "PyTorch's process ended unexpectedly";
     return {};
   }
-  return std::strtod(answer.c_str(), nullptr);
+  char* rest = nullptr;
+  const double step_us = std::strtod(answer.c_str(), &rest);
+  return Timing{step_us, std::strtoll(rest, nullptr, 10)};
 }
 
 }  // namespace nw::cli

@@ -19,8 +19,13 @@ class TorchSteps {
   /// Of torch, or why there is none.
   const std::string& version() const { return version_; }
   const std::string& why_not() const { return why_not_; }
-  /// Mean duration of `count` steps in microseconds; nothing when the child is gone.
-  std::optional<double> time(const std::string& net, int64_t count);
+  struct Timing {
+    double step_us;      // mean
+    int64_t peak_bytes;  // most memory in use since the net was made, beyond what was in use before
+  };
+  /// Runs `count` steps of what `code` sets (see resources/bench/torch_steps.py), made at its first
+  /// call; nothing when the child is gone.
+  std::optional<Timing> time(const std::string& code, int64_t count);
 
  private:
   bool start(const std::string& python, const std::string& script, int threads);

@@ -215,9 +215,13 @@ class Runner {
       if (outputs_[i].defined()) put(output_name(i), outputs_[i]);
     }
     if (loss_value_.defined()) put("loss", loss_value_);
+    const auto given = std::count_if(inputs_.begin(), inputs_.end(),
+                                     [](const Tensor& input) { return input.defined(); });
     for (size_t i = 0; i < inputs_.size(); ++i) {
       if (!inputs_[i].defined() || !inputs_[i].grad().defined()) continue;
-      put("grad." + (inputs_.size() == 1 ? "input" : model_.inputs[i].name), inputs_[i].grad());
+      if (i == 0) put("grad.input", inputs_[i].grad());
+      const std::string& port = model_.inputs[i].name;
+      if (port != "input" && given > 1) put("grad." + port, inputs_[i].grad());
     }
     for (const auto& [name, parameter] : model_.module->named_parameters()) {
       if (parameter.grad().defined()) put("grad." + name, parameter.grad());

@@ -101,10 +101,13 @@ void add_run(CLI::App& app) {
   add_threads_option(*verb);
   verb->add_flag("--json", options->json, "Print names and shapes as one JSON object");
   verb->footer(
-      "The file holds the outputs under PyTorch's names (output; h_n, …), loss, grad.input,\n"
-      "grad.PARAMETER, initial.KEY (the state before) and state.KEY (after the run). With --steps\n"
-      "the outputs, loss and gradients are those of the last step, before its update, and losses\n"
-      "has the loss of each.\n\n"
+      "The file holds the outputs under PyTorch's names (output; h_n, …), loss, grad.input (of "
+      "the\n"
+      "first input; of several, grad.NAME each), grad.PARAMETER, initial.KEY (the state before) "
+      "and\n"
+      "state.KEY (after the run). With --steps the outputs, loss and gradients are those of the "
+      "last\n"
+      "step, before its update, and losses has the loss of each.\n\n"
       "Examples:\n"
       "  netwright-cli run \"nn.Conv2d(1, 6, 5, padding=2)\" --input x.npy --backward -o "
       "out.safetensors\n"

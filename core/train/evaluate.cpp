@@ -63,7 +63,7 @@ Evaluation evaluate(graph::Model& model, const data::Dataset& dataset, int64_t b
     if (keep_going && !keep_going()) break;
     const int64_t count = std::min(batch_size, dataset.size() - begin);
     if (!x.defined() || x.size(0) != count) {
-      x = empty(batch_sizes(count, dataset.sample_sizes()));
+      x = empty(batch_sizes(count, dataset.sample_sizes()), dataset.sample_dtype());
       y = empty(batch_sizes(count, dataset.target_sizes()), dataset.target_dtype());
     }
     dataset.read(std::span(order).subspan(static_cast<size_t>(begin), static_cast<size_t>(count)),

@@ -74,9 +74,11 @@ def run_torch(case, inputs):
     if learns:
         out["losses"] = torch.tensor(losses, dtype=torch.float64)
     out.update(zip(case.get("outputs", ["output"]), results))
-    for name, value in inputs.items():
-        if value.grad is not None:
-            out["grad." + ("input" if len(inputs) == 1 else name)] = value.grad
+    for i, (name, value) in enumerate(inputs.items()):
+        if value.grad is not None and i == 0:
+            out["grad.input"] = value.grad
+        if value.grad is not None and len(inputs) > 1:
+            out["grad." + name] = value.grad
     out.update({"grad." + n: p.grad for n, p in model.named_parameters() if p.grad is not None})
     out.update({"state." + key: value for key, value in model.state_dict().items()})
     return {key: value.detach() for key, value in out.items()}
