@@ -94,7 +94,15 @@ Tensor sub(const Tensor& a, const Scalar& b) {
 
 Tensor sub(const Scalar& a, const Tensor& b) {
   refuse_bool_difference(b.dtype() == DType::Bool || a.is_bool());
-  return add(neg(b), a);
+  const Tensor x = to(b, result_type(b, a));
+  const Tensor out = binary_raw(BinaryOp::Sub, operand(a, x.dtype(), x), x, "sub");
+  if (needs_record(x)) {
+    record("sub", out, std::array{x}, std::array<Tensor, 0>{},
+           [](const Node&, const Tensors& grads, Tensors& grad_inputs, const auto&) {
+             grad_inputs[0] = neg(grads[0]);
+           });
+  }
+  return out;
 }
 
 Tensor mul(const Tensor& a, const Scalar& b) {
@@ -177,7 +185,13 @@ Tensor neg(const Tensor& x) {
 
 Tensor lerp(const Tensor& a, const Tensor& b, const Scalar& weight) {
   check_inexact_alike(a, b, "lerp");
-  return add(a, mul(sub(b, a), weight));
+  NW_CHECK(!weight.is_complex() || is_complex(a.dtype()), "[lerp] cannot weigh ", name(a.dtype()),
+           " by ", to_string(weight));
+  // From the nearer end, so that a weight of 1 gives b itself.
+  if (std::abs(weight.to_complex()) < 0.5) return add(a, mul(sub(b, a), weight));
+  const Scalar rest =
+      weight.is_complex() ? Scalar(1.0 - weight.to_complex()) : Scalar(1.0 - weight.to_double());
+  return sub(b, mul(sub(b, a), rest));
 }
 
 Tensor lerp(const Tensor& a, const Tensor& b, const Tensor& weight) {

@@ -103,6 +103,11 @@ Tensor number_of(BinaryOp op, BinaryOp keeps, const Tensor& given_a, const Tenso
   return out;
 }
 
+void check_clampable(DType dtype) {
+  check_ordered(dtype, "clamp");
+  NW_CHECK(dtype != DType::Bool, "[clamp] expects numbers, gets bool");
+}
+
 Tensor held(const Tensor& x, const Tensor& least, const Tensor& most) {
   Tensor out = x;
   if (least.defined()) out = binary_raw(BinaryOp::Maximum, out, least, "clamp");
@@ -159,7 +164,7 @@ Tensor clamp(const Tensor& given, const std::optional<Scalar>& least,
              const std::optional<Scalar>& most) {
   NW_CHECK(least || most, "[clamp] expects at least one bound");
   const DType common = result_type(given, least ? *least : *most, most ? *most : *least);
-  check_ordered(common, "clamp");
+  check_clampable(common);
   const Tensor x = to(given, common);
   const Tensor low = least ? operand(*least, common, x) : Tensor();
   const Tensor high = most ? operand(*most, common, x) : Tensor();
@@ -181,7 +186,7 @@ Tensor clamp(const Tensor& given, const Tensor& least, const Tensor& most) {
   DType common = given.dtype();
   if (least.defined()) common = promote_types(common, result_type(given, least));
   if (most.defined()) common = promote_types(common, result_type(given, most));
-  check_ordered(common, "clamp");
+  check_clampable(common);
   const Tensor x = to(given, common);
   const Tensor low = least.defined() ? to(least, common) : least;
   const Tensor high = most.defined() ? to(most, common) : most;

@@ -14,14 +14,14 @@ namespace nw::ops {
 ReductionPlan plan_reduction(const Tensor& x, const Dims& dims, Keep keep, std::string_view op) {
   ReductionPlan made;
   made.kept = x.sizes();
-  SmallVector<bool, kMaxDims> reduced(x.sizes().size(), dims.empty());
+  // A scalar's dimension may be named, too, as if it were one of size 1.
+  SmallVector<bool, kMaxDims> reduced(std::max<size_t>(x.sizes().size(), 1), dims.empty());
   for (int64_t dim : dims) {
     const auto d = static_cast<size_t>(wrap_dim(dim, x.dim(), op));
-    if (x.dim() == 0) continue;
     NW_CHECK(!reduced[d], "[", op, "] dimension ", dim, " is named twice");
     reduced[d] = true;
   }
-  for (size_t i = 0; i < reduced.size(); ++i) {
+  for (size_t i = 0; i < x.sizes().size(); ++i) {
     if (reduced[i]) {
       made.count *= x.sizes()[i];
       made.kept[i] = 1;

@@ -37,7 +37,20 @@ Tensor root(const Tensor& x) {
   return y;
 }
 
+/// Σ|x − mean|² / freedom
+Tensor variance(const Tensor& x, const Dims& dims, int64_t freedom, Keep keep) {
+  const Tensor apart = sub(x, mean(x, dims, Keep::Yes));
+  const Tensor squares =
+      is_complex(x.dtype()) ? add(square(real(apart)), square(imag(apart))) : square(apart);
+  return div(sum(squares, dims, keep), static_cast<double>(std::max<int64_t>(freedom, 0)));
+}
+
+Tensor infinity_like(const Tensor& x) {
+  return full(x.sizes(), HUGE_VAL, x.dtype(), x.device());
+}
+
 Tensor norm_of(const Tensor& size, double p, const Dims& dims) {
+  if (std::isinf(p) && size.numel() == 0) return sum(size, dims, Keep::Yes);  // 0 of nothing
   if (std::isinf(p)) return p > 0 ? amax(size, dims, Keep::Yes) : amin(size, dims, Keep::Yes);
   if (p == 0) return to(sum(ne(size, 0), dims, Keep::Yes), size.dtype());
   if (p == 1) return sum(size, dims, Keep::Yes);
@@ -68,11 +81,19 @@ Tensor var(const Tensor& given, const Dims& dims, int64_t correction, Keep keep)
   check_inexact(given, "var");
   const Tensor x = widened(given);
   const ReductionPlan plan = plan_reduction(x, dims, keep, "var");
-  const Tensor apart = sub(x, mean(x, dims, Keep::Yes));
-  const Tensor squares =
-      is_complex(x.dtype()) ? add(square(real(apart)), square(imag(apart))) : square(apart);
-  const auto freedom = static_cast<double>(std::max<int64_t>(plan.count - correction, 0));
-  return to(div(sum(squares, dims, keep), freedom), real_of(given.dtype()));
+  const Tensor out = variance(x.detach(), dims, plan.count - correction, keep);
+  if (needs_record(x)) {
+    record("var", out, std::array{x}, std::array{x},
+           [dims, plan, freedom = static_cast<double>(plan.count - correction)](
+               const Node&, const Tensors& grads, Tensors& grad_inputs, const auto& saved) {
+             const Tensor grad = spread(grads[0], plan, saved[0].sizes());
+             const Tensor apart = sub(saved[0], mean(saved[0], dims, Keep::Yes));
+             // One number alone has no variance: PyTorch's slope there is infinite.
+             const Tensor slope = freedom == 0 ? infinity_like(apart) : mul(apart, 2 / freedom);
+             grad_inputs[0] = mul(slope, grad);
+           });
+  }
+  return to(out, real_of(given.dtype()));
 }
 
 Tensor std_dev(const Tensor& x, const Dims& dims, int64_t correction, Keep keep) {

@@ -5,6 +5,8 @@
 #include "core/backend/creation.h"
 #include "core/base/random.h"
 #include "core/nn/init.h"
+#include "core/ops/arithmetic.h"
+#include "core/ops/creation.h"
 #include "core/ops/dropout.h"
 #include "tests/support/compare.h"
 #include "tests/support/draw.h"
@@ -108,6 +110,94 @@ class TestRandomOracle : public QObject {
       QVERIFY2(torch.ok(), torch.error.c_str());
       const auto text = bit_difference(ours, torch["x"], concat("loader, seed ", seed));
       QVERIFY2(text.empty(), text.c_str());
+    }
+  }
+
+  /// Twice each, so that the stream goes on where the first call left it.
+  void drawn_tensors_are_torch_s() {
+    Draw draw(test_seed() + 4);
+    const DType floating[] = {DType::Float32, DType::Float64, DType::BFloat16, DType::Complex64};
+    for (int i = 0; i < 4 * kCases; ++i) {
+      const auto seed = draw.seed() % 1'000'000;
+      const DType dtype = floating[draw.integer(0, 3)];
+      const int64_t n = draw.chance(0.5) ? draw.integer(1, 100) : draw.integer(1000, 3000);
+      const int64_t kind = draw.integer(0, 2);
+      const char* names[] = {"rand", "randn", "randint"};
+      manual_seed(seed);
+      Tensor ours;
+      std::string call;
+      for (int twice = 0; twice < 2; ++twice) {
+        if (kind == 0) ours = ops::rand({n}, dtype);
+        if (kind == 1) ours = ops::randn({n}, dtype);
+        if (kind == 2) ours = ops::randint(-5, 100, {n}, DType::Int32);
+      }
+      const std::string arguments =
+          concat("(", kind == 2 ? "-5, 100, (" : "", n, kind == 2 ? ",)" : "", ", dtype=torch.",
+                 kind == 2 ? "int32" : name(dtype), ")");
+      call = concat("torch.", names[kind], arguments);
+      const auto torch =
+          oracle_.run(concat("torch.manual_seed(", seed, ")\n", call, "\nx = ", call), {}, {"x"});
+      QVERIFY2(torch.ok(), torch.error.c_str());
+      const auto text = bit_difference(ours, torch["x"], concat(call, ", seed ", seed));
+      QVERIFY2(text.empty(), text.c_str());
+    }
+  }
+
+  void drawing_in_place_is_torch_s() {
+    Draw draw(test_seed() + 5);
+    for (int i = 0; i < 4 * kCases; ++i) {
+      const auto seed = draw.seed() % 1'000'000;
+      const bool wide = draw.chance(0.5);
+      const DType dtype = wide ? DType::Float64 : DType::Float32;
+      const Dims sizes{draw.integer(1, 9), draw.integer(1, 9)};
+      const Tensor dense = empty({sizes[0] * sizes[1] * 2}, dtype);
+      const Tensor x = draw.chance(0.5) ? dense.as_strided(sizes, {2, 2 * sizes[0]}, 0)
+                                        : dense.as_strided(sizes, {sizes[1], 1}, 0);
+      raw::fill_(dense, 0);
+      manual_seed(seed);
+      const int64_t kind = draw.integer(0, 3);
+      const char* calls[] = {"x.uniform_(-1.5, 2)", "x.normal_(0.5, 3)", "x.bernoulli_(0.3)",
+                             "x = torch.bernoulli(x + 0.25)"};
+      Tensor ours = x.detach();
+      const Oracle::Inputs inputs = {{"x", x}};
+      const auto torch =
+          oracle_.run(concat("torch.manual_seed(", seed, ")\n", calls[kind]), inputs, {"x"});
+      QVERIFY2(torch.ok(), torch.error.c_str());
+      if (kind == 0) ops::uniform_(ours, -1.5, 2);
+      if (kind == 1) ops::normal_(ours, 0.5, 3);
+      if (kind == 2) ops::bernoulli_(ours, 0.3);
+      if (kind == 3) ours = ops::bernoulli(ops::add(ours, 0.25));
+      const auto text = bit_difference(ours, torch["x"],
+                                       concat(calls[kind], " of ", describe(x), ", seed ", seed));
+      QVERIFY2(text.empty(), text.c_str());
+    }
+  }
+
+  void sequences_are_torch_s() {
+    Draw draw(test_seed() + 6);
+    for (int i = 0; i < kCases; ++i) {
+      const double start = static_cast<double>(draw.integer(-8, 8)) / 4;
+      const double end = start + static_cast<double>(draw.integer(0, 40)) / 4;
+      const int64_t n = draw.integer(0, 30);
+      const auto torch =
+          oracle_.run(concat("a = torch.arange(", start, ", ", end, ", 0.3)\nb = torch.arange(", n,
+                             ", -7, -3)\nc = torch.linspace(", start, ", ", end, ", ", n,
+                             ", dtype=torch.float64)\nd = torch.eye(", n,
+                             ", 5)\ne = torch.linspace(", start, ", ", end, ", ", n, ")"),
+                      {}, {"a", "b", "c", "d", "e"});
+      QVERIFY2(torch.ok(), torch.error.c_str());
+      const std::pair<Tensor, const char*> ours[] = {
+          {ops::arange(start, end, 0.3), "a"},
+          {ops::arange(n, -7, -3), "b"},
+          {ops::linspace(start, end, n, DType::Float64), "c"},
+          {ops::eye(n, 5), "d"},
+          {ops::linspace(start, end, n), "e"},
+      };
+      for (const auto& [tensor, which] : ours) {
+        const auto text =
+            difference(tensor, torch[which], concat(which, " from ", start, " to ", end, ", ", n));
+        QVERIFY2(text.empty(), text.c_str());
+      }
     }
   }
 

@@ -35,8 +35,11 @@ bool is_close(const Number& ours, const Number& theirs, const Tolerance& toleran
   if (ours.imag() == 0 && theirs.imag() == 0) {
     return is_close(ours.real(), theirs.real(), tolerance);
   }
-  const bool not_a_number = std::isnan(std::abs(ours)) && std::isnan(std::abs(theirs));
-  return ours == theirs || not_a_number ||
+  if (!std::isfinite(std::abs(theirs))) {
+    return is_close(ours.real(), theirs.real(), tolerance) &&
+           is_close(ours.imag(), theirs.imag(), tolerance);
+  }
+  return ours == theirs ||
          std::abs(ours - theirs) <= tolerance.absolute + tolerance.relative * std::abs(theirs);
 }
 

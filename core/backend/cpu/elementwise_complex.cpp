@@ -1,5 +1,6 @@
 #include <cmath>
 #include <complex>
+#include <limits>
 
 #include "core/backend/cpu/elementwise_rows.h"
 
@@ -15,6 +16,14 @@ void with_complex(const Tensor& x, const Body& body) {
   } else {
     throw_no_kernel(x);
   }
+}
+
+/// A quotient; by 0 it is no number, as in torch.
+template <typename C>
+C divide(C a, C b) {
+  using T = typename C::value_type;
+  constexpr T kNan = std::numeric_limits<T>::quiet_NaN();
+  return b == C(0) ? C(kNan, kNan) : a / b;
 }
 
 template <typename C>
@@ -58,13 +67,13 @@ UnaryRow<C, C> simple_row(UnaryOp op) {
     case UnaryOp::Conj:
       return unary_row<C, C>([](C x) { return std::conj(x); });
     case UnaryOp::Reciprocal:
-      return unary_row<C, C>([](C x) { return C(1) / x; });
+      return unary_row<C, C>([](C x) { return divide(C(1), x); });
     case UnaryOp::Sigmoid:
-      return unary_row<C, C>([](C x) { return C(1) / (C(1) + std::exp(-x)); });
+      return unary_row<C, C>([](C x) { return divide(C(1), C(1) + std::exp(-x)); });
     case UnaryOp::Sqrt:
       return unary_row<C, C>([](C x) { return std::sqrt(x); });
     case UnaryOp::Rsqrt:
-      return unary_row<C, C>([](C x) { return C(1) / std::sqrt(x); });
+      return unary_row<C, C>([](C x) { return divide(C(1), std::sqrt(x)); });
     default:
       return nullptr;
   }
@@ -139,7 +148,7 @@ BinaryRow<C, C> number_row(BinaryOp op) {
     case BinaryOp::Mul:
       return binary_row<C, C>([](C a, C b) { return a * b; });
     case BinaryOp::Div:
-      return binary_row<C, C>([](C a, C b) { return a / b; });
+      return binary_row<C, C>([](C a, C b) { return divide(a, b); });
     case BinaryOp::Pow:
       return binary_row<C, C>([](C a, C b) { return std::pow(a, b); });
     case BinaryOp::TanhGrad:

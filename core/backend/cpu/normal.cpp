@@ -96,8 +96,8 @@ void make_normal(double* block, double mean, double std) {
   for (int64_t i = 0; i < kHalf; ++i) {
     const double radius = std::sqrt(-2.0 * std::log(1.0 - block[i]));
     const double angle = 2.0 * std::numbers::pi * block[i + kHalf];
-    block[i] = radius * std::cos(angle) * std + mean;
-    block[i + kHalf] = radius * std::sin(angle) * std + mean;
+    block[i] = std::fma(radius * std::cos(angle), std, mean);
+    block[i + kHalf] = std::fma(radius * std::sin(angle), std, mean);
   }
 }
 

@@ -81,7 +81,7 @@ void normal(Generator& generator, double mean, double std, const Tensor& out) {
   with_any_floating(out, [&](auto type) {
     using T = decltype(type);
     if (out.numel() < kNormalBlock || !out.is_contiguous()) {
-      generate<T>(out, [&] { return convert<T>(generator.normal_double() * std + mean); });
+      generate<T>(out, [&] { return convert<T>(std::fma(generator.normal_double(), std, mean)); });
       return;
     }
     T* to = out.data<T>();
