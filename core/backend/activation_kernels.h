@@ -12,15 +12,15 @@ enum class ActivationKind : uint8_t {
   Hardshrink,   // 0 from −a to a, else x
   Hardsigmoid,  // clamp(x/6 + 1/2, 0, 1)
   Hardswish,    // x·hardsigmoid(x)
-  Hardtanh,     // clamp(x, a, b)
+  Hardtanh,     // clamp(x, a, b), whose gradient is 0 at both ends
   LeakyRelu,    // a·x below 0, else x
   LogSigmoid,
   Mish,        // x·tanh(ln(1 + eˣ))
-  Relu6,       // clamp(x, 0, 6), whose gradient is 0 at both ends
   Silu,        // x·sigmoid(x)
   Softplus,    // ln(1 + e^(a·x)) / a, x where a·x > b
   Softshrink,  // x moved towards 0 by a, 0 from −a to a
   Softsign,    // x / (1 + |x|)
+  Tanhshrink,  // x − tanh(x)
   Threshold,   // x above a, else b
 };
 

@@ -4,6 +4,7 @@
 #include "core/nn/layers/attention.h"
 #include "core/nn/layers/batch_norm.h"
 #include "core/nn/layers/conv.h"
+#include "core/nn/layers/distance.h"
 #include "core/nn/layers/dropout.h"
 #include "core/nn/layers/embedding.h"
 #include "core/nn/layers/flatten.h"
@@ -56,6 +57,8 @@ Registry<Block> register_all() {
   registry.add(lazy_linear_block());
   registry.add(embedding_block());
   registry.add(embedding_bag_block());
+  registry.add(cosine_similarity_block());
+  registry.add(pairwise_distance_block());
   registry.add(rnn_block());
   registry.add(lstm_block());
   registry.add(gru_block());
@@ -73,6 +76,7 @@ Registry<Block> register_all() {
   registry.add(layer_norm_block());
   registry.add(group_norm_block());
   for (int spatial = 1; spatial <= 3; ++spatial) registry.add(instance_norm_block(spatial));
+  registry.add(local_response_norm_block());
   for (Block& block : activation_blocks()) registry.add(std::move(block));
   registry.add(softmax_block());
   registry.add(log_softmax_block());

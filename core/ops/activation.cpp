@@ -1,23 +1,60 @@
 #include "core/ops/activation.h"
 
 #include "core/autograd/record.h"
+#include "core/backend/activation_kernels.h"
 #include "core/backend/backend.h"
+#include "core/backend/creation.h"
+#include "core/ops/arithmetic.h"
 #include "core/ops/checks.h"
+#include "core/ops/slice.h"
 
 namespace nw::ops {
 namespace {
 
 /// y = f(x) whose derivative is a function of y; `name` is a literal.
 Tensor activate(const Tensor& x, UnaryOp forward, BinaryOp backward, std::string_view name) {
-  check_floating(x, name);
-  const Tensor y = new_result(x.sizes(), x);
+  const Tensor y = new_alike(x, x.dtype());
   kernels_of(x).unary(forward, x, y);
   if (autograd::needs_record(x)) {
     autograd::record(name, y, std::array{x}, std::array{y},
                      [backward](const autograd::Node&, const Tensors& grads, Tensors& grad_inputs,
                                 const std::array<Tensor, 1>& saved) {
-                       const Tensor grad_x = new_result(saved[0].sizes(), saved[0]);
+                       const Tensor grad_x = new_alike(saved[0], saved[0].dtype());
                        kernels_of(grad_x).binary(backward, grads[0], saved[0], grad_x);
+                       grad_inputs[0] = grad_x;
+                     });
+  }
+  return y;
+}
+
+/// All numbers of a dense tensor in the order in which they lie.
+Tensor row_of(const Tensor& dense) {
+  return dense.as_strided(Dims{dense.numel()}, Dims{1}, dense.offset());
+}
+
+/// `x` if it lies in memory as `like` does, else such a copy.
+Tensor laid_out_as(const Tensor& like, const Tensor& x) {
+  if (x.strides() == like.strides()) return x;
+  const Tensor copy = new_alike(like, like.dtype());
+  raw::copy_(copy, x);
+  return copy;
+}
+
+/// y = f(x) by a kernel of its own.
+Tensor activate(const Tensor& x, const Activation& f, std::string_view name) {
+  check_floating(x, name);
+  const Tensor dense = is_dense_in_some_order(x) ? x : raw::contiguous(x);
+  const Tensor y = new_alike(dense, x.dtype());
+  kernels_of(x).activation->forward(f, row_of(dense), row_of(y));
+  if (autograd::needs_record(x)) {
+    autograd::record(name, y, std::array{x}, std::array{dense.is_same(x) ? x : dense},
+                     [f](const autograd::Node&, const Tensors& grads, Tensors& grad_inputs,
+                         const std::array<Tensor, 1>& saved) {
+                       const Tensor grad_x = new_alike(saved[0], saved[0].dtype());
+                       const Tensor grad = laid_out_as(grad_x, grads[0]);
+                       const Tensor at = laid_out_as(grad_x, saved[0]);
+                       kernels_of(grad_x).activation->backward(f, row_of(grad), row_of(at),
+                                                               row_of(grad_x));
                        grad_inputs[0] = grad_x;
                      });
   }
@@ -27,15 +64,138 @@ Tensor activate(const Tensor& x, UnaryOp forward, BinaryOp backward, std::string
 }  // namespace
 
 Tensor relu(const Tensor& x) {
+  check_floating(x, "ReLU");
   return activate(x, UnaryOp::Relu, BinaryOp::ReluGrad, "ReLU");
 }
 
 Tensor tanh(const Tensor& x) {
+  check_inexact(x, "Tanh");
   return activate(x, UnaryOp::Tanh, BinaryOp::TanhGrad, "Tanh");
 }
 
 Tensor sigmoid(const Tensor& x) {
+  check_inexact(x, "Sigmoid");
   return activate(x, UnaryOp::Sigmoid, BinaryOp::SigmoidGrad, "Sigmoid");
+}
+
+Tensor elu(const Tensor& x, double alpha, double scale, double input_scale) {
+  return activate(x, {ActivationKind::Elu, alpha * scale, scale, input_scale}, "ELU");
+}
+
+Tensor selu(const Tensor& x) {
+  constexpr double kAlpha = 1.6732632423543772848170429916717;
+  constexpr double kScale = 1.0507009873554804934193349852946;
+  return activate(x, {ActivationKind::Elu, kAlpha * kScale, kScale, 1}, "SELU");
+}
+
+Tensor celu(const Tensor& x, double alpha) {
+  NW_CHECK(alpha != 0, "[CELU] alpha cannot be 0");
+  return activate(x, {ActivationKind::Elu, alpha, 1, 1 / alpha}, "CELU");
+}
+
+Tensor leaky_relu(const Tensor& x, double slope) {
+  return activate(x, {ActivationKind::LeakyRelu, slope}, "LeakyReLU");
+}
+
+Tensor threshold(const Tensor& x, double limit, double value) {
+  return activate(x, {ActivationKind::Threshold, limit, value}, "Threshold");
+}
+
+Tensor gelu(const Tensor& x, GeluForm form) {
+  const auto kind = form == GeluForm::Tanh ? ActivationKind::GeluTanh : ActivationKind::Gelu;
+  return activate(x, {kind}, "GELU");
+}
+
+Tensor silu(const Tensor& x) {
+  return activate(x, {ActivationKind::Silu}, "SiLU");
+}
+
+Tensor mish(const Tensor& x) {
+  return activate(x, {ActivationKind::Mish}, "Mish");
+}
+
+Tensor softplus(const Tensor& x, double beta, double threshold) {
+  return activate(x, {ActivationKind::Softplus, beta, threshold}, "Softplus");
+}
+
+Tensor softsign(const Tensor& x) {
+  return activate(x, {ActivationKind::Softsign}, "Softsign");
+}
+
+Tensor log_sigmoid(const Tensor& x) {
+  return activate(x, {ActivationKind::LogSigmoid}, "LogSigmoid");
+}
+
+Tensor tanhshrink(const Tensor& x) {
+  return activate(x, {ActivationKind::Tanhshrink}, "Tanhshrink");
+}
+
+Tensor hardtanh(const Tensor& x, double least, double most) {
+  return activate(x, {ActivationKind::Hardtanh, least, most}, "Hardtanh");
+}
+
+Tensor relu6(const Tensor& x) {
+  return activate(x, {ActivationKind::Hardtanh, 0, 6}, "ReLU6");
+}
+
+Tensor hardsigmoid(const Tensor& x) {
+  return activate(x, {ActivationKind::Hardsigmoid}, "Hardsigmoid");
+}
+
+Tensor hardswish(const Tensor& x) {
+  return activate(x, {ActivationKind::Hardswish}, "Hardswish");
+}
+
+Tensor hardshrink(const Tensor& x, double limit) {
+  return activate(x, {ActivationKind::Hardshrink, limit}, "Hardshrink");
+}
+
+Tensor softshrink(const Tensor& x, double limit) {
+  NW_CHECK(limit >= 0, "[Softshrink] lambd cannot be negative, is ", limit);
+  return activate(x, {ActivationKind::Softshrink, limit}, "Softshrink");
+}
+
+Tensor prelu(const Tensor& x, const Tensor& weight) {
+  check_alike(x, weight, "PReLU");
+  const int64_t rank = x.dim();
+  const int64_t channels = rank >= 2 ? x.size(1) : 1;
+  NW_CHECK(weight.dim() <= 1 && (weight.numel() == 1 || (rank > 0 && weight.numel() == channels)),
+           "[PReLU] expects a weight for each of the ", channels, " channels, or one, gets ",
+           to_string(weight.sizes()));
+  Dims view{1, 1, x.numel()};  // (outer, channels, inner)
+  if (weight.numel() > 1)
+    view = Dims{x.size(0), channels, x.numel() / std::max<int64_t>(x.size(0) * channels, 1)};
+  const Tensor dense = raw::contiguous(x);
+  const Tensor slopes = raw::contiguous(weight);
+  const Tensor y = new_result(x.sizes(), x);
+  kernels_of(x).activation->prelu(view_dense(dense, view), slopes, view_dense(y, view));
+  if (autograd::needs_record(x, weight)) {
+    autograd::record(
+        "PReLU", y, std::array{x, weight}, std::array{dense.is_same(x) ? x : dense, slopes},
+        [view](const autograd::Node& node, const Tensors& grads, Tensors& grad_inputs,
+               const std::array<Tensor, 2>& saved) {
+          const Tensor grad = raw::contiguous(grads[0]);
+          const Tensor grad_x = new_result(saved[0].sizes(), grad);
+          const Tensor parts = new_result(view, grad);
+          kernels_of(grad).activation->prelu_grad(view_dense(grad, view),
+                                                  view_dense(saved[0], view), saved[1],
+                                                  view_dense(grad_x, view), parts);
+          grad_inputs[0] = grad_x;
+          if (!node.needs_grad(1)) return;
+          grad_inputs[1] = view_dense(sum_to(parts, Dims{view[1], 1}), saved[1].sizes());
+        });
+  }
+  return y;
+}
+
+Tensor glu(const Tensor& x, int64_t dim) {
+  check_floating(x, "GLU");
+  NW_CHECK(x.dim() > 0, "[GLU] expects at least one dimension, gets a scalar");
+  const int64_t at = wrap_dim(dim, x.dim(), "GLU");
+  const int64_t size = x.size(at);
+  NW_CHECK(size % 2 == 0, "[GLU] expects an even size of dimension ", dim, " to halve, gets ",
+           size);
+  return mul(narrow(x, at, 0, size / 2), sigmoid(narrow(x, at, size / 2, size / 2)));
 }
 
 }  // namespace nw::ops

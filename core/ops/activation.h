@@ -2,6 +2,8 @@
 
 #include "core/tensor/tensor.h"
 
+/// Elementwise functions between layers. y has x's sizes and dtype. Floating point; tanh and
+/// sigmoid of complex numbers, too. Gradients at kinks are torch's.
 namespace nw::ops {
 
 /// max(0, x); the gradient at 0 is 0.
@@ -9,5 +11,49 @@ Tensor relu(const Tensor& x);
 Tensor tanh(const Tensor& x);
 /// 1 / (1 + e⁻ˣ)
 Tensor sigmoid(const Tensor& x);
+
+/// scale · (x above 0, else alpha · (e^(input_scale·x) − 1)); at 0 the gradient is that from below.
+Tensor elu(const Tensor& x, double alpha = 1, double scale = 1, double input_scale = 1);
+/// elu with the alpha and scale that keep mean 0 and variance 1.
+Tensor selu(const Tensor& x);
+/// max(0, x) + min(0, alpha · (e^(x/alpha) − 1)); throws Error for alpha 0.
+Tensor celu(const Tensor& x, double alpha = 1);
+/// x above 0, else slope · x; the gradient at 0 is the slope.
+Tensor leaky_relu(const Tensor& x, double slope = 0.01);
+/// The same with a learnt slope: weight (1) or one for each channel, x (N, C, *).
+Tensor prelu(const Tensor& x, const Tensor& weight);
+/// x above `limit`, else `value`.
+Tensor threshold(const Tensor& x, double limit, double value);
+
+enum class GeluForm : uint8_t { Exact, Tanh };
+/// x · Φ(x), or its approximation by tanh.
+Tensor gelu(const Tensor& x, GeluForm form = GeluForm::Exact);
+/// x · sigmoid(x)
+Tensor silu(const Tensor& x);
+/// x · tanh(softplus(x))
+Tensor mish(const Tensor& x);
+/// ln(1 + e^(beta·x)) / beta, and x where beta·x is above the threshold.
+Tensor softplus(const Tensor& x, double beta = 1, double threshold = 20);
+/// x / (1 + |x|)
+Tensor softsign(const Tensor& x);
+/// ln sigmoid(x), without underflow.
+Tensor log_sigmoid(const Tensor& x);
+/// x − tanh(x)
+Tensor tanhshrink(const Tensor& x);
+
+/// clamp(x, least, most); the gradient at both is 0.
+Tensor hardtanh(const Tensor& x, double least = -1, double most = 1);
+/// hardtanh from 0 to 6.
+Tensor relu6(const Tensor& x);
+/// clamp(x/6 + 1/2, 0, 1)
+Tensor hardsigmoid(const Tensor& x);
+/// x · hardsigmoid(x)
+Tensor hardswish(const Tensor& x);
+/// 0 from −limit to limit, else x; or x moved towards 0 by the limit, which cannot be negative.
+Tensor hardshrink(const Tensor& x, double limit = 0.5);
+Tensor softshrink(const Tensor& x, double limit = 0.5);
+
+/// a · sigmoid(b) of the two halves a and b of x along `dim`.
+Tensor glu(const Tensor& x, int64_t dim = -1);
 
 }  // namespace nw::ops

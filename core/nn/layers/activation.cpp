@@ -1,121 +1,83 @@
 #include "core/nn/layers/activation.h"
 
-#include "core/ops/activation.h"
-#include "core/ops/softmax.h"
+#include "core/backend/creation.h"
+#include "core/nn/init.h"
 
 namespace nw::nn {
-
-Tensor ReLU::forward(const Tensor& input) {
-  return ops::relu(input);
-}
-
-Tensor Tanh::forward(const Tensor& input) {
-  return ops::tanh(input);
-}
-
-Tensor Sigmoid::forward(const Tensor& input) {
-  return ops::sigmoid(input);
-}
-
-Tensor Softmax::forward(const Tensor& input) {
-  const int64_t rank = input.dim();
-  const int64_t usual = rank == 0 || rank == 1 || rank == 3 ? 0 : 1;
-  return ops::softmax(input, dim_.value_or(usual));
-}
-
 namespace {
 
-template <typename Activation>
-std::unique_ptr<Module> make(const Args&) {
-  return std::make_unique<Activation>();
+std::string number(double value) {
+  return to_python(Value(value));
 }
 
-std::unique_ptr<Module> make_softmax(const Args& args) {
-  Softmax::Options options;
-  if (!args.is_none("dim")) options.dim = args.integer("dim");
-  return std::make_unique<Softmax>(options);
+/// As torch prints a default that is written without a point in its signature.
+std::string number(double value, int whole_default) {
+  return value == whole_default ? std::to_string(whole_default) : number(value);
 }
 
-std::string softmax_caption(const Args& args) {
-  return args.is_none("dim") ? "" : "dim " + std::to_string(args.integer("dim"));
-}
-
-/// Ports and shelf, which all have.
-Block common_block() {
-  Block block;
-  block.category = "activation";
-  block.inputs = {{"input", "Numbers of any sizes", false}};
-  block.outputs = {{"output", "Numbers of the same sizes", false}};
-  return block;
+std::string inplace_text(bool inplace) {
+  return inplace ? ", inplace=True" : "";
 }
 
 }  // namespace
 
-Block relu_block() {
-  Block block = common_block();
-  block.id = "ReLU";
-  block.torch_name = "nn.ReLU";
-  block.icon = "relu";
-  block.summary = "Keeps what is positive and writes 0 for the rest.";
-  block.formula = "y = max(0, x)";
-  block.when_to_use = "The first choice between two layers: fast, and its gradient does not fade.";
-  block.reference = "https://pytorch.org/docs/stable/generated/torch.nn.ReLU.html";
-  block.params = {{.name = "inplace",
-                   .type = ParamType::Bool,
-                   .fallback = false,
-                   .help = "Saves memory in PyTorch; the result is the same."}};
-  block.make = make<ReLU>;
-  return block;
+std::string ELU::extra_repr() const {
+  return "alpha=" + number(options_.alpha) + inplace_text(options_.inplace);
 }
 
-Block tanh_block() {
-  Block block = common_block();
-  block.id = "Tanh";
-  block.torch_name = "nn.Tanh";
-  block.icon = "tanh";
-  block.summary = "Bends numbers smoothly into the range from −1 to 1.";
-  block.formula = "y = (eˣ − e⁻ˣ) / (eˣ + e⁻ˣ)";
-  block.when_to_use = "In small or classic networks, and where outputs are centred on 0.";
-  block.reference = "https://pytorch.org/docs/stable/generated/torch.nn.Tanh.html";
-  block.make = make<Tanh>;
-  return block;
+std::string CELU::extra_repr() const {
+  return "alpha=" + number(options_.alpha) + inplace_text(options_.inplace);
 }
 
-Block sigmoid_block() {
-  Block block = common_block();
-  block.id = "Sigmoid";
-  block.torch_name = "nn.Sigmoid";
-  block.icon = "sigmoid";
-  block.summary = "Bends numbers smoothly into the range from 0 to 1.";
-  block.formula = "y = 1 / (1 + e⁻ˣ)";
-  block.when_to_use = "For gates, and for outputs that are read as independent probabilities.";
-  block.reference = "https://pytorch.org/docs/stable/generated/torch.nn.Sigmoid.html";
-  block.make = make<Sigmoid>;
-  return block;
+std::string LeakyReLU::extra_repr() const {
+  return "negative_slope=" + number(options_.negative_slope) + inplace_text(options_.inplace);
 }
 
-Block softmax_block() {
-  Block block = common_block();
-  block.id = "Softmax";
-  block.torch_name = "nn.Softmax";
-  block.icon = "softmax";
-  block.summary = "Turns scores into probabilities that add up to 1.";
-  block.formula = "y[i] = exp(x[i]) / Σ exp(x[j])";
-  block.when_to_use =
-      "To read probabilities from a trained classifier. Not before CrossEntropyLoss, which has it "
-      "inside.";
-  block.reference = "https://pytorch.org/docs/stable/generated/torch.nn.Softmax.html";
-  block.params = {{.name = "dim",
-                   .type = ParamType::Int,
-                   .fallback = None{},
-                   .help = "The dimension that adds up to 1: 1 for (N, classes), −1 for the last. "
-                           "None: 0 for one or three dimensions, else 1.",
-                   .min = -8,
-                   .max = 7,
-                   .optional = true}};
-  block.make = make_softmax;
-  block.caption = softmax_caption;
-  return block;
+PReLU::PReLU(const Options& options) {
+  NW_CHECK(options.num_parameters >= 0, "[PReLU] num_parameters cannot be negative, is ",
+           options.num_parameters);
+  weight_ = register_parameter("weight", new_parameter(Dims{options.num_parameters}));
+  raw::fill_(weight_, options.init);
+}
+
+std::string PReLU::extra_repr() const {
+  return "num_parameters=" + std::to_string(weight_.numel());
+}
+
+std::string Threshold::extra_repr() const {
+  return "threshold=" + number(options_.threshold) + ", value=" + number(options_.value) +
+         inplace_text(options_.inplace);
+}
+
+GELU::GELU(const Options& options) : approximate_(options.approximate) {
+  NW_CHECK(approximate_ == "none" || approximate_ == "tanh",
+           "[GELU] approximate must be 'none' or 'tanh', is '", approximate_, "'");
+}
+
+Tensor GELU::forward(const Tensor& input) {
+  return ops::gelu(input, approximate_ == "tanh" ? ops::GeluForm::Tanh : ops::GeluForm::Exact);
+}
+
+std::string Softplus::extra_repr() const {
+  return "beta=" + number(options_.beta, 1) + ", threshold=" + number(options_.threshold, 20);
+}
+
+Hardtanh::Hardtanh(const Options& options) : options_(options) {
+  NW_CHECK(options.min_val < options.max_val, "[Hardtanh] min_val must be below max_val, they are ",
+           options.min_val, " and ", options.max_val);
+}
+
+std::string Hardtanh::extra_repr() const {
+  return "min_val=" + number(options_.min_val) + ", max_val=" + number(options_.max_val) +
+         inplace_text(options_.inplace);
+}
+
+std::string Hardshrink::extra_repr() const {
+  return number(lambd_);
+}
+
+std::string Softshrink::extra_repr() const {
+  return number(lambd_);
 }
 
 }  // namespace nw::nn

@@ -1,17 +1,92 @@
 #pragma once
 
-#include <optional>
-
 #include "core/nn/block.h"
+#include "core/ops/activation.h"
+
+// Elementwise activations: x (*) -> y (*), floating point. Gradients at kinks are torch's.
+// `inplace` saves memory in PyTorch; here it changes what is printed, not what is computed.
 
 namespace nw::nn {
 
-/// y = max(0, x). Source: torch.nn.ReLU.
-class ReLU : public UnaryModule {
+/// What activations without numbers share.
+class PlainActivation : public UnaryModule {
  public:
+  struct Options {
+    bool inplace = false;
+  };
+  PlainActivation() = default;
+  explicit PlainActivation(const Options& options) : inplace_(options.inplace) {}
+
+  std::string extra_repr() const override { return inplace_ ? "inplace=True" : ""; }
+  using UnaryModule::forward;
+
+ private:
+  bool inplace_ = false;
+};
+
+/// y = max(0, x). Source: torch.nn.ReLU.
+class ReLU : public PlainActivation {
+ public:
+  using PlainActivation::PlainActivation;
   std::string kind() const override { return "ReLU"; }
   using UnaryModule::forward;
-  Tensor forward(const Tensor& input) override;
+  Tensor forward(const Tensor& input) override { return ops::relu(input); }
+};
+
+/// y = min(max(0, x), 6). Source: torch.nn.ReLU6.
+class ReLU6 : public PlainActivation {
+ public:
+  using PlainActivation::PlainActivation;
+  std::string kind() const override { return "ReLU6"; }
+  using UnaryModule::forward;
+  Tensor forward(const Tensor& input) override { return ops::relu6(input); }
+};
+
+/// ELU whose numbers keep mean 0 and variance 1. Source: torch.nn.SELU; Klambauer et al. 2017.
+class SELU : public PlainActivation {
+ public:
+  using PlainActivation::PlainActivation;
+  std::string kind() const override { return "SELU"; }
+  using UnaryModule::forward;
+  Tensor forward(const Tensor& input) override { return ops::selu(input); }
+};
+
+/// y = x · sigmoid(x). Source: torch.nn.SiLU.
+class SiLU : public PlainActivation {
+ public:
+  using PlainActivation::PlainActivation;
+  std::string kind() const override { return "SiLU"; }
+  using UnaryModule::forward;
+  Tensor forward(const Tensor& input) override { return ops::silu(input); }
+};
+
+/// y = x · tanh(softplus(x)). Source: torch.nn.Mish.
+class Mish : public PlainActivation {
+ public:
+  using PlainActivation::PlainActivation;
+  std::string kind() const override { return "Mish"; }
+  using UnaryModule::forward;
+  Tensor forward(const Tensor& input) override { return ops::mish(input); }
+};
+
+/// y = x · hardsigmoid(x). Source: torch.nn.Hardswish.
+class Hardswish : public PlainActivation {
+ public:
+  using PlainActivation::PlainActivation;
+  std::string kind() const override { return "Hardswish"; }
+  std::string extra_repr() const override { return {}; }
+  using UnaryModule::forward;
+  Tensor forward(const Tensor& input) override { return ops::hardswish(input); }
+};
+
+/// y = clamp(x/6 + 1/2, 0, 1). Source: torch.nn.Hardsigmoid.
+class Hardsigmoid : public PlainActivation {
+ public:
+  using PlainActivation::PlainActivation;
+  std::string kind() const override { return "Hardsigmoid"; }
+  std::string extra_repr() const override { return {}; }
+  using UnaryModule::forward;
+  Tensor forward(const Tensor& input) override { return ops::hardsigmoid(input); }
 };
 
 /// y = tanh(x). Source: torch.nn.Tanh.
@@ -19,7 +94,7 @@ class Tanh : public UnaryModule {
  public:
   std::string kind() const override { return "Tanh"; }
   using UnaryModule::forward;
-  Tensor forward(const Tensor& input) override;
+  Tensor forward(const Tensor& input) override { return ops::tanh(input); }
 };
 
 /// y = 1 / (1 + e⁻ˣ). Source: torch.nn.Sigmoid.
@@ -27,29 +102,236 @@ class Sigmoid : public UnaryModule {
  public:
   std::string kind() const override { return "Sigmoid"; }
   using UnaryModule::forward;
-  Tensor forward(const Tensor& input) override;
+  Tensor forward(const Tensor& input) override { return ops::sigmoid(input); }
 };
 
-/// y = eˣ / Σ eˣ along one dimension. Without one, torch's old choice: 0 for tensors of 0, 1 or 3
-/// dimensions, else 1. Source: torch.nn.Softmax.
-class Softmax : public UnaryModule {
+/// y = ln sigmoid(x). Source: torch.nn.LogSigmoid.
+class LogSigmoid : public UnaryModule {
+ public:
+  std::string kind() const override { return "LogSigmoid"; }
+  using UnaryModule::forward;
+  Tensor forward(const Tensor& input) override { return ops::log_sigmoid(input); }
+};
+
+/// y = x / (1 + |x|). Source: torch.nn.Softsign.
+class Softsign : public UnaryModule {
+ public:
+  std::string kind() const override { return "Softsign"; }
+  using UnaryModule::forward;
+  Tensor forward(const Tensor& input) override { return ops::softsign(input); }
+};
+
+/// y = x − tanh(x). Source: torch.nn.Tanhshrink.
+class Tanhshrink : public UnaryModule {
+ public:
+  std::string kind() const override { return "Tanhshrink"; }
+  using UnaryModule::forward;
+  Tensor forward(const Tensor& input) override { return ops::tanhshrink(input); }
+};
+
+/// y = x above 0, else alpha · (eˣ − 1). Source: torch.nn.ELU; Clevert et al. 2015.
+class ELU : public UnaryModule {
  public:
   struct Options {
-    std::optional<int64_t> dim = {};
+    double alpha = 1;
+    bool inplace = false;
   };
-  explicit Softmax(const Options& options) : dim_(options.dim) {}
+  explicit ELU(const Options& options) : options_(options) {}
 
-  std::string kind() const override { return "Softmax"; }
+  std::string kind() const override { return "ELU"; }
+  std::string extra_repr() const override;
+  using UnaryModule::forward;
+  Tensor forward(const Tensor& input) override { return ops::elu(input, options_.alpha); }
+
+ private:
+  Options options_;
+};
+
+/// y = max(0, x) + min(0, alpha · (e^(x/alpha) − 1)). Source: torch.nn.CELU; Barron 2017.
+class CELU : public UnaryModule {
+ public:
+  using Options = ELU::Options;
+  explicit CELU(const Options& options) : options_(options) {}
+
+  std::string kind() const override { return "CELU"; }
+  std::string extra_repr() const override;
+  using UnaryModule::forward;
+  Tensor forward(const Tensor& input) override { return ops::celu(input, options_.alpha); }
+
+ private:
+  Options options_;
+};
+
+/// y = x above 0, else negative_slope · x. Source: torch.nn.LeakyReLU.
+class LeakyReLU : public UnaryModule {
+ public:
+  struct Options {
+    double negative_slope = 0.01;
+    bool inplace = false;
+  };
+  explicit LeakyReLU(const Options& options) : options_(options) {}
+
+  std::string kind() const override { return "LeakyReLU"; }
+  std::string extra_repr() const override;
+  using UnaryModule::forward;
+  Tensor forward(const Tensor& input) override {
+    return ops::leaky_relu(input, options_.negative_slope);
+  }
+
+ private:
+  Options options_;
+};
+
+/// LeakyReLU whose slope is learnt: one, or one for each channel of x (N, C, *). state_dict: weight
+/// (num_parameters), which starts at init. Source: torch.nn.PReLU; He et al. 2015.
+class PReLU : public UnaryModule {
+ public:
+  struct Options {
+    int64_t num_parameters = 1;
+    double init = 0.25;
+  };
+  explicit PReLU(const Options& options);
+
+  std::string kind() const override { return "PReLU"; }
+  std::string extra_repr() const override;
+  using UnaryModule::forward;
+  Tensor forward(const Tensor& input) override { return ops::prelu(input, weight_); }
+
+ private:
+  Tensor weight_;
+};
+
+/// y = x above the threshold, else value. Source: torch.nn.Threshold.
+class Threshold : public UnaryModule {
+ public:
+  struct Options {
+    double threshold;
+    double value;
+    bool inplace = false;
+  };
+  explicit Threshold(const Options& options) : options_(options) {}
+
+  std::string kind() const override { return "Threshold"; }
+  std::string extra_repr() const override;
+  using UnaryModule::forward;
+  Tensor forward(const Tensor& input) override {
+    return ops::threshold(input, options_.threshold, options_.value);
+  }
+
+ private:
+  Options options_;
+};
+
+/// y = x · Φ(x), or its approximation by tanh. Source: torch.nn.GELU; Hendrycks & Gimpel 2016.
+class GELU : public UnaryModule {
+ public:
+  struct Options {
+    std::string approximate = "none";  // or "tanh"
+  };
+  explicit GELU(const Options& options);
+
+  std::string kind() const override { return "GELU"; }
+  std::string extra_repr() const override { return "approximate='" + approximate_ + "'"; }
   using UnaryModule::forward;
   Tensor forward(const Tensor& input) override;
 
  private:
-  std::optional<int64_t> dim_;
+  std::string approximate_;
 };
 
-Block relu_block();
-Block tanh_block();
-Block sigmoid_block();
-Block softmax_block();
+/// y = ln(1 + e^(beta·x)) / beta; x itself where beta·x is above the threshold. Source:
+/// torch.nn.Softplus.
+class Softplus : public UnaryModule {
+ public:
+  struct Options {
+    double beta = 1;
+    double threshold = 20;
+  };
+  explicit Softplus(const Options& options) : options_(options) {}
+
+  std::string kind() const override { return "Softplus"; }
+  std::string extra_repr() const override;
+  using UnaryModule::forward;
+  Tensor forward(const Tensor& input) override {
+    return ops::softplus(input, options_.beta, options_.threshold);
+  }
+
+ private:
+  Options options_;
+};
+
+/// y = clamp(x, min_val, max_val); min_val must be the smaller one. Source: torch.nn.Hardtanh.
+class Hardtanh : public UnaryModule {
+ public:
+  struct Options {
+    double min_val = -1;
+    double max_val = 1;
+    bool inplace = false;
+  };
+  explicit Hardtanh(const Options& options);
+
+  std::string kind() const override { return "Hardtanh"; }
+  std::string extra_repr() const override;
+  using UnaryModule::forward;
+  Tensor forward(const Tensor& input) override {
+    return ops::hardtanh(input, options_.min_val, options_.max_val);
+  }
+
+ private:
+  Options options_;
+};
+
+/// y = 0 from −lambd to lambd, else x. Source: torch.nn.Hardshrink.
+class Hardshrink : public UnaryModule {
+ public:
+  struct Options {
+    double lambd = 0.5;
+  };
+  explicit Hardshrink(const Options& options) : lambd_(options.lambd) {}
+
+  std::string kind() const override { return "Hardshrink"; }
+  std::string extra_repr() const override;
+  using UnaryModule::forward;
+  Tensor forward(const Tensor& input) override { return ops::hardshrink(input, lambd_); }
+
+ private:
+  double lambd_;
+};
+
+/// y = x moved towards 0 by lambd, 0 from −lambd to lambd. Source: torch.nn.Softshrink.
+class Softshrink : public UnaryModule {
+ public:
+  using Options = Hardshrink::Options;
+  explicit Softshrink(const Options& options) : lambd_(options.lambd) {}
+
+  std::string kind() const override { return "Softshrink"; }
+  std::string extra_repr() const override;
+  using UnaryModule::forward;
+  Tensor forward(const Tensor& input) override { return ops::softshrink(input, lambd_); }
+
+ private:
+  double lambd_;
+};
+
+/// y = a · sigmoid(b) of the halves of x along dim: (…, 2n, …) -> (…, n, …). Source: torch.nn.GLU;
+/// Dauphin et al. 2016.
+class GLU : public UnaryModule {
+ public:
+  struct Options {
+    int64_t dim = -1;
+  };
+  explicit GLU(const Options& options) : dim_(options.dim) {}
+
+  std::string kind() const override { return "GLU"; }
+  std::string extra_repr() const override { return "dim=" + std::to_string(dim_); }
+  using UnaryModule::forward;
+  Tensor forward(const Tensor& input) override { return ops::glu(input, dim_); }
+
+ private:
+  int64_t dim_;
+};
+
+/// In palette order.
+std::vector<Block> activation_blocks();
 
 }  // namespace nw::nn

@@ -1,57 +1,132 @@
 #include "core/nn/layers/dropout.h"
 
 #include "core/ops/dropout.h"
+#include "core/ops/shape.h"
 
 namespace nw::nn {
-
-Dropout::Dropout(const Options& options) : p_(options.p) {
-  NW_CHECK(p_ >= 0 && p_ <= 1, "[Dropout] p must be between 0 and 1, is ", p_);
-}
-
-Tensor Dropout::forward(const Tensor& input) {
-  return training() ? ops::dropout(input, p_, default_generator()) : input;
-}
-
 namespace {
 
-std::unique_ptr<Module> make(const Args& args) {
-  return std::make_unique<Dropout>(Dropout::Options{.p = args.real("p")});
-}
-
-std::string caption(const Args& args) {
-  return concat("p ", args.real("p"));
+/// Drops channels of an input with `rank` dimensions, or with one less, whose batch is missing.
+Tensor drop_channels(const Tensor& x, int64_t rank, double p) {
+  if (x.dim() == rank) return ops::feature_dropout(x, p, default_generator());
+  return ops::squeeze(ops::feature_dropout(ops::unsqueeze(x, 0), p, default_generator()), 0);
 }
 
 }  // namespace
 
-Block dropout_block() {
+DropoutBase::DropoutBase(const Options& options, std::string_view op) : options_(options) {
+  NW_CHECK(options.p >= 0 && options.p <= 1, "[", op, "] p must be between 0 and 1, is ",
+           options.p);
+}
+
+std::string DropoutBase::extra_repr() const {
+  return "p=" + to_python(Value(options_.p)) + ", inplace=" + to_python(Value(options_.inplace));
+}
+
+Tensor Dropout::forward(const Tensor& input) {
+  return training() ? ops::dropout(input, p(), default_generator()) : input;
+}
+
+Tensor Dropout1d::forward(const Tensor& input) {
+  NW_CHECK(input.dim() == 2 || input.dim() == 3,
+           "[Dropout1d] expects 3 dimensions (N, C, L) or 2 (C, L), gets ",
+           to_string(input.sizes()));
+  return training() ? drop_channels(input, 3, p()) : input;
+}
+
+Tensor Dropout2d::forward(const Tensor& input) {
+  return training() ? ops::feature_dropout(input, p(), default_generator()) : input;
+}
+
+Tensor Dropout3d::forward(const Tensor& input) {
+  return training() ? drop_channels(input, 5, p()) : input;
+}
+
+Tensor AlphaDropout::forward(const Tensor& input) {
+  return training() ? ops::alpha_dropout(input, p(), default_generator()) : input;
+}
+
+Tensor FeatureAlphaDropout::forward(const Tensor& input) {
+  return training() ? ops::feature_alpha_dropout(input, p(), default_generator()) : input;
+}
+
+namespace {
+
+struct Texts {
+  const char* id;
+  const char* layout;
+  const char* summary;
+  const char* formula;
+  const char* when_to_use;
+  const char* reference;
+};
+
+template <typename Layer>
+Block block_of(const Texts& texts) {
   Block block;
-  block.id = "Dropout";
-  block.torch_name = "nn.Dropout";
+  block.id = texts.id;
+  block.torch_name = concat("nn.", texts.id);
   block.category = "regularisation";
   block.icon = "dropout";
-  block.summary = "While training, sets numbers to 0 at random; afterwards lets all pass.";
-  block.formula = "y = x · m / (1 − p),  m = 0 with probability p, else 1";
-  block.when_to_use =
-      "When the validation loss rises while the training loss falls: before the last Linear "
-      "layers.";
-  block.reference = "https://jmlr.org/papers/v15/srivastava14a.html";
+  block.summary = texts.summary;
+  block.formula = texts.formula;
+  block.when_to_use = texts.when_to_use;
+  block.reference = texts.reference;
   block.params = {{.name = "p",
                    .type = ParamType::Real,
                    .fallback = 0.5,
-                   .help = "The probability with which a number becomes 0.",
+                   .help = "The probability with which a number or channel is dropped.",
                    .min = 0,
                    .max = 1},
                   {.name = "inplace",
                    .type = ParamType::Bool,
                    .fallback = false,
                    .help = "Saves memory in PyTorch; the result is the same."}};
-  block.inputs = {{"input", "Numbers of any sizes", false}};
+  block.inputs = {{"input", "Numbers of any sizes", false, texts.layout}};
   block.outputs = {{"output", "Numbers of the same sizes", false}};
   block.draws_random = true;
-  block.make = make;
-  block.caption = caption;
+  block.make = [](const Args& args) -> std::unique_ptr<Module> {
+    return std::make_unique<Layer>(
+        DropoutBase::Options{.p = args.real("p"), .inplace = args.boolean("inplace")});
+  };
+  block.caption = [](const Args& args) { return concat("p ", args.real("p")); };
   return block;
+}
+
+constexpr const char* kSrivastava = "https://jmlr.org/papers/v15/srivastava14a.html";
+constexpr const char* kTompson = "https://arxiv.org/abs/1411.4280";
+constexpr const char* kKlambauer = "https://arxiv.org/abs/1706.02515";
+
+}  // namespace
+
+std::vector<Block> dropout_blocks() {
+  const char* channels = "y = x · m / (1 − p),  one m for each channel";
+  return {
+      block_of<Dropout>(
+          {"Dropout", "*", "While training, sets numbers to 0 at random; afterwards lets all pass.",
+           "y = x · m / (1 − p),  m = 0 with probability p, else 1",
+           "When the validation loss rises while the training loss falls: before the last Linear "
+           "layers.",
+           kSrivastava}),
+      block_of<Dropout1d>(
+          {"Dropout1d", "N C L", "While training, sets whole channels of sequences to 0 at random.",
+           channels, "After a Conv1d, whose neighbouring numbers are alike.", kTompson}),
+      block_of<Dropout2d>(
+          {"Dropout2d", "N C H W", "While training, sets whole channels of images to 0 at random.",
+           channels, "After a Conv2d, whose neighbouring pixels are alike.", kTompson}),
+      block_of<Dropout3d>({"Dropout3d", "N C D H W",
+                           "While training, sets whole channels of volumes to 0 at random.",
+                           channels, "After a Conv3d, whose neighbouring voxels are alike.",
+                           kTompson}),
+      block_of<AlphaDropout>(
+          {"AlphaDropout", "*",
+           "Dropout for SELU: what flows keeps mean 0 and variance 1 while training.",
+           "y = a · (x · m + α′ · (1 − m)) + b", "In networks of Linear and SELU.", kKlambauer}),
+      block_of<FeatureAlphaDropout>({"FeatureAlphaDropout", "N C *",
+                                     "AlphaDropout that drops whole channels.",
+                                     "y = a · (x · m + α′ · (1 − m)) + b,  one m for each channel",
+                                     "In networks of convolutions and SELU.", kKlambauer}),
+  };
 }
 
 }  // namespace nw::nn

@@ -15,6 +15,26 @@ class Flatten : public UnaryModule {
   explicit Flatten(const Options& options) : options_(options) {}
 
   std::string kind() const override { return "Flatten"; }
+  std::string extra_repr() const override;
+  using UnaryModule::forward;
+  Tensor forward(const Tensor& input) override;
+
+ private:
+  Options options_;
+};
+
+/// Splits a dimension into several, one of which may be −1: (N, C·H·W) -> (N, C, H, W). Source:
+/// torch.nn.Unflatten.
+class Unflatten : public UnaryModule {
+ public:
+  struct Options {
+    int64_t dim;
+    std::vector<int64_t> unflattened_size;
+  };
+  explicit Unflatten(Options options) : options_(std::move(options)) {}
+
+  std::string kind() const override { return "Unflatten"; }
+  std::string extra_repr() const override;
   using UnaryModule::forward;
   Tensor forward(const Tensor& input) override;
 
@@ -23,5 +43,6 @@ class Flatten : public UnaryModule {
 };
 
 Block flatten_block();
+Block unflatten_block();
 
 }  // namespace nw::nn

@@ -5,19 +5,39 @@
 
 namespace nw::nn {
 
-Linear::Linear(const Options& options) {
-  NW_CHECK(options.in_features >= 0 && options.out_features >= 0,
-           "[Linear] in_features and out_features cannot be negative, are ", options.in_features,
-           " and ", options.out_features);
-  weight_ =
-      register_parameter("weight", new_parameter(Dims{options.out_features, options.in_features}));
-  bias_ = register_parameter("bias",
-                             options.bias ? new_parameter(Dims{options.out_features}) : Tensor());
+Linear::Linear(const Options& options)
+    : in_features_(options.in_features), out_features_(options.out_features) {
+  NW_CHECK(in_features_ >= 0 && out_features_ >= 0,
+           "[Linear] in_features and out_features cannot be negative, are ", in_features_, " and ",
+           out_features_);
+  weight_ = register_parameter("weight", new_parameter(Dims{out_features_, in_features_}));
+  bias_ = register_parameter("bias", options.bias ? new_parameter(Dims{out_features_}) : Tensor());
   init::linear_(weight_, bias_);
+}
+
+Linear::Linear(WithoutSizes, int64_t out_features, bool bias)
+    : in_features_(0), out_features_(out_features) {
+  NW_CHECK(out_features >= 0, "[LazyLinear] out_features cannot be negative, is ", out_features);
+  weight_ = register_uninitialized_parameter("weight");
+  bias_ = bias ? register_uninitialized_parameter("bias") : register_parameter("bias", Tensor());
+}
+
+std::string Linear::extra_repr() const {
+  return concat("in_features=", in_features_, ", out_features=", out_features_,
+                ", bias=", bias_.defined() ? "True" : "False");
 }
 
 Tensor Linear::forward(const Tensor& input) {
   return ops::linear(input, weight_, bias_);
+}
+
+void LazyLinear::initialize_parameters(const Tensors& inputs) {
+  NW_CHECK(inputs.size() == 1 && inputs[0].dim() > 0,
+           "[LazyLinear] expects one input with at least one dimension");
+  in_features_ = inputs[0].size(-1);
+  materialize(weight_, Dims{out_features_, in_features_});
+  if (bias_.defined()) materialize(bias_, Dims{out_features_});
+  init::linear_(weight_, bias_);
 }
 
 namespace {
@@ -44,43 +64,87 @@ int64_t multiply_adds(const Args&, const Dims& input, const Dims& output) {
   return numel(output) / output.front() * input.back();
 }
 
+Param out_features_param() {
+  return {.name = "out_features",
+          .type = ParamType::Int,
+          .fallback = int64_t{10},
+          .help = "Features that go out; in the last layer of a classifier, the number of classes.",
+          .min = 1,
+          .required = true};
+}
+
+Param bias_param() {
+  return {.name = "bias",
+          .type = ParamType::Bool,
+          .fallback = true,
+          .help = "Whether a learnable number is added to each output."};
+}
+
+Block common_block() {
+  Block block;
+  block.category = "linear";
+  block.icon = "linear";
+  block.formula = "y = x·Wᵀ + b";
+  block.outputs = {{"output", "The same sizes but the last: (…, out_features)", false}};
+  block.multiply_adds = multiply_adds;
+  return block;
+}
+
 }  // namespace
 
 Block linear_block() {
-  Block block;
+  Block block = common_block();
   block.id = "Linear";
   block.torch_name = "nn.Linear";
-  block.category = "linear";
-  block.icon = "linear";
   block.summary = "Computes weighted sums of all features: each output sees every input.";
-  block.formula = "y = x·Wᵀ + b";
   block.when_to_use =
       "As hidden or last layer of a classifier or regressor. Flatten images before it.";
   block.reference = "https://pytorch.org/docs/stable/generated/torch.nn.Linear.html";
-  block.params = {
-      {.name = "in_features",
-       .type = ParamType::Int,
-       .help = "Features that come in: the size of the input's last dimension.",
-       .min = 1,
-       .inferred = true,
-       .required = true},
-      {.name = "out_features",
-       .type = ParamType::Int,
-       .fallback = int64_t{10},
-       .help = "Features that go out; in the last layer of a classifier, the number of classes.",
-       .min = 1,
-       .required = true},
-      {.name = "bias",
-       .type = ParamType::Bool,
-       .fallback = true,
-       .help = "Whether a learnable number is added to each output."},
-  };
+  block.params = {{.name = "in_features",
+                   .type = ParamType::Int,
+                   .help = "Features that come in: the size of the input's last dimension.",
+                   .min = 1,
+                   .inferred = true,
+                   .required = true},
+                  out_features_param(),
+                  bias_param()};
   block.inputs = {{"input", "Numbers of any sizes (…, in_features)", false, "N * in_features"}};
-  block.outputs = {{"output", "The same sizes but the last: (…, out_features)", false}};
   block.make = make;
   block.infer = infer;
   block.caption = caption;
-  block.multiply_adds = multiply_adds;
+  return block;
+}
+
+Block lazy_linear_block() {
+  Block block = common_block();
+  block.id = "LazyLinear";
+  block.torch_name = "nn.LazyLinear";
+  block.summary = "A Linear layer that takes the number of its inputs from the first batch.";
+  block.when_to_use = "In PyTorch code that leaves in_features open; here Linear finds it, too.";
+  block.reference = "https://pytorch.org/docs/stable/generated/torch.nn.LazyLinear.html";
+  block.params = {out_features_param(), bias_param()};
+  block.inputs = {{"input", "Numbers of any sizes (…, features)", false, "N * features"}};
+  block.make = [](const Args& args) -> std::unique_ptr<Module> {
+    return std::make_unique<LazyLinear>(LazyLinear::Options{
+        .out_features = args.integer("out_features"), .bias = args.boolean("bias")});
+  };
+  block.caption = [](const Args& args) { return concat("→ ", args.integer("out_features")); };
+  return block;
+}
+
+Block identity_block() {
+  Block block;
+  block.id = "Identity";
+  block.torch_name = "nn.Identity";
+  block.category = "shape";
+  block.icon = "shape";
+  block.summary = "Hands on what comes in.";
+  block.formula = "y = x";
+  block.when_to_use = "To take a layer out of a network and keep its place.";
+  block.reference = "https://pytorch.org/docs/stable/generated/torch.nn.Identity.html";
+  block.inputs = {{"input", "Numbers of any sizes", false}};
+  block.outputs = {{"output", "The same numbers", false}};
+  block.make = [](const Args&) -> std::unique_ptr<Module> { return std::make_unique<Identity>(); };
   return block;
 }
 
