@@ -10,6 +10,9 @@ using namespace nw::test;
 namespace {
 
 constexpr int kCases = 200;
+// Large blocks, such as a Transformer of the default size, are tried less often.
+constexpr int kLeastCases = 40;
+constexpr int kPatienceMs = 30'000;
 
 }  // namespace
 
@@ -40,18 +43,23 @@ class TestBlocksOracle : public QObject {
     Coverage coverage;
     int accepted = 0;
     int with_gradients = 0;
-    for (int i = 0; i < kCases; ++i) {
+    int judged = 0;
+    QElapsedTimer clock;
+    clock.start();
+    int cases = 0;
+    for (; cases < kCases && (cases < kLeastCases || clock.elapsed() < kPatienceMs); ++cases) {
       const BlockCase drawn = draw_case(draw, block);
       const Verdict verdict = compare_with_torch(draw, oracle_, drawn);
       QVERIFY2(verdict.problem.empty(), (drawn.text() + "\n  " + verdict.problem).c_str());
       coverage.count(drawn, verdict);
       accepted += verdict.accepted;
+      judged += !verdict.no_judge;
       with_gradients += verdict.backward;
     }
     std::printf("%-24s %3d cases equal PyTorch's, %3d with gradients\n", block.id.c_str(), accepted,
                 with_gradients);
     std::fflush(stdout);
-    QVERIFY2(accepted >= kCases / 3, "too few cases were legal to prove much");
+    QVERIFY2(accepted >= cases / 5, "too few cases were legal to prove much");
     QVERIFY2(with_gradients >= accepted / 2, "too few cases had gradients to prove much");
     std::string undrawn;
     for (const std::string& name : coverage.undrawn(block)) undrawn += " " + name;

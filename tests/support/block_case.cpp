@@ -35,14 +35,21 @@ int64_t class_dimension(const std::string& layout) {
   return it == names.end() ? -1 : it - names.begin();
 }
 
-Tensor draw_classes(Draw& draw, const BlockCase& drawn, const nn::Args& all) {
+/// Classes in the sizes that the port names, or else in those of the first input without its
+/// classes.
+Tensor draw_classes(Draw& draw, const BlockCase& drawn, const nn::Args& all, const nn::Port& port,
+                    SizeDraw& named) {
   const Dims& first = drawn.inputs[0].sizes();
   const std::string layout = layout_of(drawn.block->inputs[0], all);
   auto at = static_cast<size_t>(std::max<int64_t>(class_dimension(layout), 0));
   if (at >= first.size()) at = 0;
   Dims sizes = first;
   const int64_t count = sizes.empty() ? 1 : std::max<int64_t>(sizes[at], 1);
-  if (!sizes.empty()) sizes.erase(at);
+  if (port.layout.find_first_of("*=") == std::string::npos) {
+    sizes = named.sizes(port, first);
+  } else if (!sizes.empty()) {
+    sizes.erase(at);
+  }
   const Tensor target = draw.whole(sizes, 0, count - 1);
   if (target.numel() == 0) return target;
   if (const nn::Value* ignored = drawn.args.find("ignore_index")) {
@@ -77,7 +84,7 @@ Tensor draw_port(Draw& draw, BlockCase& drawn, const nn::Args& all, const nn::Po
                  SizeDraw& sizes) {
   const bool first = drawn.inputs.empty();
   if (port.numbers == nn::PortNumbers::Classes && draw.chance(0.7)) {
-    return draw_classes(draw, drawn, all);
+    return draw_classes(draw, drawn, all, port, sizes);
   }
   const bool like_first = port.numbers == nn::PortNumbers::Classes;
   Dims wanted = like_first ? drawn.inputs[0].sizes()
@@ -115,6 +122,16 @@ DType draw_dtype(Draw& draw) {
   return at < 0.96 ? DType::Complex64 : DType::Complex128;
 }
 
+/// Of a tuple that forward takes: there no number stands for all.
+std::string call_argument(const nn::Param& param, const nn::Value& value) {
+  const auto* number = std::get_if<int64_t>(&value);
+  if (param.type != nn::ParamType::IntTuple || number == nullptr) {
+    return nn::python_argument(param, value);
+  }
+  return nn::python_argument(param,
+                             std::vector<int64_t>(std::max<size_t>(param.arity, 1), *number));
+}
+
 }  // namespace
 
 std::string BlockCase::text() const {
@@ -143,6 +160,9 @@ BlockCase draw_case(Draw& draw, const nn::Block& block) {
                   .training = draw.chance(0.6),
                   .seed = draw.seed() % 100'000};
   if (draw.chance(0.3)) drawn.forwards = static_cast<int>(draw.integer(2, 3));
+  for (const nn::Param& param : block.params) {
+    drawn.args.set(param.name, nn::normalized(param, *drawn.args.find(param.name)));
+  }
   const nn::Args all = block.complete(drawn.args);
   SizeDraw sizes(draw, block, all);
   if (draw.chance(0.08)) {
@@ -166,7 +186,8 @@ BlockCase draw_case(Draw& draw, const nn::Block& block) {
       x = empty(none, x.dtype(), kCpu);
       drawn.regular = false;
     }
-    const bool learns = is_floating(x.dtype()) || is_complex(x.dtype());
+    const bool learns =
+        (is_floating(x.dtype()) || is_complex(x.dtype())) && port.numbers != nn::PortNumbers::Signs;
     x = arranged(draw, x);
     if (learns) x.set_requires_grad();
     drawn.inputs.push_back(x);
@@ -174,15 +195,23 @@ BlockCase draw_case(Draw& draw, const nn::Block& block) {
   return drawn;
 }
 
-std::string python_of(const BlockCase& drawn, const std::vector<std::string>& gradients) {
+std::string python_of(const BlockCase& drawn, const std::vector<std::string>& gradients,
+                      Precision precision) {
   std::string positional;
   std::map<std::string, std::vector<std::string>> keywords;
   std::string leaves;
+  size_t required = drawn.inputs.size();  // up to the last that is not optional all go by place
+  while (required > 0 && drawn.block->inputs[required - 1].optional) --required;
+  bool by_place = true;
   for (size_t i = 0; i < drawn.inputs.size(); ++i) {
-    if (!drawn.inputs[i].defined()) continue;
+    if (!drawn.inputs[i].defined()) {
+      if (i < required) positional += "None, ";
+      continue;
+    }
     const nn::Port& port = drawn.block->inputs[i];
     const std::string x = "x" + std::to_string(i);
-    if (port.optional) {
+    by_place = by_place && (!port.optional || i < required);
+    if (!by_place) {
       keywords[port.argument.empty() ? port.name : port.argument].push_back(x);
     } else {
       positional += x + ", ";
@@ -206,11 +235,11 @@ std::string python_of(const BlockCase& drawn, const std::vector<std::string>& gr
   for (const nn::Param& param : drawn.block->params) {
     const nn::Value* value = drawn.args.find(param.name);
     if (!param.call || value == nullptr) continue;
-    code << "'" << param.name << "': " << nn::python_argument(param, *value) << ", ";
+    code << "'" << param.name << "': " << call_argument(param, *value) << ", ";
   }
   code << "}, {" << leaves << "}, [";
   for (const std::string& gradient : gradients) code << gradient << ", ";
-  code << "])\n";
+  code << "], reference=" << (precision == Precision::Float64 ? "True" : "False") << ")\n";
   return code.str();
 }
 

@@ -28,9 +28,13 @@ struct BlockCase {
 /// layouts say, now and then sizes that the block may refuse.
 BlockCase draw_case(Draw& draw, const nn::Block& block);
 
+/// In which precision PyTorch computes.
+enum class Precision : uint8_t { Own, Float64 };
+
 /// Python that runs the case with run_block() of oracle_blocks.py. `gradients` names what the
 /// outputs are fed with in backward; empty: no backward.
-std::string python_of(const BlockCase& drawn, const std::vector<std::string>& gradients);
+std::string python_of(const BlockCase& drawn, const std::vector<std::string>& gradients,
+                      Precision precision = Precision::Own);
 
 /// The same numbers in memory in another way: with gaps, transposed, channels last, a part of more,
 /// repeated by a stride of 0 (then other numbers), or as they are.

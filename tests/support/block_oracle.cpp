@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <complex>
 #include <limits>
 
 #include "core/autograd/engine.h"
@@ -56,24 +57,47 @@ Oracle::Inputs named_inputs(const BlockCase& drawn) {
   return inputs;
 }
 
-/// Whether PyTorch says that it has no code for this dtype.
-bool lacks_dtype(const BlockCase& drawn, const std::string& error) {
-  if (drawn.is_wide()) return false;
-  for (const char* sign : {"not implemented for", "not supported", "Half", "BFloat16", "omplex"}) {
-    if (error.find(sign) != std::string::npos) return true;
-  }
-  return false;
-}
-
 std::string text_difference(const std::string& ours, const std::string& theirs, const char* what) {
   return ours == theirs ? std::string() : concat(what, ": ours ", ours, " torch's ", theirs);
 }
 
-/// One comparison of a case that both accept.
+constexpr double kUsualGradient = 20;
+
+double largest(const Tensor& x) {
+  const Tensor dense = raw::contiguous(raw::to(x, DType::Complex128));
+  double found = 0;
+  for (int64_t i = 0; i < dense.numel(); ++i) {
+    found = std::max(found, std::abs(dense.data<std::complex<double>>()[i]));
+  }
+  return std::isfinite(found) ? found : 0;
+}
+
+/// The largest distance of two tensors of one size; infinite where one has numbers that the other
+/// has not.
+double distance(const Tensor& a, const Tensor& b) {
+  if (!a.defined() || !b.defined() || a.sizes() != b.sizes() || is_complex(a.dtype())) {
+    return std::numeric_limits<double>::infinity();
+  }
+  const Tensor x = raw::contiguous(raw::to(a, DType::Float64));
+  const Tensor y = raw::contiguous(raw::to(b, DType::Float64));
+  double largest = 0;
+  for (int64_t i = 0; i < x.numel(); ++i) {
+    const double u = x.data<double>()[i];
+    const double v = y.data<double>()[i];
+    if (u == v || (std::isnan(u) && std::isnan(v))) continue;
+    largest = std::max(largest, std::abs(u - v));
+    if (std::isnan(largest)) return std::numeric_limits<double>::infinity();
+  }
+  return largest;
+}
+
+/// One comparison of a case that both accept. `exact` is what PyTorch gives in float64 (null: not
+/// asked): where its own rounding shows, ours may be four times as far from that.
 class Comparison {
  public:
-  Comparison(const BlockCase& drawn, const Outcome& ours, const Oracle::Reply& torch)
-      : drawn_(drawn), ours_(ours), torch_(torch) {}
+  Comparison(const BlockCase& drawn, const Outcome& ours, const Oracle::Reply& torch,
+             const Oracle::Reply* exact = nullptr)
+      : drawn_(drawn), ours_(ours), torch_(torch), exact_(exact) {}
 
   std::string before() const {
     auto problem = text_difference(ours_.printed, torch_.texts.at("printed"), "printed");
@@ -94,8 +118,7 @@ class Comparison {
     std::string problem = text_difference(needs, torch_.texts.at("needs"),
                                           "outputs, 1 for each that needs a gradient");
     for (size_t i = 0; i < ours_.outputs.size() && problem.empty(); ++i) {
-      problem = difference(ours_.outputs[i], torch_["y" + std::to_string(i)],
-                           "output " + std::to_string(i));
+      problem = numbers(ours_.outputs[i], "y" + std::to_string(i), "output " + std::to_string(i));
     }
     return problem;
   }
@@ -105,15 +128,16 @@ class Comparison {
         text_difference(to_text(*ours_.module), torch_.texts.at("printed after"), "printed after");
     const nn::StateDict state = ours_.module->state_dict();
     for (size_t i = 0; i < state.entries.size() && problem.empty(); ++i) {
-      problem = difference(state.entries[i].tensor, torch_["state" + std::to_string(i)],
-                           state.entries[i].key + " after the run");
+      problem = numbers(state.entries[i].tensor, "state" + std::to_string(i),
+                        state.entries[i].key + " after the run");
     }
     return problem;
   }
 
   std::string gradients() const {
     // Hundreds of products add up to one number here, in another order than torch's: in float32 the
-    // tolerance for one number is too narrow. float64 shows that the sums are the right ones.
+    // tolerance for one number is too narrow, and the more so the larger they are. float64 shows
+    // that the sums are the right ones.
     const double slack = drawn_.dtype == DType::Float64 ? 1 : 10;
     std::string problem;
     const auto params = ours_.module->named_parameters();
@@ -135,14 +159,31 @@ class Comparison {
 
   std::string gradient(const Tensor& leaf, const std::string& name, const std::string& what,
                        double slack) const {
-    const auto it = torch_.tensors.find(name);
-    const Tensor theirs = it == torch_.tensors.end() ? Tensor() : it->second;
-    return difference(leaf.grad(), theirs, what, slack);
+    const Tensor theirs = named(torch_, name);
+    const double growth = slack > 1 && theirs.defined() ? largest(theirs) / kUsualGradient : 1;
+    return numbers(leaf.grad(), name, what, slack * std::max(growth, 1.0));
+  }
+
+  static Tensor named(const Oracle::Reply& reply, const std::string& name) {
+    const auto it = reply.tensors.find(name);
+    return it == reply.tensors.end() ? Tensor() : it->second;
+  }
+
+  std::string numbers(const Tensor& ours, const std::string& name, const std::string& what,
+                      double slack = 1) const {
+    const Tensor theirs = named(torch_, name);
+    const std::string problem = difference(ours, theirs, what, slack);
+    if (problem.empty() || exact_ == nullptr) return problem;
+    const Tensor exact = named(*exact_, name);
+    if (difference(ours, exact, what, slack).empty()) return {};
+    const bool comparable = ours.defined() && theirs.defined() && ours.dtype() == theirs.dtype();
+    return comparable && distance(ours, exact) <= 4 * distance(theirs, exact) ? "" : problem;
   }
 
   const BlockCase& drawn_;
   const Outcome& ours_;
   const Oracle::Reply& torch_;
+  const Oracle::Reply* exact_;
 };
 
 /// The meta device must give the sizes that the CPU gave, and draw nothing.
@@ -175,7 +216,10 @@ std::string compare_inferred(const BlockCase& drawn) {
   }
   drawn.block->infer(drawn.inputs[0].sizes(), args);
   for (const nn::Param& param : drawn.block->params) {
-    if (param.inferred && *args.find(param.name) != *drawn.args.find(param.name)) {
+    const nn::Value& wanted = *drawn.args.find(param.name);
+    // A wire does not tell how many of its dimensions a tuple is of.
+    if (std::holds_alternative<std::vector<int64_t>>(wanted)) continue;
+    if (param.inferred && *args.find(param.name) != wanted) {
       return concat("infers ", param.name, " ", nn::to_python(*args.find(param.name)));
     }
   }
@@ -191,34 +235,67 @@ void backward(const std::vector<Tensor>& outputs, const std::vector<Tensor>& gra
   }
 }
 
+/// PyTorch 1.13's GELU reads a gradient in float32 as if it lay in memory as x does.
+bool may_lay_out_gradient(const BlockCase& drawn) {
+  return drawn.block->id != "GELU" || drawn.dtype != DType::Float32;
+}
+
+/// What both made of it; first difference, empty: none.
+std::string compare_numbers(const Comparison& comparison, bool with_gradients) {
+  std::string problem = comparison.before();
+  if (problem.empty()) problem = comparison.outputs();
+  if (problem.empty()) problem = comparison.after();
+  if (problem.empty() && with_gradients) problem = comparison.gradients();
+  return problem;
+}
+
+/// What PyTorch's backward does not support, ours must refuse. Other errors of it are limits of its
+/// code: 16 bits, a gradient that lies in memory as it likes, one without numbers.
+std::string compare_backward_refused(const BlockCase& drawn, const Outcome& ours,
+                                     const std::vector<Tensor>& grads, const std::string& refused) {
+  if (!drawn.is_wide() || refused.find("not supported") == std::string::npos) return {};
+  try {
+    backward(ours.outputs, grads);
+  } catch (const Error&) {
+    return {};
+  }
+  return "ours has a backward, torch: " + refused;
+}
+
 Verdict compare_accepted(Draw& draw, Oracle& oracle, const BlockCase& drawn, const Outcome& ours) {
   Oracle::Inputs inputs = named_inputs(drawn);
   std::vector<std::string> names;
   std::vector<Tensor> grads;
-  const bool with_gradients = ours.outputs.empty() || !has_empty_window(drawn, ours.outputs[0]);
-  for (size_t i = 0; i < ours.outputs.size() && with_gradients; ++i) {
+  const bool asks_gradients = ours.outputs.empty() || !has_empty_window(drawn, ours.outputs[0]);
+  for (size_t i = 0; i < ours.outputs.size() && asks_gradients; ++i) {
     const Tensor& y = ours.outputs[i];
-    grads.push_back(learns(y) ? arranged(draw, draw.numbers(y.sizes(), y.dtype())) : y.detach());
+    Tensor grad = learns(y) ? draw.numbers(y.sizes(), y.dtype()) : y.detach();
+    if (learns(y) && may_lay_out_gradient(drawn)) grad = arranged(draw, grad);
+    grads.push_back(grad);
     names.push_back("g" + std::to_string(i));
-    inputs.emplace_back(names.back(), grads.back());
+    inputs.emplace_back(names.back(), grad);
   }
   const Oracle::Reply torch = oracle.run(python_of(drawn, names), inputs, {});
   if (!torch.ok()) {
-    if (lacks_dtype(drawn, torch.error)) return {};
-    return {"ours accepts, torch: " + torch.error};
+    if (torch.crashed || !drawn.is_wide()) return {.no_judge = true};
+    return {.problem = "ours accepts, torch: " + torch.error};
   }
-  const Comparison comparison(drawn, ours, torch);
-  Verdict verdict{comparison.before(), true};
-  if (verdict.problem.empty()) verdict.problem = comparison.outputs();
-  if (verdict.problem.empty()) verdict.problem = comparison.after();
-  if (verdict.problem.empty() && with_gradients) {
-    const std::string& refused = torch.texts.at("backward");
-    if (refused.empty()) {
-      backward(ours.outputs, grads);
-      verdict.problem = comparison.gradients();
-      verdict.backward = true;
-    } else if (!lacks_dtype(drawn, refused)) {
-      verdict.problem = "torch's backward: " + refused;
+  Verdict verdict{.accepted = true};
+  const auto refused = torch.texts.find("backward");
+  if (refused != torch.texts.end() && !refused->second.empty()) {
+    verdict.problem = compare_backward_refused(drawn, ours, grads, refused->second);
+  } else if (refused != torch.texts.end()) {
+    backward(ours.outputs, grads);
+    verdict.backward = true;
+  }
+  if (verdict.problem.empty()) {
+    verdict.problem = compare_numbers({drawn, ours, torch}, verdict.backward);
+  }
+  // Where PyTorch's own rounding shows, what it gives in float64 is the better judge.
+  if (!verdict.problem.empty() && drawn.dtype != DType::Float64) {
+    const auto exact = oracle.run(python_of(drawn, names, Precision::Float64), inputs, {});
+    if (exact.ok()) {
+      verdict.problem = compare_numbers({drawn, ours, torch, &exact}, verdict.backward);
     }
   }
   if (verdict.problem.empty()) verdict.problem = compare_meta(drawn, ours.outputs);
@@ -227,11 +304,16 @@ Verdict compare_accepted(Draw& draw, Oracle& oracle, const BlockCase& drawn, con
 }
 
 Verdict compare_refused(Oracle& oracle, const BlockCase& drawn, const Outcome& ours) {
-  if (!ours.error.starts_with("[")) return {"message without its op: " + ours.error};
+  if (!ours.error.starts_with("[")) return {.problem = "message without its op: " + ours.error};
+  const Oracle::Inputs inputs = named_inputs(drawn);
+  Oracle::Reply torch = oracle.run(python_of(drawn, {}), inputs, {});
+  // With 16 bits PyTorch may overlook what it refuses otherwise.
+  if (torch.ok() && !drawn.is_wide()) {
+    torch = oracle.run(python_of(drawn, {}, Precision::Float64), inputs, {});
+  }
   const bool may_refuse = is_complex(drawn.dtype);
-  const auto torch = oracle.run(python_of(drawn, {}), named_inputs(drawn), {});
-  if (torch.ok() && !may_refuse) return {"torch accepts; ours: " + ours.error};
-  return {};
+  if (torch.ok() && !may_refuse) return {.problem = "torch accepts; ours: " + ours.error};
+  return {.no_judge = may_refuse || torch.crashed};
 }
 
 }  // namespace
@@ -267,7 +349,7 @@ Verdict compare_with_torch(Draw& draw, Oracle& oracle, const BlockCase& drawn) {
     return ours.error.empty() ? compare_accepted(draw, oracle, drawn, ours)
                               : compare_refused(oracle, drawn, ours);
   } catch (const Error& error) {
-    return {"throws " + error.text()};
+    return {.problem = "throws " + error.text()};
   }
 }
 

@@ -24,14 +24,16 @@ Outcome run_ours(const BlockCase& drawn);
 
 /// What both did alike.
 struct Verdict {
-  std::string problem;    // the first difference in words; empty: none
-  bool accepted = false;  // by both
-  bool backward = false;  // gradients were compared, too
+  std::string problem = {};  // the first difference in words; empty: none
+  bool accepted = false;     // by both
+  bool backward = false;     // gradients were compared, too
+  bool no_judge = false;     // PyTorch has no code for it, or dies of it
 };
 
 /// Runs the case in both and compares the initial weights (bit for bit), state_dict keys, printed
 /// text, outputs, gradients, the state afterwards, sizes on meta and inferred arguments; or that
-/// both refuse. A dtype of 16 bits or a complex one that only PyTorch refuses proves nothing.
+/// both refuse. Where numbers differ, those that PyTorch gives in float64 may agree with ours
+/// instead. A dtype of 16 bits or a complex one that only PyTorch refuses proves nothing.
 Verdict compare_with_torch(Draw& draw, Oracle& oracle, const BlockCase& drawn);
 
 /// Counts what was compared, for the page that tells what is proved.

@@ -59,6 +59,10 @@ const Tensor& Oracle::Reply::operator[](const std::string& name) const {
 
 Oracle::Oracle() {
   process_.setProcessChannelMode(QProcess::ForwardedErrorChannel);
+  start();
+}
+
+void Oracle::start() {
   process_.start("/usr/bin/python3", {NW_SOURCE_DIR "/tests/support/oracle_server.py"});
   if (!process_.waitForStarted(kStartMs)) {
     problem_ = "cannot start /usr/bin/python3: " + process_.errorString().toStdString();
@@ -83,17 +87,31 @@ Oracle::Reply Oracle::run(const std::string& code, const Inputs& inputs,
   QJsonArray names;
   for (const std::string& name : outputs) names.append(text(name));
   const QJsonObject request{{"code", text(code)}, {"inputs", tensors}, {"outputs", names}};
-  process_.write(QJsonDocument(request).toJson(QJsonDocument::Compact) + '\n');
-  return receive();
+  const QByteArray line = QJsonDocument(request).toJson(QJsonDocument::Compact) + '\n';
+  process_.write(line);
+  Reply reply = receive();
+  if (reply.crashed) {
+    // PyTorch may have spoiled its memory long before.
+    start();
+    process_.write(line);
+    reply = receive();
+    if (reply.crashed) start();
+  }
+  return reply;
 }
 
 Oracle::Reply Oracle::receive() {
+  Reply reply;
   while (!process_.canReadLine()) {
-    NW_CHECK(process_.waitForReadyRead(kAnswerMs),
-             "[oracle] Python does not answer: ", process_.errorString().toStdString());
+    const bool ready = process_.waitForReadyRead(kAnswerMs);
+    if (!ready && process_.state() == QProcess::NotRunning) {
+      reply.error = "Python died";
+      reply.crashed = true;
+      return reply;
+    }
+    NW_CHECK(ready, "[oracle] Python does not answer: ", process_.errorString().toStdString());
   }
   const QJsonObject answer = QJsonDocument::fromJson(process_.readLine()).object();
-  Reply reply;
   reply.error = answer["error"].toString().toStdString();
   const QJsonObject tensors = answer["tensors"].toObject();
   for (auto it = tensors.begin(); it != tensors.end(); ++it) {

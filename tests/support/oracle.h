@@ -17,7 +17,8 @@ class Oracle {
   using Inputs = std::vector<std::pair<std::string, Tensor>>;
 
   struct Reply {
-    std::string error;  // "ValueError: …" as Python raised it; empty: none
+    std::string error;     // "ValueError: …" as Python raised it; empty: none
+    bool crashed = false;  // Python died of it, also when asked a second time
     std::map<std::string, Tensor> tensors;
     std::map<std::string, std::string> texts;  // outputs that are no tensors, as str() writes them
 
@@ -36,10 +37,11 @@ class Oracle {
 
   /// Runs Python code with torch, nn, optim, F, np, run_block and the inputs (in memory as they are
   /// here) in scope, and fetches the named variables; without names, all of the dictionary
-  /// `result`. Throws Error when Python dies of it or does not answer.
+  /// `result`. Throws Error when Python does not answer.
   Reply run(const std::string& code, const Inputs& inputs, const std::vector<std::string>& outputs);
 
  private:
+  void start();
   Reply receive();
 
   QProcess process_;

@@ -22,9 +22,29 @@ def sizes(tensor):
 def call(module, inputs, keywords):
     """The module's outputs. Our recurrent layers take `lengths`, which in PyTorch means packing
     before and padding after the layer."""
+    if isinstance(module, (torch.nn.LSTMCell, torch.nn.GRUCell)):
+        first = flat(keywords.get("hx"))[:1]
+        if any(state.dim() > inputs[0].dim() for state in first):
+            raise RuntimeError("PyTorch 1.13 reads outside its memory here")
+    outside = RuntimeError("PyTorch 1.13 reads outside its memory here")
+    if isinstance(module, torch.nn.CTCLoss) and inputs[1].numel() > 0:
+        if inputs[1].min() < 0 or inputs[1].max() >= inputs[0].shape[-1]:
+            raise outside
+    if isinstance(module, torch.nn.MultiMarginLoss) and module.weight is not None:
+        target = inputs[1] if len(inputs) > 1 else keywords.get("target")
+        if target is not None and target.numel() > 0 and target.max() >= module.weight.numel():
+            raise outside
+    if isinstance(module, torch.nn.EmbeddingBag) and module.include_last_offset:
+        if inputs[0].dim() == 2:
+            raise RuntimeError("PyTorch 1.13 writes outside its memory here")
     lengths = keywords.get("lengths")
     if lengths is None or not isinstance(module, torch.nn.RNNBase):
         return module(*inputs, **keywords)
+    # With fewer lengths, or states of more sequences, PyTorch takes the first of them.
+    batch = inputs[0].shape[0 if module.batch_first else 1]
+    states = flat(keywords.get("hx"))
+    if lengths.shape != (batch,) or any(state.shape[1:2] != (batch,) for state in states):
+        raise RuntimeError("lengths and states must be those of the batch")
     others = {name: value for name, value in keywords.items() if name != "lengths"}
     steps = inputs[0].shape[1 if module.batch_first else 0]
     packed = pack_padded_sequence(inputs[0], lengths, module.batch_first, enforce_sorted=False)
@@ -32,9 +52,29 @@ def call(module, inputs, keywords):
     return pad_packed_sequence(output, module.batch_first, total_length=steps)[0], state
 
 
-def run_block(make, dtype, seed, training, forwards, inputs, keywords, leaves, gradients):
+def widened(tensor, work):
+    """The tensor as the reference sees it; a leaf if it is one."""
+    if tensor.is_floating_point() or tensor.is_complex():
+        return tensor.detach().to(work)
+    return tensor
+
+
+def mapped(value, change):
+    """The same nested lists, tuples and dictionaries with changed tensors."""
+    if isinstance(value, torch.Tensor):
+        return change(value)
+    if isinstance(value, (list, tuple)):
+        return type(value)(mapped(item, change) for item in value)
+    if isinstance(value, dict):
+        return {key: mapped(item, change) for key, item in value.items()}
+    return value
+
+
+def run_block(make, dtype, seed, training, forwards, inputs, keywords, leaves, gradients,
+              reference=False):
     """Everything that can be compared, by name. An error of backward is told in its text alone:
-    there are dtypes for which PyTorch has a forward only."""
+    there are dtypes for which PyTorch has a forward only. With `reference`, what PyTorch gives when
+    it computes in float64 from the same numbers, rounded to dtype at the end."""
     wide = dtype in (torch.float32, torch.float64)
     torch.set_default_dtype(dtype if wide else torch.float32)
     torch.manual_seed(seed)
@@ -47,6 +87,13 @@ def run_block(make, dtype, seed, training, forwards, inputs, keywords, leaves, g
     for i, value in enumerate(state.values()):
         if not isinstance(value, torch.nn.UninitializedParameter):
             result[f"first{i}"] = value.clone()
+    if reference:
+        work = torch.complex128 if dtype.is_complex else torch.float64
+        module.to(work)
+        memo = {}
+        change = lambda x: memo.setdefault(id(x), widened(x, work))
+        inputs, keywords, leaves, gradients = (
+            mapped(part, change) for part in (inputs, keywords, leaves, gradients))
     module.train(training)
     for leaf in leaves.values():
         leaf.requires_grad_()
@@ -62,17 +109,23 @@ def run_block(make, dtype, seed, training, forwards, inputs, keywords, leaves, g
         result[f"y{i}"] = y
     for i, value in enumerate(module.state_dict().values()):
         result[f"state{i}"] = value.clone()
-    if not gradients:
-        return result
+    if gradients:
+        add_gradients(result, module, outputs, leaves, gradients)
+    if reference:
+        return mapped(result, lambda x: widened(x, dtype))
+    return result
+
+
+def add_gradients(result, module, outputs, leaves, gradients):
     pairs = [(y, g) for y, g in zip(outputs, gradients) if y.requires_grad]
     if any(y.shape != g.shape or y.dtype != g.dtype for y, g in pairs):
-        return result  # comparing the outputs tells of it
+        return  # comparing the outputs tells of it
     try:
         if pairs:
             torch.autograd.backward([y for y, _ in pairs], [g for _, g in pairs])
     except RuntimeError as error:
         result["backward"] = str(error)
-        return result
+        return
     result["backward"] = ""
     for i, parameter in enumerate(module.parameters()):
         if parameter.grad is not None:
@@ -80,4 +133,3 @@ def run_block(make, dtype, seed, training, forwards, inputs, keywords, leaves, g
     for name, leaf in leaves.items():
         if leaf.grad is not None:
             result["g" + name] = leaf.grad
-    return result
