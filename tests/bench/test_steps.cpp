@@ -2,12 +2,14 @@
 #include <atomic>
 #include <cmath>
 #include <cstdlib>
+#include <memory>
 #include <vector>
 
 #include "app/cli/bench_net.h"
 #include "app/cli/heap_counter.h"
 #include "core/backend/backend.h"
 #include "core/base/parallel.h"
+#include "tests/support/oracle.h"
 
 using namespace nw;
 
@@ -95,6 +97,25 @@ class TestSteps : public QObject {
     QCOMPARE(memory.system_requests(), requests);
   }
 
+  /// What PyTorch is timed with is the same step: it starts from the same weights and numbers.
+  void torch_runs_the_same_step_data() { a_warm_step_allocates_nothing_data(); }
+  void torch_runs_the_same_step() {
+    QFETCH(int, net);
+    set_num_threads(2);
+    if (!oracle_) oracle_ = std::make_unique<test::Oracle>();
+    QVERIFY2(oracle_->problem().empty(), oracle_->problem().c_str());
+    const cli::BenchNet& bench_net = cli::bench_nets()[size_t(net)];
+    const auto reply = oracle_->run("torch.manual_seed(0)\n" + cli::torch_code(bench_net) +
+                                        "\nloss = loss_fn(model(x), target).item()\n",
+                                    {}, {"loss"});
+    QVERIFY2(reply.ok(), reply.error.c_str());
+    const double theirs = std::stod(reply.texts.at("loss"));
+    const double ours = cli::BenchStep(bench_net).run();
+    QVERIFY2(
+        std::abs(ours - theirs) <= 1e-5 * std::abs(theirs),
+        qPrintable(QString("ours %1, PyTorch's %2").arg(ours, 0, 'g', 9).arg(theirs, 0, 'g', 9)));
+  }
+
   void steps_repeat_bit_for_bit_data() { a_warm_step_allocates_nothing_data(); }
   void steps_repeat_bit_for_bit() {
     QFETCH(int, net);
@@ -111,6 +132,9 @@ class TestSteps : public QObject {
       before = loss;
     }
   }
+
+ private:
+  std::unique_ptr<test::Oracle> oracle_;
 };
 
 QTEST_GUILESS_MAIN(TestSteps)

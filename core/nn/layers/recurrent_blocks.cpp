@@ -215,6 +215,10 @@ Block lstm_block() {
   block.inputs.push_back(lengths_port());
   block.outputs.push_back(
       {"c_n", "Memory behind the last step (layers · directions, N, hidden_size)", true});
+  // PyTorch gives output, (h_n, c_n).
+  for (size_t i : {1, 2}) block.outputs[i].argument = "hx";
+  // torch gives output, (h_n, c_n).
+  for (size_t i : {1, 2}) block.outputs[i].argument = "hx";
   block.make = [](const Args& args) -> std::unique_ptr<Module> {
     return std::make_unique<LSTM>(options_of(args));
   };
