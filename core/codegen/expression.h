@@ -16,8 +16,8 @@ namespace nw::codegen {
 /// A model as Python code says it: one block with its arguments, or an nn.Sequential of models.
 struct Expression {
   const nn::Block* block = nullptr;  // null: an nn.Sequential of `items`
-  nn::Args args = {};                // what was given, checked by the block's description
-  std::optional<DType> dtype = {};   // dtype=torch.float64
+  nn::Args args = {};  // what differs from the defaults, checked by the block's description
+  std::optional<DType> dtype = {};                             // dtype=torch.float64
   std::vector<std::pair<std::string, Expression>> items = {};  // under torch's names: "0", "conv1"
   nn::Place place = {};
 

@@ -141,6 +141,16 @@ void check_dtype(const Expression& layer) {
   fail_at(layer.place, concat("[", layer.block->id, "] takes no dtype: it has no weights"));
 }
 
+/// What is written though it is the default says nothing.
+nn::Args without_defaults(const nn::Block& block, nn::Args args) {
+  for (const nn::Param& param : block.params) {
+    const nn::Value* value = args.find(param.name);
+    const bool same = value != nullptr && *value == nn::normalized(param, param.fallback);
+    if (same && !param.required) args.erase(param.name);
+  }
+  return args;
+}
+
 Expression layer_of(const Syntax& syntax) {
   const nn::Block& block = nn::described(nn::blocks(), syntax, kLayer);
   if (block.make == nullptr) {
@@ -155,6 +165,7 @@ Expression layer_of(const Syntax& syntax) {
     if (!args) throw;
     out.args = *args;
   }
+  out.args = without_defaults(block, std::move(out.args));
   out.dtype = factory.dtype;
   if (out.dtype) check_dtype(out);
   return out;

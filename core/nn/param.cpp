@@ -244,6 +244,21 @@ Value shortened(const Param& param, const std::vector<Item>& items) {
   return items.front() == static_cast<Item>(kNoneItem) ? Value(items) : Value(items.front());
 }
 
+/// With every argument in its parameter's own type, and without those that say the default.
+Value normalized_call(const Call& call) {
+  const Block* block = blocks().find(call.id);
+  if (block == nullptr) return Nested(call);
+  Call out{.id = call.id, .args = {}};
+  for (const auto& [name, value] : call.args) {
+    const Param* param = block->find(name);
+    const Value plain = param == nullptr ? value : normalized(*param, value);
+    const bool says_default =
+        param != nullptr && !param->required && plain == normalized(*param, param->fallback);
+    if (!says_default) out.args.set(name, plain);
+  }
+  return Nested(std::move(out));
+}
+
 /// The integer that `number` is, if it is one.
 std::optional<int64_t> whole(double number) {
   if (std::floor(number) != number || std::abs(number) > kExactIntegers) return std::nullopt;
@@ -343,6 +358,7 @@ Value normalized(const Param& param, const Value& value) {
   }
   const auto* reals = std::get_if<std::vector<double>>(&value);
   if (reals != nullptr && param.type == ParamType::RealTuple) return shortened(param, *reals);
+  if (const auto* nested = std::get_if<Nested>(&value)) return normalized_call(**nested);
   return value;
 }
 

@@ -58,7 +58,7 @@ std::string tensor_text(const Param& param, const Syntax& syntax, std::string_vi
   for (const Syntax& item : syntax.items[0].items) {
     if (!item.is_number()) fail_expecting(param, item, op);
     text += text.empty() ? "" : ", ";
-    text += item.kind == Kind::Int ? std::to_string(item.integer) : to_python(item.real);
+    text += to_python(item.kind == Kind::Int ? static_cast<double>(item.integer) : item.real);
   }
   return text;
 }

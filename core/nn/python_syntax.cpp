@@ -339,11 +339,29 @@ class Parser {
     return out;
   }
 
+  /// How many tokens a word with hyphens takes here, which print(model) shows without its quotes:
+  /// mode=nearest-exact; 0: none.
+  size_t bare_word_length() const {
+    size_t length = 0;
+    while (peek(length).kind == Token::Kind::Name && peek(length + 1).is("-")) length += 2;
+    const bool whole = length > 0 && peek(length).kind == Token::Kind::Name &&
+                       (peek(length + 1).is(",") || peek(length + 1).is(")"));
+    return whole ? length + 1 : 0;
+  }
+
+  Syntax bare_word() {
+    Syntax out;
+    out.kind = Kind::Name;
+    out.place = peek().place;
+    for (size_t left = bare_word_length(); left > 0; --left) out.text += take().text;
+    return out;
+  }
+
   Syntax argument() {
     const Token& first = peek();
     if (first.kind == Token::Kind::Name && peek(1).is("=")) {
       at_ += 2;
-      Syntax out = expression();
+      Syntax out = bare_word_length() > 0 ? bare_word() : expression();
       out.label = Syntax::Label::Keyword;
       out.key = std::string(first.text);
       out.key_place = first.place;

@@ -1,0 +1,354 @@
+#include <QRegularExpression>
+#include <QtTest>
+
+#include "core/base/random.h"
+#include "core/codegen/expression.h"
+#include "core/nn/call.h"
+#include "tests/support/compare.h"
+#include "tests/support/draw.h"
+#include "tests/support/oracle.h"
+
+using namespace nw;
+using namespace nw::test;
+using codegen::parse_model;
+
+namespace {
+
+constexpr int kCasesPerBlock = 30;
+constexpr int kDamagedTexts = 20'000;
+
+const char* const kGood[] = {
+    "nn.Sequential(nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),\n"
+    "              nn.Linear(6*14*14, 10))",
+    "torch.nn.Sequential(\n    torch.nn.Linear(2, 16),  # wide\n    torch.nn.Tanh(),\n)",
+    "nn.Sequential(OrderedDict([('conv1', nn.Conv2d(1, 6, (5, 3), stride=[1, 2])),\n"
+    "                           ('relu1', nn.ReLU(inplace=True)),]))",
+    "nn.Sequential(collections.OrderedDict((('a', nn.Tanh()), ('b', nn.Sigmoid()))))",
+    "nn.Sequential(nn.Sequential(nn.Linear(2, 3), nn.ReLU()), nn.Sequential(), nn.Linear(3, 2))",
+    "import torch\nfrom torch import (nn,\n  optim)\nmodel = nn.Sequential(nn.Linear(1_0, 2**3 - 1 "
+    "+ -(-2)))",
+    "self.net = nn.Linear(in_features=20 // 3, out_features=7 % 4, bias=False)",
+    "nn.Sequential(*[nn.Linear(2, 2), nn.ReLU()], nn.Linear(2, 1))",
+    "nn.Dropout(1/4)",
+    "nn.Dropout(p=5e-1, inplace=True)",
+    "nn.Linear(3, 4, dtype=torch.float64, device=None)",
+    "nn.MaxPool2d(3, None, 1)",
+    "nn.CrossEntropyLoss(torch.tensor([1, .5, 2e0]), label_smoothing=0.1)",
+    "nn.Conv2d(\n  8, 8, 3, 1, \"same\", 1, 2, True, 'reflect'\n)",
+};
+
+struct Bad {
+  const char* text;
+  const char* error;  // how the message begins
+};
+
+const Bad kBad[] = {
+    {"", "line 1, column 1: expected a layer or a value, found the end of the text"},
+    {"nn.Linear(2, 3", "line 1, column 15: expected ')' for the bracket of line 1, column 10"},
+    {"nn.Sequential(\n  nn.Linear(2, 3=),\n)",
+     "line 2, column 17: expected ',' or ')' after an argument, found '='"},
+    {"nn.Sequential(nn.Linear(2, 3) nn.ReLU())",
+     "line 1, column 31: expected ',' or ')' after an argument, found 'nn'"},
+    {"nn.Sequential(nn.Lineer(2, 3))",
+     "line 1, column 15: expected a layer, found 'nn.Lineer'; is it Linear?"},
+    {"nn.Sequential(nn.ReLU)",
+     "line 1, column 15: expected a layer with its arguments, found 'nn.ReLU' without '(…)'"},
+    {"nn.ModuleList([nn.ReLU()])", "line 1, column 1: expected a layer, found nn.ModuleList"},
+    {"nn.Linear(2, 3, biass=False)",
+     "line 1, column 17: [Linear] has no parameter 'biass'; is it 'bias'?"},
+    {"nn.Linear(2, 3, True, 5)", "line 1, column 23: [Linear] expects at most 3 arguments"},
+    {"nn.Linear(2)", "line 1, column 1: [Linear] expects out_features, an integer; it is missing"},
+    {"nn.Linear(None, 2)", "line 1, column 1: [Linear] expects in_features, an integer; gets None"},
+    {"nn.Linear(2.0, 3)", "line 1, column 11: [Linear] in_features expects an integer"},
+    {"nn.Linear(2, 3, out_features=4)", "line 1, column 17: [Linear] out_features is given twice"},
+    {"nn.Linear(bias=False, 2, 3)", "line 1, column 23: expected an argument by name"},
+    {"nn.Conv2d(3, 6, (5, 5, 5))",
+     "line 1, column 17: [Conv2d] kernel_size expects an integer or 2 integers, gets"},
+    {"nn.Conv2d(3, 6, 3, groups=2)",
+     "line 1, column 1: [Conv2d] in_channels must be divisible by groups"},
+    {"nn.Conv2d(3, 6, 3, padding='sane')", "line 1, column 28: [Conv2d] padding expects"},
+    {"nn.Conv2d(3, 6, 3, device='cuda')", "line 1, column 27: expected device=None or 'cpu'"},
+    {"nn.Linear(2, 3, dtype=torch.float65)",
+     "line 1, column 23: expected a dtype as torch.float64"},
+    {"nn.ReLU(dtype=torch.float64)", "line 1, column 1: [ReLU] takes no dtype"},
+    {"nn.MSELoss(size_average=False)", "line 1, column 12: [MSELoss] size_average is deprecated"},
+    {"nn.CrossEntropyLoss(weight=[1, 2])",
+     "line 1, column 28: [CrossEntropyLoss] weight expects torch.tensor"},
+    {"nn.Sequential(OrderedDict([('a.b', nn.ReLU())]))",
+     "line 1, column 29: expected a layer's name without '.', found 'a.b'"},
+    {"nn.Sequential(OrderedDict([('a', nn.ReLU()), ('a', nn.Tanh())]))",
+     "line 1, column 47: the name 'a' stands here twice"},
+    {"nn.Sequential(OrderedDict([('forward', nn.ReLU())]))", "line 1, column 29: the name"},
+    {"nn.Sequential(OrderedDict(['a', nn.ReLU()]))",
+     "line 1, column 28: expected (\"name\", layer), found 'a'"},
+    {"nn.Sequential(nn.ReLU(), 5)", "line 1, column 26: expected a layer, found 5"},
+    {"nn.ReLU() + 1", "line 1, column 1: expected a number beside '+', found nn.ReLU()"},
+    {"nn.Linear(2, 1/0)", "line 1, column 16: expected a divisor that is not 0"},
+    {"nn.Linear(2, 9999999999 * 9999999999)", "line 1, column 25: expected a number that"},
+    {"nn.Linear('ä', ö)", "line 1, column 16: expected Python, found 'ö'"},
+    {"nn.ReLU().cuda()", "line 1, column 10: expected the end of the model, found '.cuda'"},
+    {"nn.Linear(2, 'abc", "line 1, column 14: expected a string that ends on its line"},
+    {"LeNet(\n  (conv1): Conv2d(1, 6, kernel_size=(5, 5), stride=(1, 1))\n)",
+     "line 1, column 1: expected a layer of PyTorch, found 'LeNet', whose print"},
+    {"nn.Sequential(nn.Linear(2, 3, **options))",
+     "line 1, column 31: expected an argument by place or by name, found '**'"},
+    {"nn.Sequential({})", "line 1, column 15: expected a layer or a value, found '{'"},
+};
+
+QString text_of(const std::string& words) {
+  return QString::fromStdString(words);
+}
+
+std::string error_of(const std::string& text) {
+  try {
+    parse_model(text);
+  } catch (const Error& error) {
+    return error.text();
+  }
+  return {};
+}
+
+/// (2, 2) -> 2: torch prints which of the two was written, though they mean the same.
+std::string shortened(const std::string& printed) {
+  static const QRegularExpression kTuple("\\(([-\\d.e]+)(?:, \\1)*,?\\)");
+  return QString::fromStdString(printed).replace(kTuple, "\\1").toStdString();
+}
+
+std::string damaged(std::string text, Draw& draw) {
+  const std::string pieces[] = {"(",
+                                ")",
+                                "[",
+                                "]",
+                                ",",
+                                "=",
+                                ".",
+                                "nn.",
+                                "'",
+                                "\"",
+                                "-",
+                                "**",
+                                "1e999",
+                                "None",
+                                "(0):",
+                                "#",
+                                "\n",
+                                "\\",
+                                "float(",
+                                "OrderedDict(",
+                                "nn.Sequential(",
+                                "9223372036854775808",
+                                "dtype=torch.",
+                                "\xC3"};
+  constexpr int64_t kLastPiece = std::size(pieces) - 1;
+  for (int64_t edits = draw.integer(1, 5); edits > 0 && !text.empty(); --edits) {
+    const auto at = static_cast<size_t>(draw.integer(0, static_cast<int64_t>(text.size()) - 1));
+    switch (draw.integer(0, 4)) {
+      case 0:
+        text[at] = static_cast<char>(draw.integer(0, 255));
+        break;
+      case 1:
+        text.erase(at, static_cast<size_t>(draw.integer(1, 20)));
+        break;
+      case 2:
+        text.insert(at, pieces[draw.integer(0, kLastPiece)]);
+        break;
+      case 3:
+        text.insert(at, text.substr(at / 2, static_cast<size_t>(draw.integer(1, 40))));
+        break;
+      default:
+        text.resize(at);
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+/// Model expressions read and written, against what PyTorch itself makes of the same text.
+class TestExpression : public QObject {
+  Q_OBJECT
+
+ private slots:
+  void initTestCase() {
+    QVERIFY2(oracle_.problem().empty(), oracle_.problem().c_str());
+    test_seed();
+  }
+
+  void reads_as_python_does_data() {
+    QTest::addColumn<QString>("text");
+    for (const char* text : kGood) QTest::newRow(text) << QString::fromUtf8(text);
+  }
+
+  void reads_as_python_does() {
+    QFETCH(QString, text);
+    const std::string source = text.toStdString();
+    const codegen::Expression read = parse_model(source);
+    // Our code is on one line, and what was written last is the model.
+    const size_t assigned = source.find("= nn.");
+    const std::string model = assigned == source.npos ? source : source.substr(assigned + 2);
+    const std::string expected = repr(model);
+    QCOMPARE(repr(codegen::to_python(read)), expected);
+    QVERIFY(parse_model(codegen::to_python(read)) == read);
+    QCOMPARE(nn::to_text(*codegen::build_module(read)), expected);
+  }
+
+  void reads_what_torch_prints() {
+    // Losses print no arguments, and dtype is not printed.
+    for (const char* text : kGood) {
+      const std::string source = text;
+      const size_t assigned = source.find("= nn.");
+      const std::string printed =
+          repr(assigned == source.npos ? source : source.substr(assigned + 2));
+      QCOMPARE(repr(codegen::to_python(parse_model(printed))), printed);
+    }
+  }
+
+  void names_the_place_of_a_mistake_data() {
+    QTest::addColumn<QString>("text");
+    QTest::addColumn<QString>("error");
+    for (const Bad& bad : kBad) {
+      QTest::newRow(bad.text) << QString::fromUtf8(bad.text) << QString::fromUtf8(bad.error);
+    }
+  }
+
+  void names_the_place_of_a_mistake() {
+    QFETCH(QString, text);
+    QFETCH(QString, error);
+    const std::string found = error_of(text.toStdString());
+    QVERIFY2(found.starts_with(error.toStdString()), ("gets: " + found).c_str());
+  }
+
+  void every_block_goes_both_ways_data() {
+    QTest::addColumn<QString>("id");
+    for (const nn::Block& block : nn::blocks().all()) {
+      if (block.torch_name.empty() || block.make == nullptr) continue;
+      QTest::newRow(block.id.c_str()) << QString::fromStdString(block.id);
+    }
+  }
+
+  /// Code that we write is the same arguments when we read it and the same layer in torch; what
+  /// torch prints of that layer is read as a layer that prints the same.
+  void every_block_goes_both_ways() {
+    QFETCH(QString, id);
+    const nn::Block& block = *nn::blocks().find(id.toStdString());
+    Draw draw(test_seed() + std::hash<std::string>()(block.id));
+    int compared = 0;
+    for (int i = 0; i < kCasesPerBlock; ++i) {
+      const nn::Args args = draw.args(block);
+      const std::string code =
+          nn::python_call(block, constructor_args(block, block.complete(args)));
+      const codegen::Expression read = parse_model(code);
+      QCOMPARE(text_of(codegen::to_python(read)), text_of(code));
+      const std::string drawn = python_call(block, constructor_args(block, args));
+      const Oracle::Reply torch = reply(drawn);
+      if (!torch.ok()) continue;  // which arguments torch refuses is the blocks' own test
+      const std::string printed = torch.texts.at("text");
+      const std::string again = repr(code);
+      QVERIFY2(shortened(again) == shortened(printed),
+               (code + "\n" + again + "\n" + printed).c_str());
+      compare_print(code, printed);
+      ++compared;
+    }
+    QVERIFY2(compared > 0, "torch accepted none of the drawn arguments");
+  }
+
+  void reads_optimizers() {
+    const auto adam = codegen::parse_optimizer("optim.Adam(lr=1e-3, betas=(0.8, 0.99))");
+    QCOMPARE(adam.spec->id, std::string("Adam"));
+    QCOMPARE(adam.args, (nn::Args{{"lr", 1e-3}, {"beta1", 0.8}, {"beta2", 0.99}}));
+    const auto sgd = codegen::parse_optimizer("torch.optim.SGD(model.parameters(), 0.1, 0.9)");
+    QCOMPARE(sgd.args, (nn::Args{{"lr", 0.1}, {"momentum", 0.9}}));
+    QVERIFY_EXCEPTION_THROWN(codegen::parse_optimizer("optim.SGD(0.1, lr=2)"), Error);
+    QVERIFY_EXCEPTION_THROWN(codegen::parse_optimizer("optim.Adem()"), Error);
+    QVERIFY_EXCEPTION_THROWN(codegen::parse_loss("nn.ReLU()"), Error);
+  }
+
+  void builds_the_weights_that_torch_draws() {
+    const std::string text =
+        "nn.Sequential(OrderedDict([('a', nn.Sequential(nn.Conv2d(2, 3, 3), nn.ReLU())), ('b', "
+        "nn.Linear(4, 5, dtype=torch.float64))]))";
+    manual_seed(7);
+    const auto ours = codegen::build_module(parse_model(text))->state_dict();
+    std::vector<std::string> outputs{"keys"};
+    for (size_t i = 0; i < ours.entries.size(); ++i) outputs.push_back("t" + std::to_string(i));
+    const auto torch =
+        oracle_.run("from collections import OrderedDict\ntorch.manual_seed(7)\nm = " + text +
+                        "\nkeys = ' '.join(m.state_dict())\n"
+                        "for i, t in enumerate(m.state_dict().values()): globals()[f't{i}'] = t\n",
+                    {}, outputs);
+    QVERIFY2(torch.ok(), torch.error.c_str());
+    std::string keys;
+    for (size_t i = 0; i < ours.entries.size(); ++i) {
+      const auto& [key, tensor] = ours.entries[i];
+      keys += (i ? " " : "") + key;
+      QCOMPARE(text_of(bit_difference(tensor, torch["t" + std::to_string(i)], key)), QString());
+    }
+    QCOMPARE(keys, torch.texts.at("keys"));
+  }
+
+  void survives_damaged_texts() {
+    Draw draw(test_seed());
+    std::vector<std::string> sources(std::begin(kGood), std::end(kGood));
+    sources.push_back(nn::to_text(*codegen::build_module(parse_model(kGood[0]))));
+    int refused = 0;
+    for (int i = 0; i < kDamagedTexts; ++i) {
+      const auto& source = sources[static_cast<size_t>(i) % sources.size()];
+      const std::string text = damaged(source, draw);
+      const std::string error = error_of(text);
+      if (error.empty()) continue;
+      ++refused;
+      QVERIFY2(error.starts_with("line ") && error.find(", column ") != error.npos,
+               (text + "\n" + error).c_str());
+    }
+    QVERIFY(refused > kDamagedTexts / 4);
+    QVERIFY(refused < kDamagedTexts);
+  }
+
+  void refuses_endless_nesting() {
+    for (const char* piece : {"(", "[", "-", "2**", "nn.Sequential(", "*[", "a("}) {
+      std::string text;
+      for (int i = 0; i < 100'000; ++i) text += piece;
+      QVERIFY(!error_of(text).empty());
+    }
+  }
+
+ private:
+  /// Without what torch takes when the layer is called.
+  static nn::Args constructor_args(const nn::Block& block, nn::Args args) {
+    for (const nn::Param& param : block.params) {
+      if (param.call) args.erase(param.name);
+    }
+    return args;
+  }
+
+  Oracle::Reply reply(const std::string& model) {
+    return oracle_.run(
+        "import collections\nfrom collections import OrderedDict\ntext = repr(" + model + ")", {},
+        {"text"});
+  }
+
+  std::string repr(const std::string& model) {
+    const Oracle::Reply torch = reply(model);
+    return torch.ok() ? torch.texts.at("text") : model + ": " + torch.error;
+  }
+
+  void compare_print(const std::string& code, const std::string& printed) {
+    std::string read;
+    try {
+      read = codegen::to_python(parse_model(printed));
+    } catch (const Error& error) {
+      // Only a layer that is made of layers may not show its arguments.
+      const bool nested = printed.find('\n') != printed.npos;
+      QVERIFY2(nested && error.text().find("write it as code") != std::string::npos,
+               (code + " prints " + printed + ": " + error.text()).c_str());
+      return;
+    }
+    QVERIFY2(shortened(repr(read)) == shortened(printed),
+             (printed + " is read as " + read).c_str());
+  }
+
+  Oracle oracle_;
+};
+
+QTEST_GUILESS_MAIN(TestExpression)
+#include "test_expression.moc"
