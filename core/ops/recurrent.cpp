@@ -67,9 +67,9 @@ Tensor joined(const Tensors& states) {
 
 /// One kernel for a layer computes in float32 or float64. Other dtypes go step by step, so that
 /// each operation rounds its result as PyTorch's does.
-bool fuses(const Tensor& x, const RecurrentOptions& options) {
+bool fuses(const Tensor& x) {
   const bool wide = x.dtype() == DType::Float32 || x.dtype() == DType::Float64;
-  return wide && !options.by_steps && kernels_of(x).recurrent != nullptr;
+  return wide && kernels_of(x).recurrent != nullptr;
 }
 
 }  // namespace
@@ -78,7 +78,7 @@ RecurrentResult recurrent(const Tensor& x, const Tensor& batch_sizes, const Recu
                           std::span<const RecurrentWeights> weights,
                           const RecurrentOptions& options, Generator& generator) {
   const Sizes sizes = check(x, batch_sizes, initial, weights[0], options);
-  const bool fused = fuses(x, options);
+  const bool fused = fuses(x);
   const size_t directions = options.bidirectional ? 2 : 1;
   const Dims flat{sizes.steps * sizes.batch, sizes.features};
   Tensor rows = fused && !batch_sizes.defined() ? reshape(x, flat) : x;

@@ -34,8 +34,7 @@ struct RecurrentOptions {
   RecurrentCell cell = RecurrentCell::Tanh;
   int64_t layers = 1;
   bool bidirectional = false;
-  double dropout = 0;     // on what goes from layer to layer; 0 unless training
-  bool by_steps = false;  // composed step by step of recurrent_cell(), in any case
+  double dropout = 0;  // on what goes from layer to layer; 0 unless training
 };
 
 struct RecurrentResult {

@@ -2,6 +2,7 @@
 
 #include "core/autograd/engine.h"
 #include "core/base/random.h"
+#include "core/codegen/python_code.h"
 #include "core/graph/infer.h"
 #include "core/graph/model.h"
 #include "tests/core/graph/graphs.h"
@@ -87,10 +88,10 @@ class TestRecurrentGraph : public QObject {
 
     const nn::Args select = both_ways ? nn::Args{{"dim", int64_t{0}}, {"index", int64_t{0}}}
                                       : nn::Args{{"dim", int64_t{1}}, {"index", int64_t{-1}}};
+    const Graph graph = reader(port.toUtf8().constData(),
+                               {{"batch_first", true}, {"bidirectional", both_ways}}, select);
     manual_seed(5);
-    const auto model = build(reader(port.toUtf8().constData(),
-                                    {{"batch_first", true}, {"bidirectional", both_ways}}, select),
-                             sequences());
+    const auto model = build(graph, sequences());
     std::string keys;
     for (const auto& entry : model->state_dict().entries) {
       keys += (keys.empty() ? "" : " ") + entry.key;
@@ -98,6 +99,12 @@ class TestRecurrentGraph : public QObject {
     QCOMPARE(text(keys), text(reply.texts.at("keys")));
     const Tensor y = model->forward({x})[0];
     QCOMPARE(text(test::difference(y, reply["y"], "prediction")), QString());
+    // So does the code that is written of the drawing.
+    const std::string written = codegen::python_code(graph, sequences());
+    const auto own =
+        oracle.run("torch.manual_seed(5)\n" + written + "\ny = model(x)\n", {{"x", x}}, {"y"});
+    QVERIFY2(own.ok(), (own.error + "\n" + written).c_str());
+    QCOMPARE(text(test::difference(y, own["y"], written)), QString());
     const Tensor loss = model->loss(y, t, x);
     QCOMPARE(text(test::difference(loss, reply["loss"], "loss")), QString());
     autograd::backward(loss);

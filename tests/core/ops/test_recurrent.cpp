@@ -8,8 +8,9 @@
 #include "core/backend/creation.h"
 #include "core/base/parallel.h"
 #include "core/ops/arithmetic.h"
-#include "core/ops/packed_sequence.h"
-#include "core/ops/recurrent.h"
+#include "core/ops/recurrent_sequence.h"
+#include "core/ops/shape.h"
+#include "core/ops/slice.h"
 #include "tests/support/compare.h"
 #include "tests/support/draw.h"
 
@@ -94,11 +95,31 @@ std::string describe(const Case& drawn) {
   return text;
 }
 
-/// Outputs, and gradients of the inputs for given gradients of the outputs.
-Tensors outcome(const Case& drawn, const Tensors& grads) {
-  Tensors all = run(drawn, drawn.inputs);
-  for (size_t i = 0; i < all.size(); ++i) {
-    if (grads[i].defined()) autograd::backward(all[i], grads[i], true);
+RecurrentSteps steps_of(const Case& drawn, bool reverse) {
+  const bool packed = drawn.batch_sizes.defined();
+  const Tensor& x = drawn.inputs[0];
+  return {drawn.options.cell, reverse, packed ? drawn.batch_sizes.size(0) : x.size(0),
+          packed ? drawn.batch_sizes.data<int64_t>()[0] : x.size(1), drawn.batch_sizes};
+}
+
+/// The first of the drawn cells alone.
+Tensors one_cell(decltype(ops::fused_sequence) function, const RecurrentSteps& steps,
+                 const Case& drawn) {
+  const auto first = [](const Tensor& x) { return x.defined() ? ops::select(x, 0, 0) : x; };
+  const Tensor& x = drawn.inputs[0];
+  const auto result =
+      function(steps, ops::reshape(x, {-1, x.size(-1)}),
+               {first(drawn.inputs[1]), first(drawn.inputs[2])}, weights_of(drawn.inputs)[0]);
+  Tensors outputs{result.y, result.final.h};
+  if (result.final.c.defined()) outputs.push_back(result.final.c);
+  return outputs;
+}
+
+/// The outputs, and the gradients of the inputs for given gradients of the outputs.
+Tensors outcome(const Case& drawn, const Tensors& outputs, const Tensors& grads) {
+  Tensors all = outputs;
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    if (grads[i].defined()) autograd::backward(outputs[i], grads[i], true);
   }
   for (const Tensor& input : drawn.inputs) {
     all.push_back(input.defined() && input.grad().defined() ? input.grad() : Tensor());
@@ -135,14 +156,15 @@ class TestRecurrent : public QObject {
       const bool bends = RecurrentCell(cell) == RecurrentCell::Relu;
       const DType dtype = bends || draw.chance(0.5) ? DType::Float64 : DType::Float32;
       // Sizes beyond a few vectors, so that whole tiles and rests of them come about.
-      Case drawn = draw_case(draw, RecurrentCell(cell), dtype, draw.chance(0.3) ? 70 : 9);
-      Tensors grads = run(drawn, drawn.inputs);
+      const Case drawn = draw_case(draw, RecurrentCell(cell), dtype, draw.chance(0.3) ? 70 : 9);
+      const RecurrentSteps steps = steps_of(drawn, draw.chance(0.5));
+      Tensors grads = one_cell(ops::fused_sequence, steps, drawn);
       for (Tensor& grad : grads) {
         grad = draw.chance(0.8) ? draw.numbers(grad.sizes(), dtype) : Tensor();
       }
-      const Tensors fused = outcome(drawn, grads);
-      drawn.options.by_steps = true;
-      const Tensors composed = outcome(drawn, grads);
+      const Tensors fused = outcome(drawn, one_cell(ops::fused_sequence, steps, drawn), grads);
+      const Tensors composed =
+          outcome(drawn, one_cell(ops::composed_sequence, steps, drawn), grads);
       const std::string text = first_difference(fused, composed, dtype == DType::Float32 ? 50 : 1);
       QVERIFY2(text.empty(), (describe(drawn) + ": " + text).c_str());
     }
@@ -154,7 +176,6 @@ class TestRecurrent : public QObject {
     Draw draw(test_seed() + 10 + static_cast<uint64_t>(cell));
     for (int i = 0; i < 16; ++i) {
       Case drawn = draw_case(draw, RecurrentCell(cell), DType::Float64, 4);
-      drawn.options.by_steps = i % 4 == 3;
       const std::string text = autograd::gradcheck(
           [&](const Tensors& inputs) { return run(drawn, inputs); }, drawn.inputs);
       QVERIFY2(text.empty(), (describe(drawn) + ": " + text).c_str());
@@ -169,9 +190,9 @@ class TestRecurrent : public QObject {
       Tensors grads = run(drawn, drawn.inputs);
       for (Tensor& grad : grads) grad = draw.numbers(grad.sizes(), DType::Float32);
       set_num_threads(1);
-      const Tensors one = outcome(drawn, grads);
+      const Tensors one = outcome(drawn, run(drawn, drawn.inputs), grads);
       set_num_threads(3);
-      const Tensors three = outcome(drawn, grads);
+      const Tensors three = outcome(drawn, run(drawn, drawn.inputs), grads);
       set_num_threads(before);
       // The weights' gradients are sums over rows, which are divided among threads.
       for (size_t at = 0; at < grads.size() + 3; ++at) {
