@@ -41,7 +41,7 @@ Tensors checked(const Tensors& outputs) {
   return kept;
 }
 
-/// The same numbers, every other place of memory left out and the dimensions laid out in reverse.
+/// The same numbers, the dimensions laid out in reverse and NaN in every other place of memory.
 Tensor spread(const Tensor& dense) {
   Dims strides(dense.sizes().size());
   int64_t step = 2;
@@ -49,7 +49,8 @@ Tensor spread(const Tensor& dense) {
     strides[i] = step;
     step *= std::max<int64_t>(dense.sizes()[i], 1);
   }
-  const Tensor out = empty(Dims{step}, dense.dtype(), kCpu).as_strided(dense.sizes(), strides, 0);
+  const Tensor memory = full(Dims{step}, std::nan(""), dense.dtype(), kCpu);
+  const Tensor out = memory.as_strided(dense.sizes(), strides, 0);
   raw::copy_(out, dense);
   return out;
 }

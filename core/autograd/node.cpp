@@ -41,7 +41,9 @@ Node::~Node() {
   static thread_local std::vector<Ref<Node>> doomed;
   static thread_local bool draining = false;
   for (Edge& edge : edges_) {
-    if (edge.node && edge.node->use_count() == 1) doomed.push_back(std::move(edge.node));
+    // One by one: two edges may lead to one node.
+    const Ref<Node> next = std::move(edge.node);
+    if (next && next->use_count() == 1) doomed.push_back(next);
   }
   if (draining) return;
   draining = true;

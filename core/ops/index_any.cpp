@@ -56,7 +56,7 @@ struct Selection {
 
   /// A dense tensor of sizes() as (n, the other dimensions…).
   Tensor listed(const Tensor& dense) const {
-    const Dims& strides = dense.strides();
+    const Dims strides = contiguous_strides(dense.sizes());
     Dims seen{numel(common)};
     Dims seen_strides{common.empty() ? 1 : strides[place + common.size() - 1]};
     const auto left = others();

@@ -10,6 +10,7 @@
 #include "core/ops/index.h"
 #include "core/ops/shape.h"
 #include "core/ops/slice.h"
+#include "core/ops/view_of.h"
 
 namespace nw::ops {
 namespace {
@@ -37,7 +38,8 @@ Joint joint_of(std::span<const Tensor> tensors, int64_t dim, size_t& d) {
     if (first == nullptr && !is_nothing(x)) first = &x;
   }
   if (first == nullptr) first = &tensors.front();
-  d = static_cast<size_t>(wrap_dim(dim, first->dim(), "cat"));
+  const bool all_nothing = is_nothing(*first);
+  d = all_nothing ? 0 : static_cast<size_t>(wrap_dim(dim, first->dim(), "cat"));
   Joint joint{first->sizes(), tensors.front().dtype(), {}};
   joint.sizes[d] = 0;
   for (const Tensor& x : tensors) {
@@ -113,26 +115,45 @@ Tensor stack(std::span<const Tensor> tensors, int64_t dim) {
   return cat(layers, wrap_dim(dim, tensors.front().dim() + 1, "stack"));
 }
 
+namespace {
+
+/// Each dimension as (count, size); counts of 1 take no dimension of their own.
+struct Repetition {
+  Dims apart;   // of the result
+  Dims single;  // the same with counts of 1: of what is repeated
+  Dims sizes;   // the result's own
+
+  Repetition(const Dims& x_sizes, const Dims& counts) {
+    const size_t added = counts.size() - x_sizes.size();
+    for (size_t i = 0; i < counts.size(); ++i) {
+      NW_CHECK(counts[i] >= 0, "[repeat] counts must be at least 0, gets ", counts[i]);
+      const int64_t size = i < added ? 1 : x_sizes[i - added];
+      if (counts[i] != 1) {
+        apart.push_back(counts[i]);
+        single.push_back(1);
+      }
+      apart.push_back(size);
+      single.push_back(size);
+      sizes.push_back(counts[i] * size);
+    }
+  }
+};
+
+}  // namespace
+
 Tensor repeat(const Tensor& x, const Dims& counts) {
   NW_CHECK(counts.size() >= x.sizes().size(), "[repeat] expects at least ", x.dim(),
            " counts, gets ", counts.size());
-  const size_t added = counts.size() - x.sizes().size();
-  Tensor out = reshape(x, [&] {
-    Dims sizes(added, 1);
-    for (const int64_t size : x.sizes()) sizes.push_back(size);
-    return sizes;
-  }());
-  // One dimension after the other: of rank + 1 at most while it is repeated.
-  for (size_t i = 0; i < counts.size(); ++i) {
-    NW_CHECK(counts[i] >= 0, "[repeat] counts must be at least 0, gets ", counts[i]);
-    if (counts[i] == 1) continue;
-    Dims repeated = out.sizes();
-    repeated.insert(i, counts[i]);
-    Dims sizes = out.sizes();
-    sizes[i] *= counts[i];
-    out = reshape(expand(unsqueeze(out, static_cast<int64_t>(i)), repeated), sizes);
+  const Repetition plan(x.sizes(), counts);
+  const Tensor out = new_result(plan.sizes, x);
+  if (out.numel() > 0) {
+    kernels_of(x).copy(raw::expand(reshaped(x, plan.single), plan.apart),
+                       view_dense(out, plan.apart));
   }
-  return clone(out);
+  record_one("repeat", out, x, [plan, sizes = x.sizes()](const Tensor& grad) {
+    return view_dense(sum_to(view_dense(raw::contiguous(grad), plan.apart), plan.single), sizes);
+  });
+  return out;
 }
 
 Tensor tile(const Tensor& x, const Dims& counts) {
@@ -151,7 +172,8 @@ Tensor repeat_interleave(const Tensor& x, int64_t count, std::optional<int64_t> 
   Dims sizes = from.sizes();
   sizes[d] *= count;
   const Tensor one = unsqueeze(from, static_cast<int64_t>(d) + 1);
-  return clone(reshape(expand(one, repeated), sizes));
+  const Tensor out = reshape(expand(one, repeated), sizes);
+  return out.storage() == x.storage() ? clone(out) : out;
 }
 
 Tensor repeat_interleave(const Tensor& x, const Tensor& counts, std::optional<int64_t> dim) {
@@ -232,7 +254,6 @@ Tensors meshgrid(std::span<const Tensor> vectors, GridIndexing indexing) {
     grids.push_back(expand(reshape(ordered[i], own), sizes));
   }
   if (!swaps) return grids;
-  for (Tensor& grid : grids) grid = transpose(grid, 0, 1);
   std::swap(grids[0], grids[1]);
   return grids;
 }

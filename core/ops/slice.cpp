@@ -82,9 +82,10 @@ Tensor narrow(const Tensor& x, int64_t dim, int64_t start, int64_t length) {
   const size_t d = dim_of(x, dim, "narrow");
   const int64_t size = x.sizes()[d];
   NW_CHECK(length >= 0, "[narrow] length must be at least 0, is ", length);
-  NW_CHECK(start >= -size && start <= size, "[narrow] start ", start, " is outside ", -size, " … ",
+  const int64_t least = -std::max<int64_t>(size, 1);  // −1 where there is nothing, as torch has it
+  NW_CHECK(start >= least && start <= size, "[narrow] start ", start, " is outside ", least, " … ",
            size);
-  const int64_t first = start < 0 ? start + size : start;
+  const int64_t first = start < 0 ? start - least : start;
   NW_CHECK(first + length <= size, "[narrow] elements ", first, " … ", first + length - 1,
            " leave a dimension of ", size);
   return part_of("narrow", x, [=](const Geometry& g) { return cut(g, d, first, length); });
