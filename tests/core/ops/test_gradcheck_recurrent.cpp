@@ -34,11 +34,17 @@ Tensors all_of(const ops::RecurrentResult& result) {
   return outputs;
 }
 
-/// The weights of one cell from number `at` on, made small: tanh and sigmoid of complex numbers
-/// have poles, near which differences tell nothing.
+/// The inputs made small: tanh and sigmoid of complex numbers have poles, near which differences
+/// tell nothing.
+Tensors small(const Tensors& inputs) {
+  Tensors out;
+  for (const Tensor& x : inputs) out.push_back(x * 0.2);
+  return out;
+}
+
+/// The weights of one cell from number `at` on.
 ops::RecurrentWeights weights_at(const Tensors& t, size_t at) {
-  const auto small = [&](size_t i) { return t[at + i] * 0.2; };
-  return {small(0), small(1), small(2), small(3), t.size() > at + 4 ? small(4) : Tensor()};
+  return {t[at], t[at + 1], t[at + 2], t[at + 3], t.size() > at + 4 ? t[at + 4] : Tensor()};
 }
 
 /// One layer; the inputs lie as sizes_of() tells.
@@ -63,7 +69,7 @@ using Layer = Tensors (*)(RecurrentCell, const Tensors&);
 
 GradRow layer_row(const char* name, Layer function, RecurrentCell cell, int64_t state = kHidden) {
   return {name,
-          [=](const Tensors& t) { return function(cell, t); },
+          [=](const Tensors& t) { return function(cell, small(t)); },
           sizes_of(cell, state),
           {.takes_empty_batch = false,
            .takes_complex = cell != RecurrentCell::Relu,  // bends, which has no complex meaning
@@ -101,7 +107,7 @@ GradRow cell_row(const char* name, RecurrentCell kind) {
       kind == RecurrentCell::Lstm ? std::vector<size_t>{0, 1, 2} : std::vector<size_t>{0, 1};
   sizes.insert(sizes.end(), {{rows, kFeatures}, {rows, kHidden}, {rows}, {rows}});
   return {name,
-          [=](const Tensors& t) { return cell(kind, t); },
+          [=](const Tensors& t) { return cell(kind, small(t)); },
           sizes,
           {.takes_complex = kind != RecurrentCell::Relu, .batched = batched}};
 }
