@@ -52,7 +52,7 @@ struct LossKernels {
 
   /// x (rows, C), target int64 (rows), weight (C) or undefined -> out (rows) =
   /// Σ over j ≠ t of w[t]·max(0, margin − x[t] + x[j])^power / C; power is 1 or 2. Throws Error for
-  /// a target outside 0 … C−1.
+  /// a target outside 0 … C−1, or without a weight.
   void (*multi_margin)(const Tensor& x, const Tensor& target, const Tensor& weight, int power,
                        double margin, const Tensor& out);
   void (*multi_margin_grad)(const Tensor& grad, const Tensor& x, const Tensor& target,

@@ -5,7 +5,7 @@
 namespace nw::ops {
 
 /// ‖x‖_p over the last dimension (of a scalar |x|): x (…, C) -> (…). p may be 0 (how many are not
-/// 0), negative or ±∞. Source: torch.linalg.vector_norm.
+/// 0, without gradient), negative or ±∞. Source: torch.linalg.vector_norm.
 Tensor last_norm(const Tensor& x, double p);
 
 /// ‖a − b + eps‖_p over the last dimension, with broadcasting.

@@ -39,15 +39,15 @@ Tensor multi_margin_loss(const Tensor& x, const Tensor& target, const MultiMargi
   constexpr std::string_view kOp = "MultiMarginLoss";
   NW_CHECK(options.p == 1 || options.p == 2, "[", kOp, "] p must be 1 or 2, is ", options.p);
   const Dims rows = rows_of(x, kOp);
-  const bool one_in_a_list = x.dim() < 2 && target.defined() && target.dim() == 1;
-  const Dims sizes = x.dim() == 2 || one_in_a_list ? Dims{rows[0]} : Dims{};
+  // PyTorch takes one target without dimensions for one row, too.
+  NW_CHECK(target.defined(), "[", kOp, "] expects targets, gets none");
+  const Dims sizes = rows[0] == 1 && target.dim() == 0 ? Dims{} : Dims{rows[0]};
   check_target(target, sizes, kOp);
   Tensor weight = options.weight;
   if (weight.defined()) {
     check_alike(x, weight, kOp);
-    NW_CHECK(weight.dim() == 1 && weight.numel() == rows[1], "[", kOp,
-             "] expects a weight for each of ", rows[1], " classes, gets ",
-             to_string(weight.sizes()));
+    NW_CHECK(weight.dim() == 1, "[", kOp, "] expects a weight for each of ", rows[1],
+             " classes, gets ", to_string(weight.sizes()));
     weight = raw::contiguous(weight);
   }
   const Tensor scores = dense(x, rows);
@@ -73,9 +73,12 @@ Tensor multi_margin_loss(const Tensor& x, const Tensor& target, const MultiMargi
 Tensor multilabel_margin_loss(const Tensor& x, const Tensor& target, Reduction reduction) {
   constexpr std::string_view kOp = "MultiLabelMarginLoss";
   const Dims rows = rows_of(x, kOp);
-  check_target(target, x.sizes(), kOp);
+  // PyTorch does not look at the dtype of no targets.
+  const bool none = target.defined() && target.numel() == 0;
+  const Tensor wanted = none ? raw::to(target, DType::Int64) : target;
+  check_target(wanted, x.sizes(), kOp);
   const Tensor scores = dense(x, rows);
-  const Tensor classes = dense(target, rows);
+  const Tensor classes = dense(wanted, rows);
   const Tensor losses = new_result(x.dim() == 2 ? Dims{rows[0]} : Dims{}, x);
   kernels_of(x).loss->multi_label_margin(scores, classes, view_dense(losses, Dims{rows[0]}));
   if (needs_record(x)) {

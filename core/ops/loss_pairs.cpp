@@ -31,7 +31,7 @@ Tensor cosine_embedding_loss(const Tensor& a, const Tensor& b, const Tensor& tar
   check_floating(a, kOp);
   check_floating(b, kOp);
   const int64_t rank = target.dim();
-  NW_CHECK(rank <= 1 && a.dim() == rank + 1 && b.dim() == rank + 1, "[", kOp,
+  NW_CHECK(rank <= 1 && a.dim() == rank + 1 && b.dim() > rank, "[", kOp,
            "] expects (N, D), (N, D) and targets (N), or (D), (D) and one target, gets ",
            to_string(a.sizes()), ", ", to_string(b.sizes()), " and ", to_string(target.sizes()));
   const Dims last{rank};

@@ -108,17 +108,23 @@ T forward(const Path& path, Grid<const T> log_probs, Grid<T> alphas) {
 template <typename T>
 void gather_shares(const Path& path, Grid<const T> log_probs, Grid<const T> alphas, Grid<T> shares,
                    T* after, T* here) {
+  if (path.steps() == 0) return;
   const int64_t states = path.states();
-  for (int64_t t = path.steps() - 1; t >= 0; --t) {
+  const int64_t last = path.steps() - 1;
+  std::fill_n(here, states, kNever<T>);
+  // At the end one is in one of the last two states. As in PyTorch the label takes the blank's
+  // place where a label is the blank's class.
+  for (int64_t s = states - 1; s >= std::max<int64_t>(states - 2, 0); --s) {
+    here[s] = log_probs.at(last)[path.class_of(s)];
+    shares.at(last)[path.class_of(s)] = alphas.at(last)[s] + here[s];
+  }
+  std::swap(here, after);
+  for (int64_t t = last - 1; t >= 0; --t) {
     for (int64_t s = 0; s < states; ++s) {
       const int64_t wanted = path.class_of(s);
-      T rest = s + 2 >= states ? T{0} : kNever<T>;  // at the end, in one of the last two states
-      if (t + 1 < path.steps()) {
-        const T next = s + 1 < states ? after[s + 1] : kNever<T>;
-        const T skip = s + 2 < states && path.skips_to(s + 2) ? after[s + 2] : kNever<T>;
-        rest = log_sum(after[s], next, skip);
-      }
-      here[s] = rest + log_probs.at(t)[wanted];
+      const T next = s + 1 < states ? after[s + 1] : kNever<T>;
+      const T skip = s + 2 < states && path.skips_to(s + 2) ? after[s + 2] : kNever<T>;
+      here[s] = log_sum(after[s], next, skip) + log_probs.at(t)[wanted];
       T& share = shares.at(t)[wanted];
       share = log_sum(share, alphas.at(t)[s] + here[s]);
     }

@@ -15,6 +15,13 @@ void check_classes(const int64_t* target, int64_t count, int64_t least, int64_t 
   }
 }
 
+void check_weights(const int64_t* target, int64_t count, int64_t weights) {
+  for (int64_t i = 0; i < count; ++i) {
+    NW_CHECK(target[i] < weights, "[MultiMarginLoss] expects a weight for each class, gets ",
+             weights, ", none for target ", target[i]);
+  }
+}
+
 /// How many wanted classes stand before the first −1; marks them.
 template <typename Flag>
 int64_t mark(const int64_t* wanted, int64_t classes, Flag* is_wanted) {
@@ -31,6 +38,7 @@ void multi_margin(const Tensor& x, const Tensor& target, const Tensor& weight, i
   const int64_t classes = x.size(1);
   const auto* wanted = target.data<int64_t>();
   check_classes(wanted, target.numel(), 0, classes, "MultiMarginLoss");
+  if (weight.defined()) check_weights(wanted, target.numel(), weight.numel());
   with_floating(x, "MultiMarginLoss", [&](auto type) {
     using T = decltype(type);
     const T* from = x.data<T>();

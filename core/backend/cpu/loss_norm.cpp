@@ -9,7 +9,9 @@ namespace nw::cpu {
 namespace {
 
 template <typename T>
-T norm_of(const T* x, int64_t count, double p) {
+T norm_of(const T* x, int64_t count, double exponent) {
+  // PyTorch rounds it: next to p = 0 that shows.
+  const double p = static_cast<float>(exponent);
   if (std::isinf(p)) {
     T extreme = count > 0 ? std::abs(x[0]) : T{0};
     for (int64_t i = 1; i < count; ++i) {
