@@ -24,6 +24,8 @@ using Json = nlohmann::ordered_json;
 struct TrainOptions {
   std::string project;
   std::string folder;
+  std::string checkpoint;  // a file to write
+  std::string resume;      // a file to go on from
   Overrides overrides;
   bool json = false;
 };
@@ -154,6 +156,21 @@ void save(const train::Trainer& trainer, const Report& report, OutputFolder& fol
   folder.save_curves(report.curves().csv(report.started().classifies));
 }
 
+/// What `work` fails with, also as a note; empty: nothing. A run must not end because a checkpoint
+/// cannot be written.
+template <typename Work>
+std::string problem_of(const Work& work) {
+  try {
+    work();
+    return {};
+  } catch (const InternalError&) {
+    throw;
+  } catch (const Error& error) {
+    note("netwright-cli: " + error.text() + "\n");
+    return error.text();
+  }
+}
+
 int exit_code(const train::Finished& end, int signal) {
   if (end.outcome == train::Outcome::Completed) return 0;
   if (end.outcome == train::Outcome::Stopped && signal != 0) return 128 + signal;
@@ -170,11 +187,26 @@ void train_project(const TrainOptions& options) {
   OutputFolder folder(options.folder.empty() ? stem + "-run" : options.folder, stem);
 
   Report report(options.json);
-  train::Trainer trainer(loaded.project,
-                         [&](const train::Event& event) { std::visit(report, event); });
+  std::optional<train::Checkpoint> resume;
+  if (!options.resume.empty()) resume = train::load_checkpoint(options.resume);
+  train::Trainer* running = nullptr;
+  std::string failure;  // of the last checkpoint
+  const auto keep = [&] {
+    const auto checkpoint = options.checkpoint.empty() ? std::nullopt : running->checkpoint();
+    if (checkpoint) train::save_checkpoint(*checkpoint, options.checkpoint);
+  };
+  train::Trainer trainer(
+      loaded.project,
+      [&](const train::Event& event) {
+        std::visit(report, event);
+        if (std::holds_alternative<train::EpochDone>(event)) failure = problem_of(keep);
+      },
+      std::move(resume));
+  running = &trainer;
   const Interrupt interrupt([&] { trainer.stop(); });
   trainer.run();
   save(trainer, report, folder);
+  failure = problem_of(keep);
 
   const train::Finished& end = report.finished();
   if (!end.text.empty()) note("netwright-cli: " + options.project + ": " + end.text + "\n");
@@ -184,6 +216,7 @@ void train_project(const TrainOptions& options) {
     print_result(report, folder);
   }
   if (const int code = exit_code(end, interrupt.signal())) throw CLI::RuntimeError(code);
+  NW_CHECK(failure.empty(), failure);
 }
 
 }  // namespace
@@ -195,6 +228,12 @@ void add_train(CLI::App& app) {
   verb->add_option("--out", options->folder,
                    "Folder for NAME.pt, NAME.safetensors and curves.csv (default: NAME-run)")
       ->type_name("DIR");
+  verb->add_option("--checkpoint", options->checkpoint,
+                   "Keep the whole run in this .pt file after each epoch and at the end")
+      ->type_name("FILE");
+  verb->add_option("--resume", options->resume,
+                   "Go on from such a file, with the numbers that the run would have had")
+      ->type_name("FILE");
   options->overrides.add_options(*verb);
   add_threads_option(*verb);
   verb->add_flag("--json", options->json, "Print the result as one JSON object");
@@ -202,8 +241,9 @@ void add_train(CLI::App& app) {
       "Options stand over the settings in the project. Ctrl+C stops after the batch and saves.\n"
       "curves.csv has a row for each batch: step, epoch, train_loss, train_accuracy, and, on the\n"
       "last row of an epoch, validation_loss and validation_accuracy.\n\n"
-      "Example:\n"
-      "  netwright-cli train resources/examples/lenet.netwright --epochs 5 --out lenet-run");
+      "Examples:\n"
+      "  netwright-cli train resources/examples/lenet.netwright --epochs 5 --out lenet-run\n"
+      "  netwright-cli train lenet.netwright --epochs 9 --resume run.pt --checkpoint run.pt");
   verb->callback([options] { train_project(*options); });
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -38,6 +39,12 @@ class Generator {
   void randperm(std::span<int64_t> order);
   /// [0, 2⁶³): `torch.empty((), dtype=torch.int64).random_()`; the seeds a DataLoader draws.
   int64_t random_int63();
+
+  /// The state as the bytes of torch.get_rng_state(), which either side continues alike.
+  static constexpr size_t kStateBytes = 5056;
+  std::array<uint8_t, kStateBytes> state() const;
+  /// Throws Error for bytes that are no such state.
+  void set_state(std::span<const uint8_t> bytes);
 
   friend bool operator==(const Generator&, const Generator&) = default;
 

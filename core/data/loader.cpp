@@ -57,6 +57,10 @@ Batch& Loader::buffer(int64_t count) {
   return batch;
 }
 
+void Loader::skip(int64_t batches) {
+  position_ = std::min(position_ + batches * batch_size_, dataset_->size());
+}
+
 bool Loader::next(Batch& batch) {
   const int64_t count = std::min(batch_size_, dataset_->size() - position_);
   if (count <= 0) return false;

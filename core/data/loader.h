@@ -28,6 +28,8 @@ class Loader {
   Loader(std::shared_ptr<const Dataset> dataset, int64_t batch_size, bool shuffle);
 
   void start(Generator& generator);
+  /// Leaves out the next `batches`.
+  void skip(int64_t batches);
   /// False at the end of the epoch. The batch is valid until the next call.
   bool next(Batch& batch);
   int64_t batch_count() const;

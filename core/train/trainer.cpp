@@ -31,6 +31,26 @@ struct EpochSums {
   double accuracy() const { return static_cast<double>(correct) / static_cast<double>(samples); }
 };
 
+nn::StateDict copy_of(nn::StateDict state) {
+  for (nn::StateDict::Entry& entry : state.entries) entry.tensor = raw::clone(entry.tensor);
+  return state;
+}
+
+optim::StateValue copy_of(const optim::StateValue& value) {
+  const auto* tensor = std::get_if<Tensor>(&value.held);
+  return tensor != nullptr && tensor->defined() ? optim::StateValue{raw::clone(*tensor)} : value;
+}
+
+optim::OptimizerState copy_of(const optim::OptimizerState& state) {
+  optim::OptimizerState copy{{}, state.groups};
+  for (const auto& [number, entries] : state.state) {
+    optim::StateEntries copied;
+    for (const auto& [name, value] : entries) copied.set(name, copy_of(value));
+    copy.state.emplace_back(number, std::move(copied));
+  }
+  return copy;
+}
+
 /// How the run ends, and why when not by itself.
 struct Ending {
   Outcome outcome = Outcome::Completed;
@@ -40,17 +60,21 @@ struct Ending {
 }  // namespace
 
 struct Trainer::Impl {
-  Impl(graph::Project given_project, Sink given_sink)
-      : project(std::move(given_project)), sink(std::move(given_sink)) {}
+  Impl(graph::Project given_project, Sink given_sink, std::optional<Checkpoint> given_resume)
+      : project(std::move(given_project)),
+        sink(std::move(given_sink)),
+        resume(std::move(given_resume)) {}
 
   void run();
   void prepare();
   void split();
   void make_model();
+  void take_up();
   bool train_epochs();
+  void start_epoch();
   bool train_epoch();
-  bool train_batch(const data::Batch& batch, EpochSums& sums);
-  bool finish_epoch(const EpochSums& sums, double began);
+  bool train_batch(const data::Batch& batch);
+  bool finish_epoch(double began);
   std::optional<Evaluation> evaluate_on(const Datasets& dataset);
   bool diverged(double loss, std::string_view which);
   bool admit(RunControl::Batch batch);
@@ -61,6 +85,7 @@ struct Trainer::Impl {
 
   graph::Project project;
   Sink sink;
+  std::optional<Checkpoint> resume;
   RunControl control;
   RunClock clock;
   Pace pace;
@@ -77,7 +102,17 @@ struct Trainer::Impl {
   Finished finished;
 
   mutable Turnstile turnstile;
-  std::unique_ptr<graph::Model> model;  // changed only inside a Turnstile::Batch
+  // Changed only inside a Turnstile::Batch:
+  std::unique_ptr<graph::Model> model;
+  EpochSums sums;
+  struct Progress {
+    int64_t step = 0;
+    int64_t epoch = 0;  // 0: nothing is prepared yet
+    int64_t batch = 0;
+    Generator generator;
+    Generator epoch_generator;
+  };
+  Progress progress;
 };
 
 /// Data, model and optimiser, in the order in which the canonical script draws.
@@ -99,6 +134,25 @@ void Trainer::Impl::prepare() {
   if (control.stopped()) return;
   make_model();
   loader = std::make_unique<data::Loader>(train, run.batch_size, true);
+  epoch = 1;
+  if (resume) take_up();
+}
+
+/// Goes to where the checkpoint was made.
+void Trainer::Impl::take_up() {
+  NW_CHECK(resume->batch_size == project.run.batch_size && resume->train_samples == size_of(train),
+           "[run] the checkpoint was made with batches of ", resume->batch_size, " out of ",
+           resume->train_samples, " training samples, this run has batches of ",
+           project.run.batch_size, " out of ", size_of(train),
+           "; a run goes on with the data, validation share and batch size that it had");
+  NW_CHECK(resume->epoch >= 1 && resume->batch <= loader->batch_count(),
+           "[run] the checkpoint stands at a batch that an epoch does not have");
+  const Turnstile::Batch inside(turnstile);
+  model->load_state_dict(resume->model);
+  optimizer->load_state_dict(resume->optimizer);
+  step = resume->step;
+  epoch = resume->epoch;
+  default_generator() = resume->epoch_generator;
 }
 
 void Trainer::Impl::split() {
@@ -153,7 +207,7 @@ bool Trainer::Impl::diverged(double loss, std::string_view which) {
 }
 
 /// One update. False when the loss is no number: then the weights stay as they are.
-bool Trainer::Impl::train_batch(const data::Batch& samples, EpochSums& sums) {
+bool Trainer::Impl::train_batch(const data::Batch& samples) {
   const int64_t count = samples.size();
   double loss_value = 0;
   int64_t correct = 0;
@@ -167,10 +221,13 @@ bool Trainer::Impl::train_batch(const data::Batch& samples, EpochSums& sums) {
     autograd::backward(loss);
     optimizer->step();
     if (classifies()) correct = count_correct(prediction, samples.y).value_or(0);
+    sums.loss += loss_value * static_cast<double>(count);
+    sums.correct += correct;
+    sums.samples += count;
+    progress.step = step;
+    progress.batch = batch;
+    progress.generator = default_generator();
   }
-  sums.loss += loss_value * static_cast<double>(count);
-  sums.correct += correct;
-  sums.samples += count;
   const double now = clock.seconds();
   pace.trained(now, count);
   emit(StepDone{step, epoch, batch, loss_value,
@@ -179,24 +236,42 @@ bool Trainer::Impl::train_batch(const data::Batch& samples, EpochSums& sums) {
   return true;
 }
 
+/// Draws the epoch's order; in the epoch of a checkpoint, leaves out what was done before it.
+void Trainer::Impl::start_epoch() {
+  const Turnstile::Batch inside(turnstile);
+  progress.step = step;
+  progress.epoch = epoch;
+  progress.batch = 0;
+  progress.epoch_generator = default_generator();
+  sums = {};
+  loader->start(default_generator());
+  if (resume) {
+    progress.batch = resume->batch;
+    sums = {resume->loss, resume->correct, resume->samples};
+    loader->skip(resume->batch);
+    if (resume->batch > 0) default_generator() = resume->generator;
+    resume.reset();
+  }
+  progress.generator = default_generator();
+}
+
 bool Trainer::Impl::train_epoch() {
   const double began = clock.seconds();
-  EpochSums sums;
   data::Batch samples;
   const int64_t batches = loader->batch_count();
-  loader->start(default_generator());
-  for (batch = 1; batch <= batches; ++batch) {
+  start_epoch();
+  for (batch = progress.batch + 1; batch <= batches; ++batch) {
     if (!admit(RunControl::Batch::Training)) return false;
     const bool has_batch = loader->next(samples);
     NW_ASSERT(has_batch);
     ++step;
-    if (!train_batch(samples, sums)) return false;
+    if (!train_batch(samples)) return false;
   }
   batch = batches;
-  return finish_epoch(sums, began);
+  return finish_epoch(began);
 }
 
-bool Trainer::Impl::finish_epoch(const EpochSums& sums, double began) {
+bool Trainer::Impl::finish_epoch(double began) {
   EpochDone done{epoch, step, sums.mean_loss(), sums.accuracy(), {}, {}, 0};
   const auto validated = evaluate_on(validation);
   if (validated) {
@@ -204,6 +279,18 @@ bool Trainer::Impl::finish_epoch(const EpochSums& sums, double began) {
     if (classifies()) done.validation_accuracy = validated->accuracy;
   }
   done.seconds = clock.seconds() - began;
+  if (stop_requested()) {
+    emit(done);
+    return false;
+  }
+  {
+    // A checkpoint that the sink takes now stands at the next epoch's beginning.
+    const Turnstile::Batch inside(turnstile);
+    progress.epoch = epoch + 1;
+    progress.batch = 0;
+    progress.epoch_generator = progress.generator;
+    sums = {};
+  }
   emit(done);
   if (stop_requested()) return false;
   return !validated || !diverged(validated->loss, "validation loss");
@@ -225,9 +312,11 @@ bool Trainer::Impl::train_epochs() {
   const int64_t epochs = project.run.epochs;
   emit(Started{epochs, loader->batch_count(), size_of(train), size_of(validation), size_of(test),
                classifies()});
-  pace.begin(clock.seconds(), epochs * size_of(train),
-             epochs * size_of(validation) + size_of(test));
-  for (epoch = 1; epoch <= epochs; ++epoch) {
+  const int64_t left = std::max<int64_t>(epochs + 1 - epoch, 0);
+  const int64_t done = resume ? resume->samples : 0;
+  pace.begin(clock.seconds(), std::max<int64_t>(left * size_of(train) - done, 0),
+             left * size_of(validation) + size_of(test));
+  for (; epoch <= epochs; ++epoch) {
     if (!train_epoch()) return false;
   }
   epoch = epochs;
@@ -258,8 +347,8 @@ void Trainer::Impl::run() {
   emit(finished);
 }
 
-Trainer::Trainer(graph::Project project, Sink sink)
-    : impl_(std::make_unique<Impl>(std::move(project), std::move(sink))) {}
+Trainer::Trainer(graph::Project project, Sink sink, std::optional<Checkpoint> resume)
+    : impl_(std::make_unique<Impl>(std::move(project), std::move(sink), std::move(resume))) {}
 
 Trainer::~Trainer() = default;
 
@@ -282,9 +371,27 @@ void Trainer::step() {
 nn::StateDict Trainer::state_dict() const {
   const Turnstile::Visit visit(impl_->turnstile);
   if (impl_->model == nullptr) return {};
-  nn::StateDict state = impl_->model->state_dict();
-  for (nn::StateDict::Entry& entry : state.entries) entry.tensor = raw::clone(entry.tensor);
-  return state;
+  return copy_of(impl_->model->state_dict());
+}
+
+std::optional<Checkpoint> Trainer::checkpoint() const {
+  const Turnstile::Visit visit(impl_->turnstile);
+  const Impl::Progress& progress = impl_->progress;
+  if (progress.epoch == 0) return {};
+  Checkpoint out;
+  out.model = copy_of(impl_->model->state_dict());
+  out.optimizer = copy_of(impl_->optimizer->state_dict());
+  out.step = progress.step;
+  out.epoch = progress.epoch;
+  out.batch = progress.batch;
+  out.loss = impl_->sums.loss;
+  out.correct = impl_->sums.correct;
+  out.samples = impl_->sums.samples;
+  out.generator = progress.generator;
+  out.epoch_generator = progress.epoch_generator;
+  out.batch_size = impl_->project.run.batch_size;
+  out.train_samples = size_of(impl_->train);
+  return out;
 }
 
 }  // namespace nw::train

@@ -5,6 +5,7 @@
 
 #include "core/graph/project.h"
 #include "core/nn/module.h"
+#include "core/train/checkpoint.h"
 #include "core/train/events.h"
 
 namespace nw::train {
@@ -29,8 +30,9 @@ class Trainer {
  public:
   using Sink = std::function<void(const Event&)>;
 
-  /// `sink` is called on the thread of run().
-  Trainer(graph::Project project, Sink sink);
+  /// `sink` is called on the thread of run(). `resume`: goes on from there, with the numbers that
+  /// the run would have had.
+  Trainer(graph::Project project, Sink sink, std::optional<Checkpoint> resume = {});
   ~Trainer();
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
@@ -46,6 +48,8 @@ class Trainer {
   /// A copy of the weights as they are between two batches; waits for the current batch at most.
   /// No entries before the model exists. May be called by the sink too.
   nn::StateDict state_dict() const;
+  /// The same for the whole run; nothing before the first batch is prepared.
+  std::optional<Checkpoint> checkpoint() const;
 
  private:
   struct Impl;

@@ -113,6 +113,34 @@ class TestRandomOracle : public QObject {
     }
   }
 
+  /// The state goes to PyTorch and back, at any place of the stream.
+  void states_are_torch_s() {
+    Draw draw(test_seed() + 6);
+    for (int i = 0; i < kCases; ++i) {
+      Generator ours(draw.seed() % 1'000'000);
+      const int64_t before = draw.integer(0, 1500);
+      for (int64_t k = 0; k < before; ++k) ours.random32();
+      if (draw.chance(0.5)) ours.normal_double();
+      const auto bytes = ours.state();
+      const Tensor state = tensor_of<uint8_t>(bytes, {static_cast<int64_t>(bytes.size())});
+      const auto torch = oracle_.run(
+          "torch.set_rng_state(s)\nx = torch.randn(3, dtype=torch.float64)\n"
+          "y = torch.rand(700)\nafter = torch.get_rng_state()\n",
+          {{"s", state}}, {"x", "y", "after"});
+      QVERIFY2(torch.ok(), torch.error.c_str());
+      for (int64_t k = 0; k < 3; ++k) {
+        QCOMPARE(ours.normal_double(), torch["x"].data<double>()[k]);
+      }
+      for (int64_t k = 0; k < 700; ++k) {
+        QCOMPARE(ours.uniform_float(), torch["y"].data<float>()[k]);
+      }
+      Generator theirs;
+      theirs.set_state({torch["after"].data<uint8_t>(), Generator::kStateBytes});
+      for (int k = 0; k < 2000; ++k) QCOMPARE(theirs.normal_double(), ours.normal_double());
+    }
+    QVERIFY_THROWS_EXCEPTION(Error, Generator().set_state(std::vector<uint8_t>(5056)));
+  }
+
   /// Twice each, so that the stream goes on where the first call left it.
   void drawn_tensors_are_torch_s() {
     Draw draw(test_seed() + 4);

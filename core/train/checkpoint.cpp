@@ -1,0 +1,107 @@
+#include "core/train/checkpoint.h"
+
+#include "core/backend/creation.h"
+#include "core/base/error.h"
+#include "core/base/file.h"
+#include "core/io/saved_optimizer.h"
+
+namespace nw::train {
+namespace {
+
+using io::SavedDict;
+using io::SavedValue;
+
+constexpr const char* kFormat = "netwright-checkpoint";
+constexpr int64_t kVersion = 1;
+
+Tensor bytes_of(const Generator& generator) {
+  const auto state = generator.state();
+  return tensor_of<uint8_t>(state, {static_cast<int64_t>(state.size())});
+}
+
+/// Reads the members of the dict; every mistake names the file.
+class Members {
+ public:
+  Members(const SavedValue& value, std::string place) : place_(std::move(place)) {
+    dict_ = value.as<SavedDict>();
+    const SavedValue* format = dict_ != nullptr ? dict_->find("format") : nullptr;
+    const auto* word = format != nullptr ? format->as<std::string>() : nullptr;
+    NW_CHECK(word != nullptr && *word == kFormat, "[", place_,
+             "] is no checkpoint of a run. Choose one that `train --checkpoint` wrote");
+    NW_CHECK(get<int64_t>("version") == kVersion, "[", place_, "] is of version ",
+             get<int64_t>("version"), ", this program knows ", kVersion, ". Use a newer Netwright");
+  }
+
+  const SavedValue& at(const char* name) const {
+    const SavedValue* value = dict_->find(name);
+    NW_CHECK(value != nullptr, "[", place_, "] is damaged: it has no '", name, "'");
+    return *value;
+  }
+  template <typename T>
+  const T& get(const char* name) const {
+    const T* data = at(name).as<T>();
+    NW_CHECK(data != nullptr, "[", place_, "] is damaged: '", name, "' is of another kind");
+    return *data;
+  }
+  int64_t count(const char* name) const {
+    const int64_t value = get<int64_t>(name);
+    NW_CHECK(value >= 0, "[", place_, "] is damaged: '", name, "' is ", value);
+    return value;
+  }
+  Generator generator(const char* name) const {
+    const auto& bytes = get<Tensor>(name);
+    NW_CHECK(bytes.dtype() == DType::UInt8, "[", place_, "] is damaged: '", name,
+             "' is no state of random numbers");
+    const Tensor dense = raw::contiguous(bytes);
+    Generator generator;
+    generator.set_state({dense.data<uint8_t>(), static_cast<size_t>(dense.numel())});
+    return generator;
+  }
+  std::string named(const char* name) const { return concat("[", place_, "] '", name, "'"); }
+
+ private:
+  std::string place_;
+  const SavedDict* dict_ = nullptr;
+};
+
+}  // namespace
+
+void save_checkpoint(const Checkpoint& checkpoint, const std::string& path) {
+  SavedDict dict;
+  dict.set("format", {std::string(kFormat)});
+  dict.set("version", {kVersion});
+  dict.set("model", io::to_saved(checkpoint.model));
+  dict.set("optimizer", io::to_saved(checkpoint.optimizer));
+  dict.set("step", {checkpoint.step});
+  dict.set("epoch", {checkpoint.epoch});
+  dict.set("batch", {checkpoint.batch});
+  dict.set("epoch_loss", {checkpoint.loss});
+  dict.set("epoch_correct", {checkpoint.correct});
+  dict.set("epoch_samples", {checkpoint.samples});
+  dict.set("rng", {bytes_of(checkpoint.generator)});
+  dict.set("epoch_rng", {bytes_of(checkpoint.epoch_generator)});
+  dict.set("batch_size", {checkpoint.batch_size});
+  dict.set("train_samples", {checkpoint.train_samples});
+  io::save_value({std::move(dict)}, path);
+}
+
+Checkpoint load_checkpoint(const std::string& path) {
+  const SavedValue value = io::load_value(path);
+  const Members members(value, file_name(path));
+  Checkpoint out;
+  out.model = io::to_state(members.at("model"), members.named("model"));
+  out.optimizer = io::to_optimizer_state(members.at("optimizer"), members.named("optimizer"));
+  out.step = members.count("step");
+  out.epoch = members.count("epoch");
+  out.batch = members.count("batch");
+  out.loss = members.get<double>("epoch_loss");
+  out.correct = members.count("epoch_correct");
+  out.samples = members.count("epoch_samples");
+  out.generator = members.generator("rng");
+  out.epoch_generator = members.generator("epoch_rng");
+  out.batch_size = members.count("batch_size");
+  out.train_samples = members.count("train_samples");
+  return out;
+}
+
+}  // namespace nw::train

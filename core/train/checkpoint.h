@@ -1,0 +1,37 @@
+#pragma once
+
+#include <string>
+
+#include "core/base/random.h"
+#include "core/nn/state_dict.h"
+#include "core/optim/optimizer_state.h"
+
+namespace nw::train {
+
+/// A run between two batches: all that it takes to go on bit for bit as if it had never stopped.
+/// Value type; its tensors are its own.
+struct Checkpoint {
+  nn::StateDict model;
+  optim::OptimizerState optimizer;
+  int64_t step = 0;
+  int64_t epoch = 1;  // the epoch that it is in
+  int64_t batch = 0;  // batches of the epoch that are done
+  // Sums over those batches.
+  double loss = 0;
+  int64_t correct = 0;
+  int64_t samples = 0;
+  Generator generator;        // as it is now
+  Generator epoch_generator;  // as it was when the epoch's order was drawn
+  // What must be as it was.
+  int64_t batch_size = 0;
+  int64_t train_samples = 0;
+};
+
+/// Writes it so that torch.load reads it, too: a dict with "model" and "optimizer" as PyTorch has
+/// them, "rng" as torch.set_rng_state takes it, and plain numbers. Atomic; throws Error naming the
+/// file.
+void save_checkpoint(const Checkpoint& checkpoint, const std::string& path);
+/// Throws Error naming the file for anything else.
+Checkpoint load_checkpoint(const std::string& path);
+
+}  // namespace nw::train
