@@ -188,7 +188,8 @@ Tensor lerp(const Tensor& a, const Tensor& b, const Scalar& weight) {
   NW_CHECK(!weight.is_complex() || is_complex(a.dtype()), "[lerp] cannot weigh ", name(a.dtype()),
            " by ", to_string(weight));
   // From the nearer end, so that a weight of 1 gives b itself.
-  if (std::abs(weight.to_complex()) < 0.5) return add(a, mul(sub(b, a), weight));
+  const double distance = weight.is_complex() ? std::abs(weight.to_complex()) : weight.to_double();
+  if (distance < 0.5) return add(a, mul(sub(b, a), weight));
   const Scalar rest =
       weight.is_complex() ? Scalar(1.0 - weight.to_complex()) : Scalar(1.0 - weight.to_double());
   return sub(b, mul(sub(b, a), rest));
@@ -201,11 +202,15 @@ Tensor lerp(const Tensor& a, const Tensor& b, const Tensor& weight) {
 }
 
 Tensor addcmul(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& value) {
-  return add(x, mul(mul(a, b), value));
+  const DType common = promote_types(result_type(x, a), result_type(x, b));
+  return add(x, mul(mul(to(a, common), b), value));
 }
 
 Tensor addcdiv(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& value) {
-  return add(x, mul(div(a, b), value));
+  const DType common = promote_types(result_type(x, a), result_type(x, b));
+  NW_CHECK(is_floating(common) || is_complex(common),
+           "[addcdiv] expects floating-point or complex numbers, gets ", name(common));
+  return add(x, mul(div(to(a, common), b), value));
 }
 
 }  // namespace nw::ops

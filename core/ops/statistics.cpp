@@ -45,10 +45,6 @@ Tensor variance(const Tensor& x, const Dims& dims, int64_t freedom, Keep keep) {
   return div(sum(squares, dims, keep), static_cast<double>(std::max<int64_t>(freedom, 0)));
 }
 
-Tensor infinity_like(const Tensor& x) {
-  return full(x.sizes(), HUGE_VAL, x.dtype(), x.device());
-}
-
 Tensor norm_of(const Tensor& size, double p, const Dims& dims) {
   if (std::isinf(p) && size.numel() == 0) return sum(size, dims, Keep::Yes);  // 0 of nothing
   if (std::isinf(p)) return p > 0 ? amax(size, dims, Keep::Yes) : amin(size, dims, Keep::Yes);
@@ -89,8 +85,8 @@ Tensor var(const Tensor& given, const Dims& dims, int64_t correction, Keep keep)
              const Tensor grad = spread(grads[0], plan, saved[0].sizes());
              const Tensor apart = sub(saved[0], mean(saved[0], dims, Keep::Yes));
              // One number alone has no variance: PyTorch's slope there is infinite.
-             const Tensor slope = freedom == 0 ? infinity_like(apart) : mul(apart, 2 / freedom);
-             grad_inputs[0] = mul(slope, grad);
+             grad_inputs[0] = freedom == 0 ? to(mul(grad, HUGE_VAL), apart.dtype())
+                                           : mul(mul(apart, 2 / freedom), grad);
            });
   }
   return to(out, real_of(given.dtype()));

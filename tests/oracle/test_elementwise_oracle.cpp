@@ -182,10 +182,8 @@ std::vector<OpRow> other_rows() {
        [](const Tensors& x, const Scalar&, int64_t) { return ops::clamp(x[0], x[1], x[2]); }},
       {"lerp", "torch.lerp(a, b, s)", 2,
        [](const Tensors& x, const Scalar& s, int64_t) { return ops::lerp(x[0], x[1], s); }},
-      {"addcmul", "a + (b * c) * 0.5", 3,
-       [](const Tensors& x, const Scalar&, int64_t) {
-         return ops::addcmul(x[0], x[1], x[2], 0.5);
-       }},
+      {"addcmul", "torch.addcmul(a, b, c, value=2)", 3,
+       [](const Tensors& x, const Scalar&, int64_t) { return ops::addcmul(x[0], x[1], x[2], 2); }},
       {"to", "a.to(b.dtype)", 2,
        [](const Tensors& x, const Scalar&, int64_t) { return ops::to(x[0], x[1].dtype()); }},
   };

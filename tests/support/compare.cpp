@@ -35,6 +35,8 @@ bool is_close(const Number& ours, const Number& theirs, const Tolerance& toleran
   if (ours.imag() == 0 && theirs.imag() == 0) {
     return is_close(ours.real(), theirs.real(), tolerance);
   }
+  const auto is_nan = [](const Number& x) { return std::isnan(x.real()) || std::isnan(x.imag()); };
+  if (is_nan(ours) && is_nan(theirs)) return true;
   if (!std::isfinite(std::abs(theirs))) {
     return is_close(ours.real(), theirs.real(), tolerance) &&
            is_close(ours.imag(), theirs.imag(), tolerance);

@@ -27,6 +27,7 @@ bool is_missing(const std::string& error) {
          error.find("not implemented for 'BFloat16'") != std::string::npos ||
          error.find("ComplexHalf") != std::string::npos ||
          error.find("returned an invalid gradient") != std::string::npos ||
+         error.find("please report a bug to PyTorch") != std::string::npos ||
          error.find("Could this error message be improved") != std::string::npos;
 }
 

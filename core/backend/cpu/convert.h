@@ -2,6 +2,7 @@
 
 #include <complex>
 #include <cstdint>
+#include <limits>
 #include <type_traits>
 
 #include "core/tensor/dtype.h"
@@ -16,12 +17,14 @@ template <typename T>
 inline constexpr bool kIsFloating =
     std::is_floating_point_v<T> || std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>;
 
-/// A floating-point number cut to a whole one; out of range wraps around, as x86 and torch have it.
+/// A floating-point number cut to a whole one. Out of range it becomes the least number of int64,
+/// or of int32 and then what is left of that in a narrower type, as x86 and torch have it.
 template <typename To>
 To to_whole(double value) {
-  constexpr double kLimit = 9223372036854775808.0;
-  const int64_t whole =
-      value >= -kLimit && value < kLimit ? static_cast<int64_t>(value) : INT64_MIN;
+  using Wide = std::conditional_t<sizeof(To) == sizeof(int64_t), int64_t, int32_t>;
+  constexpr double kLimit = sizeof(Wide) == sizeof(int64_t) ? 0x1p63 : 0x1p31;
+  const Wide whole = value >= -kLimit && value < kLimit ? static_cast<Wide>(value)
+                                                        : std::numeric_limits<Wide>::min();
   return static_cast<To>(whole);
 }
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <complex>
 #include <limits>
 #include <type_traits>
@@ -60,6 +61,26 @@ struct Min {
   static T join(T best, T x) { return best != best || best < x ? best : x; }
 };
 
+/// Joins a row, in any order, to `total`. Several running results side by side need not wait for
+/// each other.
+template <typename Rule, typename T>
+typename Rule::Acc join_row(typename Rule::Acc total, const T* x, int64_t stride, int64_t count) {
+  constexpr int64_t kSide = 16;
+  int64_t i = 0;
+  if constexpr (std::is_same_v<typename Rule::Acc, T>) {
+    if (stride == 1 && count >= 2 * kSide) {
+      T side[kSide];
+      for (int64_t j = 0; j < kSide; ++j) side[j] = x[j];
+      for (i = kSide; i + kSide <= count; i += kSide) {
+        for (int64_t j = 0; j < kSide; ++j) side[j] = Rule::join(side[j], x[i + j]);
+      }
+      for (int64_t j = 0; j < kSide; ++j) total = Rule::join(total, side[j]);
+    }
+  }
+  for (; i < count; ++i) total = Rule::join(total, x[i * stride]);
+  return total;
+}
+
 /// For each number of the result, the rows that go into it.
 template <typename T, typename Rule>
 void reduce_as(const Tensor& x, const Tensor& out) {
@@ -75,20 +96,11 @@ void reduce_as(const Tensor& x, const Tensor& out) {
       const T* start = from + at[0] + i * kept.strides()[0];
       auto total = Rule::first();
       joined.for_rows(0, joined.rows(), [&](const auto& row) {
-        const T* item = start + row[0];
-        for (int64_t j = 0; j < joined.length(); ++j) {
-          total = Rule::join(total, item[j * joined.strides()[0]]);
-        }
+        total = join_row<Rule>(total, start + row[0], joined.strides()[0], joined.length());
       });
       to[at[1] + i * kept.strides()[1]] = static_cast<T>(total);
     }
   });
-}
-
-template <typename T>
-bool is_more(ReduceOp op, T x, T best) {
-  if (best != best) return false;
-  return x != x || (op == ReduceOp::Max ? x > best : x < best);
 }
 
 template <typename T, typename Rule>
@@ -164,12 +176,12 @@ void extreme(ReduceOp op, const Tensor& x, const Tensor& values, const Tensor& i
     parallel_for(x.size(0), grain, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         const T* row = from + i * columns;
-        int64_t at = 0;
-        for (int64_t j = 1; j < columns; ++j) {
-          if (is_more(op, row[j], row[at])) at = j;
-        }
-        where[i] = at;
-        if (best != nullptr) best[i] = row[at];
+        const T value = op == ReduceOp::Max ? join_row<Max<T>>(row[0], row, 1, columns)
+                                            : join_row<Min<T>>(row[0], row, 1, columns);
+        where[i] = value != value
+                       ? std::find_if(row, row + columns, [](T item) { return item != item; }) - row
+                       : std::find(row, row + columns, value) - row;
+        if (best != nullptr) best[i] = row[where[i]];
       }
     });
   });
