@@ -1,7 +1,6 @@
 #include "core/ops/checks.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "core/backend/backend.h"
 #include "core/backend/creation.h"
@@ -57,20 +56,7 @@ std::string batched_text(const Dims& sizes) {
 }
 
 bool is_dense_in_some_order(const Tensor& x) {
-  if (x.is_contiguous()) return true;
-  const Dims& sizes = x.sizes();
-  const Dims& strides = x.strides();
-  SmallVector<size_t, kMaxDims> order(sizes.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::sort(order.begin(), order.end(),
-            [&](size_t a, size_t b) { return strides[a] < strides[b]; });
-  int64_t step = 1;
-  for (const size_t i : order) {
-    if (sizes[i] == 1) continue;
-    if (strides[i] != step) return false;
-    step *= sizes[i];
-  }
-  return true;
+  return x.is_contiguous() || is_dense_any_order(x.sizes(), x.strides());
 }
 
 Tensor new_alike(const Tensor& x, DType dtype) {
