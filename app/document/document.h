@@ -61,6 +61,15 @@ class Document : public QObject {
   /// new nodes; none when `json` is no such thing.
   std::vector<graph::NodeId> paste(const QByteArray& json, const QString& verb);
 
+  // Code.
+
+  /// Draws a model that is written as PyTorch code, or as print(model) shows it. Into an empty
+  /// drawing with Input and loss, else only its layers, beside what is there. Gives the new nodes;
+  /// none, and why in `problem`, when `code` is no model.
+  std::vector<graph::NodeId> pasteCode(const QString& code, QString& problem);
+  /// The drawing as PyTorch code; empty, and why in `problem`, when it cannot be written so.
+  QString pythonCode(QString& problem) const;
+
   // Files.
 
   /// A failure gives a message that names place and remedy, and changes nothing; success an empty

@@ -91,6 +91,8 @@ void MainMenu::buildEdit() {
   QAction* copy =
       add(menu, "copy", tr("&Copy"), QKeySequence::Copy, [current] { current().copySelection(); });
   add(menu, "paste", tr("&Paste"), QKeySequence::Paste, [current] { current().paste(); });
+  add(menu, "", tr("Copy as P&yTorch code"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_C),
+      [current] { current().copyCode(); });
   QAction* duplicate = add(menu, "duplicate", tr("D&uplicate"), QKeySequence(Qt::CTRL | Qt::Key_D),
                            [current] { current().duplicateSelection(); });
   QAction* remove = add(menu, "delete", tr("&Delete"), QKeySequence::Delete,

@@ -286,12 +286,25 @@ void Workspace::paste() {
   if (!content) return;
   const bool ours = content->hasFormat(kGraphMimeType);
   const QByteArray json = ours ? content->data(kGraphMimeType) : content->text().toUtf8();
-  const std::vector<NodeId> added = document_.paste(json, tr("Paste"));
+  std::vector<NodeId> added = document_.paste(json, tr("Paste"));
+  QString problem;
+  if (added.empty() && !ours) added = document_.pasteCode(content->text(), problem);
   if (added.empty()) {
-    emit refused(tr("The clipboard holds no blocks to paste."));
+    const QString why = problem.isEmpty() ? QString() : tr(" As PyTorch code: %1").arg(problem);
+    emit refused(tr("The clipboard holds no blocks to paste.") + why);
     return;
   }
   select(added);
+}
+
+void Workspace::copyCode() {
+  QString problem;
+  const QString code = document_.pythonCode(problem);
+  if (!problem.isEmpty()) {
+    emit refused(tr("The drawing cannot be written as PyTorch code. %1").arg(problem));
+    return;
+  }
+  QGuiApplication::clipboard()->setText(code);
 }
 
 void Workspace::duplicateSelection() {

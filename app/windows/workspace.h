@@ -46,7 +46,10 @@ class Workspace : public QObject {
   void append(const QString& block);
   void copySelection() const;
   void cutSelection();
+  /// Blocks that were copied here, or a model as PyTorch code.
   void paste();
+  /// The whole drawing, onto the clipboard.
+  void copyCode();
   void duplicateSelection();
   void selectAll();
   /// Zooms so that the whole drawing is seen.
