@@ -25,7 +25,10 @@ Sequential::Sequential(
 
 Tensors Sequential::forward(const Tensors& inputs) {
   Tensors x = inputs;
-  for (const auto& [name, child] : registered()) x = child->call(x);
+  for (const auto& [name, child] : registered()) {
+    NW_CHECK(child != nullptr, "[Sequential] child '", name, "' is None and cannot be called");
+    x = child->call(x);
+  }
   return x;
 }
 

@@ -47,6 +47,35 @@ class Draft {
   Tensor numbers_;
 };
 
+/// Vectors among the numbers of a draft.
+struct Vectors {
+  int64_t count, length;
+  int64_t step;   // from one vector to the next
+  int64_t inner;  // from one of its numbers to the next
+};
+
+/// Gram and Schmidt's process, each vector twice against what rounding leaves. It gives the factor
+/// Q whose R has a positive diagonal, which is the one that torch makes of LAPACK's.
+void orthonormalize(Draft& draft, const Vectors& vectors) {
+  const auto at = [&](int64_t vector, int64_t i) -> double& {
+    return draft[vector * vectors.step + i * vectors.inner];
+  };
+  const auto dot = [&](int64_t a, int64_t b) {
+    double sum = 0;
+    for (int64_t i = 0; i < vectors.length; ++i) sum += at(a, i) * at(b, i);
+    return sum;
+  };
+  for (int64_t a = 0; a < vectors.count; ++a) {
+    for (int64_t pass = 0; pass < 2 * a; ++pass) {
+      const int64_t b = pass % a;
+      const double share = dot(a, b);
+      for (int64_t i = 0; i < vectors.length; ++i) at(a, i) -= share * at(b, i);
+    }
+    const double norm = std::sqrt(dot(a, a));
+    for (int64_t i = 0; i < vectors.length; ++i) at(a, i) /= norm;
+  }
+}
+
 }  // namespace
 
 DTypeGuard::DTypeGuard(DType dtype) : before_(std::exchange(current_dtype, dtype)) {}
@@ -173,31 +202,12 @@ void orthogonal_(const Tensor& tensor, double gain) {
   const Tensor drawn = empty(Dims{rows, columns}, tensor.dtype(), tensor.device());
   normal_(drawn);
   const Tensor start = raw::to(raw::to(drawn, kCpu), DType::Float64);
-  // The vectors to make orthonormal: columns, or rows where those are fewer.
-  const int64_t count = std::min(rows, columns);
-  const int64_t length = std::max(rows, columns);
-  const int64_t step = rows < columns ? columns : 1;
-  const int64_t inner = rows < columns ? 1 : columns;
   Draft draft(tensor);
   for (int64_t i = 0; i < tensor.numel(); ++i) draft[i] = start.data<double>()[i];
-  const auto dot = [&](int64_t a, int64_t b) {
-    double sum = 0;
-    for (int64_t i = 0; i < length; ++i) {
-      sum += draft[a * step + i * inner] * draft[b * step + i * inner];
-    }
-    return sum;
-  };
-  // Gram and Schmidt's process, each vector twice against what rounding leaves. It gives the factor
-  // Q whose R has a positive diagonal, which is the one that torch makes of LAPACK's.
-  for (int64_t a = 0; a < count; ++a) {
-    for (int64_t b = 0; b < 2 * a; ++b) {
-      const double share = dot(a, b % a);
-      for (int64_t i = 0; i < length; ++i) {
-        draft[a * step + i * inner] -= share * draft[b % a * step + i * inner];
-      }
-    }
-    const double norm = std::sqrt(dot(a, a));
-    for (int64_t i = 0; i < length; ++i) draft[a * step + i * inner] /= norm;
+  if (rows < columns) {
+    orthonormalize(draft, {rows, columns, columns, 1});
+  } else {
+    orthonormalize(draft, {columns, rows, 1, columns});
   }
   for (int64_t i = 0; i < tensor.numel(); ++i) draft[i] *= gain;
   draft.finish();

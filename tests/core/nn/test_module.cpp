@@ -206,7 +206,7 @@ class TestModule : public QObject {
     QCOMPARE(error_of([&] {
                linear(zeros({2, 400}, DType::Int64));
              }).text(),
-             std::string("[Linear] expects float32 or float64, gets int64"));
+             std::string("[Linear] expects tensors of one dtype, gets int64 and float32"));
     QCOMPARE(error_of([&] {
                linear(zeros({2, 400}, DType::Float32, kMeta));
              }).text(),
