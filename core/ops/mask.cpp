@@ -163,8 +163,8 @@ Tensor triangle(const Tensor& x, int64_t diagonal, bool upper) {
 }
 
 Tensor recorded_triangle(std::string_view op, const Tensor& x, int64_t diagonal, bool upper) {
-  NW_CHECK(x.defined() && (x.dim() >= 2 || x.numel() == 0), "[", op, "] expects at least 2 dimensions, gets ",
-           describe(x));
+  NW_CHECK(x.defined() && (x.dim() >= 2 || x.numel() == 0), "[", op,
+           "] expects at least 2 dimensions, gets ", describe(x));
   const Tensor out = triangle(x, diagonal, upper);
   record_one(op, out, x, [=](const Tensor& grad) { return triangle(grad, diagonal, upper); });
   return out;

@@ -178,8 +178,7 @@ bool Tensor::requires_grad() const {
 
 const Tensor& Tensor::set_requires_grad(bool on) const {
   NW_CHECK(!on || is_floating(dtype()) || is_complex(dtype()),
-           "[requires_grad_] expects a floating-point or complex tensor, gets ",
-           name(dtype()));
+           "[requires_grad_] expects a floating-point or complex tensor, gets ", name(dtype()));
   if (!is_leaf()) {
     NW_CHECK(on, "[requires_grad_] can be turned off on leaves only; detach() gives one");
     return *this;
