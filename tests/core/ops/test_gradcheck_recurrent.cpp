@@ -18,12 +18,19 @@ constexpr int64_t kBatch = 2;
 constexpr int64_t kFeatures = 3;
 constexpr int64_t kHidden = 4;
 
+void append_weights(std::vector<Dims>& sizes, int64_t rows, int64_t state) {
+  sizes.push_back({rows, kFeatures});
+  sizes.push_back({rows, state});
+  sizes.push_back({rows});
+  sizes.push_back({rows});
+}
+
 /// Sizes of x, h_0 and c_0 and of the weights of one cell; `state`: of h.
 std::vector<Dims> sizes_of(RecurrentCell cell, int64_t state) {
   const int64_t rows = gate_count(cell) * kHidden;
   std::vector<Dims> sizes{{kSteps, kBatch, kFeatures}, {1, kBatch, state}};
   if (cell == RecurrentCell::Lstm) sizes.push_back({1, kBatch, kHidden});
-  sizes.insert(sizes.end(), {{rows, kFeatures}, {rows, state}, {rows}, {rows}});
+  append_weights(sizes, rows, state);
   if (state != kHidden) sizes.push_back({state, kHidden});
   return sizes;
 }
@@ -105,7 +112,7 @@ GradRow cell_row(const char* name, RecurrentCell kind) {
   if (kind == RecurrentCell::Lstm) sizes.push_back({kBatch, kHidden});
   const std::vector<size_t> batched =
       kind == RecurrentCell::Lstm ? std::vector<size_t>{0, 1, 2} : std::vector<size_t>{0, 1};
-  sizes.insert(sizes.end(), {{rows, kFeatures}, {rows, kHidden}, {rows}, {rows}});
+  append_weights(sizes, rows, kHidden);
   return {name,
           [=](const Tensors& t) { return cell(kind, small(t)); },
           sizes,
