@@ -72,6 +72,8 @@ double largest(const Tensor& x) {
   return std::isfinite(found) ? found : 0;
 }
 
+constexpr double kRoundings = 16;
+
 /// The largest distance of two tensors of one size; infinite where one has numbers that the other
 /// has not.
 double distance(const Tensor& a, const Tensor& b) {
@@ -92,7 +94,8 @@ double distance(const Tensor& a, const Tensor& b) {
 }
 
 /// One comparison of a case that both accept. `exact` is what PyTorch gives in float64 (null: not
-/// asked): where its own rounding shows, ours may be four times as far from that.
+/// asked): where its own rounding shows, ours may be four times as far from that, or as
+/// far as the 16-bit roundings of a deep block come to.
 class Comparison {
  public:
   Comparison(const BlockCase& drawn, const Outcome& ours, const Oracle::Reply& torch,
@@ -177,7 +180,13 @@ class Comparison {
     const Tensor exact = named(*exact_, name);
     if (difference(ours, exact, what, slack).empty()) return {};
     const bool comparable = ours.defined() && theirs.defined() && ours.dtype() == theirs.dtype();
-    return comparable && distance(ours, exact) <= 4 * distance(theirs, exact) ? "" : problem;
+    if (!comparable) return problem;
+    const double step = ours.dtype() == DType::BFloat16  ? 0x1p-8
+                        : ours.dtype() == DType::Float16 ? 0x1p-11
+                                                         : 0;
+    const double allowed =
+        std::max(4 * distance(theirs, exact), kRoundings * step * largest(exact));
+    return distance(ours, exact) <= allowed ? "" : problem;
   }
 
   const BlockCase& drawn_;
