@@ -67,17 +67,37 @@ int64_t plane_of(const Dims& sizes) {
   return plane;
 }
 
+/// Where PyTorch 1.13 contradicts itself: Hardswish's slope at 3 depends on the place in memory.
+bool is_doubtful(const nn::Block& block, double value) {
+  return block.id == "Hardswish" && value == 3;
+}
+
 /// Numbers around the places where functions bend, too.
-Tensor draw_floating(Draw& draw, const Dims& sizes, DType dtype) {
+Tensor draw_floating(Draw& draw, const nn::Block& block, const Dims& sizes, DType dtype) {
   const Tensor x = draw.numbers(sizes, DType::Float64);
   const bool rounds = draw.chance(0.25);
   const double scale = draw.chance(0.15) ? 10 : 1;
   for (int64_t i = 0; i < x.numel(); ++i) {
     double& value = x.data<double>()[i];
     value = rounds ? std::round(value * scale * 2) / 2 : value * scale;
+    if (is_doubtful(block, value)) value = 2.5;
   }
   if (is_complex(dtype)) return draw.numbers(sizes, dtype);
   return raw::to(x, dtype);
+}
+
+/// Where parts of `first` begin, which becomes a row.
+Tensor draw_starts(Draw& draw, Tensor& first, const Dims& sizes) {
+  const bool learns = first.requires_grad();
+  const Tensor dense = raw::contiguous(first.detach());
+  first = dense.as_strided(Dims{dense.numel()}, Dims{1}, dense.offset());
+  if (learns) first.set_requires_grad();
+  const Tensor starts = draw.whole(sizes, 0, dense.numel());
+  if (starts.numel() == 0) return starts;
+  int64_t* values = starts.data<int64_t>();
+  std::sort(values, values + starts.numel());
+  if (draw.chance(0.95)) values[0] = 0;
+  return starts;
 }
 
 Tensor draw_port(Draw& draw, BlockCase& drawn, const nn::Args& all, const nn::Port& port,
@@ -102,6 +122,8 @@ Tensor draw_port(Draw& draw, BlockCase& drawn, const nn::Args& all, const nn::Po
     }
     case nn::PortNumbers::Lengths:
       return draw.whole(wanted, 1, std::max<int64_t>(sizes.named(port.below), 1) + wrong);
+    case nn::PortNumbers::Starts:
+      return draw_starts(draw, drawn.inputs[0], wanted);
     case nn::PortNumbers::Mask:
       return draw.coins(wanted, 0.2);
     case nn::PortNumbers::Signs:
@@ -109,7 +131,7 @@ Tensor draw_port(Draw& draw, BlockCase& drawn, const nn::Args& all, const nn::Po
     case nn::PortNumbers::Probabilities:
       return raw::to(draw.probabilities(wanted), drawn.dtype);
     default:
-      return draw_floating(draw, wanted, drawn.dtype);
+      return draw_floating(draw, *drawn.block, wanted, drawn.dtype);
   }
 }
 

@@ -192,7 +192,7 @@ void backward(const Activation& f, const T* grad, const T* x, T* grad_x, int64_t
     case ActivationKind::Hardswish:
       return run([&](V g, V v) NW_ALWAYS {
         const V between = g * (v / T{3} + T(0.5));
-        return select(v < splat(T{-3}), zero, select(v <= splat(T{3}), between, g));
+        return select(v < splat(T{-3}), zero, select(v < splat(T{3}), between, g));
       });
     case ActivationKind::Hardtanh:
       return run([&](V g, V v) NW_ALWAYS { return select((v <= n.a) | (v >= n.b), zero, g); });
