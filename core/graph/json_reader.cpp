@@ -139,7 +139,9 @@ std::optional<nn::Value> JsonValue::reals() const {
 
 std::optional<nn::Value> JsonValue::nested_block() const {
   JsonObject members(*this);
-  nn::Call call{.id = members.need("block", "which block it is").string(), .args = {}};
+  const auto block = members.take("block");
+  if (!block) return std::nullopt;
+  nn::Call call{.id = block->string(), .args = {}};
   if (const auto args = members.take("args")) {
     for (const auto& [name, member] : JsonObject(*args).take_all()) {
       const auto argument = member.argument();

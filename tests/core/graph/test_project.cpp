@@ -50,6 +50,29 @@ class TestProject : public QObject {
   Q_OBJECT
 
  private slots:
+  void argumentsOfEveryKindSurvive() {
+    const nn::Nested layer({.id = "TransformerEncoderLayer",
+                            .args = {{"d_model", int64_t{8}}, {"nhead", int64_t{2}}}});
+    Project project;
+    const auto add = [&](const char* block, nn::Args args) {
+      Node node;
+      node.id = project.graph.next_id();
+      node.block = block;
+      node.args = std::move(args);
+      project.graph.nodes.push_back(std::move(node));
+    };
+    add("TransformerEncoder", {{"encoder_layer", layer}, {"num_layers", int64_t{3}}});
+    add("AdaptiveAvgPool2d", {{"output_size", std::vector<int64_t>{nn::kNoneItem, 7}}});
+    add("Upsample", {{"scale_factor", std::vector<double>{2.0, 1.5}}});
+    add("LayerNorm", {{"normalized_shape", std::vector<int64_t>{3, 3}}});
+    const Project read = project_from_json(to_json(project), "test");
+    QCOMPARE(read.graph.nodes.size(), project.graph.nodes.size());
+    for (size_t i = 0; i < read.graph.nodes.size(); ++i) {
+      QVERIFY2(read.graph.nodes[i].args == project.graph.nodes[i].args,
+               read.graph.nodes[i].block.c_str());
+    }
+  }
+
   void comesBackAsItWas() {
     const Project project = lenet_project();
     const std::string json = to_json(project);
