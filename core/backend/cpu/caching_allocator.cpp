@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "core/base/error.h"
+#include "core/base/free_lists.h"
 
 namespace nw::cpu {
 namespace {
@@ -16,6 +17,7 @@ constexpr size_t kLargestPerThread = size_t{32} << 10;
 constexpr size_t kPerThreadClasses = 32;  // those up to kLargestPerThread
 constexpr size_t kMostKeptPerThread = 32;
 constexpr size_t kAlwaysKept = size_t{64} << 20;
+constexpr size_t kStretch = size_t{64} << 20;
 constexpr size_t kLargestRequest = size_t{1} << 48;
 
 struct CpuMemory;
@@ -53,40 +55,38 @@ size_t physical_bytes() {
 void* CachingAllocator::allocate(size_t bytes) {
   if (bytes > kLargestRequest) fail(bytes);
   const SizeClass size = class_of(bytes);
-  if (size.bytes <= kLargestPerThread) {
-    void* memory = ThreadLists::take(size.number);
-    if (memory == nullptr) memory = ask_system(size.bytes);
-    return memory;
-  }
-  if (void* memory = take_kept(size.number, size.bytes)) return memory;
-  try {
-    return ask_system(size.bytes);
-  } catch (...) {
-    const std::lock_guard lock(mutex_);
-    in_use_ -= size.bytes;
-    throw;
-  }
+  if (size.bytes > kLargestPerThread) return take_large(bytes);
+  void* memory = ThreadLists::take(size.number);
+  return memory != nullptr ? memory : ask_system(size.bytes);
 }
 
-/// A block from the lists; null, and the bytes are counted as in use already, if there is none.
-void* CachingAllocator::take_kept(size_t block_class, size_t bytes) {
+void* CachingAllocator::take_large(size_t bytes) {
   const std::lock_guard lock(mutex_);
   if (bytes > physical_bytes() - std::min(in_use_, physical_bytes())) fail(bytes);
+  void* memory = arena_.take(bytes);
+  if (memory == nullptr) memory = grow(bytes);
   in_use_ += bytes;
   most_in_use_ = std::max(most_in_use_, in_use_);
-  FreeList& list = lists_[block_class];
-  if (list.empty()) return nullptr;
-  kept_ -= bytes;
-  return list.pop();
+  return memory;
+}
+
+/// A block from a new stretch. Long ones, so that neighbours can be joined; the system gives real
+/// memory only to what is written to.
+void* CachingAllocator::grow(size_t bytes) {
+  const size_t least = BlockArena::stretch_for(bytes);
+  const size_t stretch = std::max(least, kStretch) / kAlignment * kAlignment;
+  try {
+    arena_.lend(ask_system(stretch), stretch);
+  } catch (const Error&) {
+    trim_locked();
+    arena_.lend(ask_system(least), least);
+  }
+  return arena_.take(bytes);
 }
 
 void* CachingAllocator::ask_system(size_t bytes) {
   system_requests_.fetch_add(1, std::memory_order_relaxed);
   void* memory = std::aligned_alloc(kAlignment, bytes);
-  if (memory == nullptr) {
-    trim();
-    memory = std::aligned_alloc(kAlignment, bytes);
-  }
   if (memory == nullptr) fail(bytes);
   return memory;
 }
@@ -98,29 +98,26 @@ void CachingAllocator::free(void* memory, size_t bytes) noexcept {
     ThreadLists::give(size.number, memory);
     return;
   }
-  {
-    const std::lock_guard lock(mutex_);
-    in_use_ -= size.bytes;
-    if (kept_ + size.bytes <= std::max(kAlwaysKept, most_in_use_)) {
-      lists_[size.number].push(memory);
-      kept_ += size.bytes;
-      return;
-    }
+  const std::lock_guard lock(mutex_);
+  in_use_ -= bytes;
+  arena_.give(memory);
+  if (arena_.free_bytes() > std::max(kAlwaysKept, most_in_use_) + kStretch) {
+    std::free(arena_.reclaim());
   }
-  std::free(memory);
 }
 
 size_t CachingAllocator::kept_bytes() const {
   const std::lock_guard lock(mutex_);
-  return kept_;
+  return arena_.free_bytes();
 }
 
 void CachingAllocator::trim() {
   const std::lock_guard lock(mutex_);
-  for (FreeList& list : lists_) {
-    while (!list.empty()) std::free(list.pop());
-  }
-  kept_ = 0;
+  trim_locked();
+}
+
+void CachingAllocator::trim_locked() {
+  while (void* stretch = arena_.reclaim()) std::free(stretch);
 }
 
 CachingAllocator& caching_allocator() {

@@ -1,17 +1,16 @@
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <mutex>
 
-#include "core/base/free_lists.h"
+#include "core/backend/cpu/block_arena.h"
 #include "core/tensor/storage.h"
 
 namespace nw::cpu {
 
 /// Memory of the CPU, 64-byte aligned, kept for reuse: a training step that is warm asks the system
-/// for none. Sizes are rounded up to classes, four to each power of two. Small blocks are kept for
-/// each thread without a lock, larger ones under one; of the larger ones no more is kept than was
+/// for none. Small blocks have four sizes to each power of two and are kept for each thread without
+/// a lock; larger ones are cut from long stretches under one, and no more is kept of them than was
 /// ever in use at once (and 64 MiB). Thread-safe.
 class CachingAllocator final : public Allocator {
  public:
@@ -22,20 +21,20 @@ class CachingAllocator final : public Allocator {
     return system_requests_.load(std::memory_order_relaxed);
   }
 
-  /// Bytes that are kept for reuse, without the small blocks of threads.
+  /// Bytes that are kept for reuse, without the small blocks of threads. The system counts only
+  /// those of them that were ever written to.
   size_t kept_bytes() const;
-  /// Gives back to the system what kept_bytes() counts.
+  /// Gives back to the system what no block in use needs.
   void trim();
 
  private:
-  static constexpr size_t kClasses = 192;
-
-  void* take_kept(size_t block_class, size_t bytes);
+  void* take_large(size_t bytes);
+  void* grow(size_t bytes);
   void* ask_system(size_t bytes);
+  void trim_locked();
 
   mutable std::mutex mutex_;
-  std::array<FreeList, kClasses> lists_;
-  size_t kept_ = 0;
+  BlockArena arena_;
   size_t in_use_ = 0;
   size_t most_in_use_ = 0;
   std::atomic<uint64_t> system_requests_{0};

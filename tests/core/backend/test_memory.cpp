@@ -1,6 +1,10 @@
+#include <QRandomGenerator>
 #include <QtTest>
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
+#include <memory>
+#include <random>
 #include <thread>
 #include <vector>
 
@@ -79,13 +83,75 @@ class TestMemory : public QObject {
   void keeps_no_more_than_was_in_use() {
     cpu::CachingAllocator& memory = cpu::caching_allocator();
     memory.trim();
-    const size_t large = size_t{40} << 20;
-    // Sizes of different classes, one after the other: each is freed before the next.
-    for (size_t i = 0; i < 12; ++i)
+    const size_t before = memory.kept_bytes();
+    const size_t large = size_t{100} << 20;
+    // Different sizes one after the other, each freed before the next.
+    for (size_t i = 0; i < 12; ++i) {
       memory.free(memory.allocate(large + (i << 24)), large + (i << 24));
-    QVERIFY(memory.kept_bytes() <= large + (size_t{13} << 24));
+    }
+    QVERIFY(memory.kept_bytes() <= before + large + (size_t{12} << 24) + (size_t{80} << 20));
     memory.trim();
-    QCOMPARE(memory.kept_bytes(), size_t{0});
+    QVERIFY(memory.kept_bytes() <= before);
+  }
+
+  /// What was one large block serves for small ones, and those together for a large one again.
+  void small_blocks_come_from_large_ones() {
+    cpu::CachingAllocator& memory = cpu::caching_allocator();
+    memory.trim();
+    constexpr size_t kLarge = size_t{60} << 20;
+    memory.free(memory.allocate(kLarge), kLarge);
+    const uint64_t before = memory.system_requests();
+    for (const size_t parts : {10, 3, 50, 1}) {
+      const size_t bytes = kLarge / parts - 64 * 1024;
+      std::vector<void*> blocks;
+      for (size_t i = 0; i < parts; ++i) blocks.push_back(memory.allocate(bytes));
+      for (size_t i = 0; i < parts; i += 2) memory.free(blocks[i], bytes);
+      for (size_t i = 1; i < parts; i += 2) memory.free(blocks[i], bytes);
+    }
+    QCOMPARE(memory.system_requests(), before);
+  }
+
+  /// Blocks of random sizes in a random order: none overlaps another, all are joined at the end.
+  void random_blocks_do_not_overlap() {
+    cpu::BlockArena arena;
+    std::vector<std::unique_ptr<char, decltype(&std::free)>> stretches;
+    struct Taken {
+      char* memory;
+      size_t bytes;
+      char mark;
+    };
+    std::vector<Taken> taken;
+    std::mt19937 random(QRandomGenerator::global()->generate());
+    const auto release = [&](size_t i) {
+      const auto [block, bytes, mark] = taken[i];
+      QVERIFY(std::all_of(block, block + bytes, [&](char c) { return c == mark; }));
+      arena.give(block);
+      taken[i] = taken.back();
+      taken.pop_back();
+    };
+    for (int i = 0; i < 20'000; ++i) {
+      if (!taken.empty() && random() % 100 < 48) {
+        release(random() % taken.size());
+        continue;
+      }
+      const size_t bytes = random() % (random() % 10 == 0 ? 300'000 : 3'000);
+      void* block = arena.take(bytes);
+      if (block == nullptr) {
+        const size_t stretch = cpu::BlockArena::stretch_for(bytes) + 64 * (random() % 20'000);
+        stretches.emplace_back(static_cast<char*>(std::aligned_alloc(64, stretch)), &std::free);
+        arena.lend(stretches.back().get(), stretch);
+        block = arena.take(bytes);
+      }
+      QVERIFY(block != nullptr);
+      QCOMPARE(reinterpret_cast<uintptr_t>(block) % 64, uintptr_t{0});
+      taken.push_back({static_cast<char*>(block), bytes, char(i)});
+      std::memset(block, char(i), bytes);
+    }
+    while (!taken.empty()) release(taken.size() - 1);
+    QCOMPARE(arena.free_bytes(), arena.stretch_bytes());
+    for (size_t i = 0; i < stretches.size(); ++i) QVERIFY(arena.reclaim() != nullptr);
+    QVERIFY(arena.reclaim() == nullptr);
+    QCOMPARE(arena.stretch_bytes(), size_t{0});
   }
 
   void too_much_is_an_error_with_the_bytes() {
