@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <memory>
 
 #include "core/autograd/record.h"
@@ -14,12 +15,7 @@ namespace {
 
 /// x's sizes with the spatial ones made those of `output_size`.
 Dims pooled_sizes(const Tensor& x, const OutputSize& output_size, std::string_view op) {
-  check_floating(x, op);
-  const bool unbatched = is_unbatched(x, output_size.size(), op);
   Dims sizes = x.sizes();
-  for (size_t i = unbatched ? 0 : 1; i < sizes.size(); ++i) {
-    NW_CHECK(sizes[i] > 0, "[", op, "] cannot pool an empty input, gets ", to_string(sizes));
-  }
   const size_t first = sizes.size() - output_size.size();
   for (size_t i = 0; i < output_size.size(); ++i) {
     NW_CHECK(output_size[i] >= -1, "[", op, "] output_size must be at least 0, is ",
@@ -27,6 +23,26 @@ Dims pooled_sizes(const Tensor& x, const OutputSize& output_size, std::string_vi
     if (output_size[i] >= 0) sizes[first + i] = output_size[i];
   }
   return sizes;
+}
+
+void check_not_empty(const Tensor& x, size_t from, std::string_view op) {
+  for (size_t i = from; i < x.sizes().size(); ++i) {
+    NW_CHECK(x.sizes()[i] > 0, "[", op, "] cannot pool an empty input, gets ",
+             to_string(x.sizes()));
+  }
+}
+
+/// Which ranks, and which inputs without channels, torch takes differs from one function to the
+/// next: to average all of an image is a plain mean to it.
+void check_average(const Tensor& x, const OutputSize& output_size, std::string_view op) {
+  check_floating(x, op);
+  const size_t spatial = output_size.size();
+  const bool is_mean = spatial > 1 && std::all_of(output_size.begin(), output_size.end(),
+                                                  [](int64_t size) { return size == 1; });
+  if (!is_mean) is_unbatched(x, spatial, op);
+  const size_t rank = x.sizes().size();
+  NW_CHECK(rank >= spatial, "[", op, "] expects at least ", spatial, " dimensions, gets ", rank);
+  check_not_empty(x, spatial < 3 || is_mean ? rank - spatial : 1, op);
 }
 
 int64_t range_begin(int64_t i, int64_t outputs, int64_t inputs) {
@@ -87,6 +103,7 @@ Tensor as_flat_planes(const Tensor& x, size_t spatial) {
 
 Tensor adaptive_avg_pool(const Tensor& x, const OutputSize& output_size) {
   const std::string_view op = window_op("AdaptiveAvgPool", output_size.size());
+  check_average(x, output_size, op);
   const Dims sizes = pooled_sizes(x, output_size, op);
   auto maps = std::make_shared<AxisMaps>();
   for (size_t i = sizes.size() - output_size.size(); i < sizes.size(); ++i) {
@@ -98,6 +115,9 @@ Tensor adaptive_avg_pool(const Tensor& x, const OutputSize& output_size) {
 std::pair<Tensor, Tensor> adaptive_max_pool(const Tensor& x, const OutputSize& output_size) {
   const size_t spatial = output_size.size();
   const std::string_view op = window_op("AdaptiveMaxPool", spatial);
+  check_floating(x, op);
+  is_unbatched(x, spatial, op);
+  check_not_empty(x, 1, op);
   const Dims sizes = pooled_sizes(x, output_size, op);
   const Tensor y = new_result(sizes, x);
   const Tensor indices = empty(sizes, DType::Int64, x.device());

@@ -51,16 +51,25 @@ AxisMap transposed(const AxisMap& map) {
   return out;
 }
 
-Tensor mapped(const Tensor& x, std::shared_ptr<const AxisMaps> maps, std::string_view op) {
+Tensor mapped(const Tensor& x, std::shared_ptr<const AxisMaps> maps, std::string_view op,
+              std::shared_ptr<const AxisMaps> learned) {
   const Tensor y = along_axes(x, *maps);
   if (autograd::needs_record(x)) {
-    autograd::record(
-        op, y, std::array{x}, std::array<Tensor, 0>{},
-        [maps](const autograd::Node&, const Tensors& grads, Tensors& grad_inputs, const auto&) {
-          AxisMaps back;
-          for (const AxisMap& map : *maps) back.push_back(transposed(map));
-          grad_inputs[0] = along_axes(grads[0], back);
-        });
+    if (learned == nullptr) learned = maps;
+    autograd::record(op, y, std::array{x}, std::array<Tensor, 0>{},
+                     [learned, op](const autograd::Node&, const Tensors& grads,
+                                   Tensors& grad_inputs, const auto&) {
+                       // As torch, which gives no gradient where averaging left nothing but
+                       // samples.
+                       for (size_t i = 1; i < grads[0].sizes().size(); ++i) {
+                         NW_CHECK(grads[0].sizes()[i] > 0, "[", op,
+                                  "] has no gradient of an empty result, ",
+                                  to_string(grads[0].sizes()));
+                       }
+                       AxisMaps back;
+                       for (const AxisMap& map : *learned) back.push_back(transposed(map));
+                       grad_inputs[0] = along_axes(grads[0], back);
+                     });
   }
   return y;
 }

@@ -16,7 +16,9 @@ using AxisMaps = std::vector<AxisMap>;
 AxisMap transposed(const AxisMap& map);
 
 /// x (…, spatial…) with a map applied along each of the last dimensions. float16 and bfloat16 are
-/// mapped in float32 and rounded once.
-Tensor mapped(const Tensor& x, std::shared_ptr<const AxisMaps> maps, std::string_view op);
+/// mapped in float32 and rounded once. `learned`: the maps whose transposes give the gradient,
+/// where these are others.
+Tensor mapped(const Tensor& x, std::shared_ptr<const AxisMaps> maps, std::string_view op,
+              std::shared_ptr<const AxisMaps> learned = nullptr);
 
 }  // namespace nw::ops

@@ -72,7 +72,9 @@ Dims spread(const Tensor& x, int64_t channels, const Window& window,
     const int64_t length = x.sizes()[i + 2];
     const int64_t out = (length - 1) * window.stride[i] - 2 * window.padding[i] +
                         window.dilation[i] * (window.kernel[i] - 1) + extra + 1;
-    NW_CHECK(length > 0 && out > 0, "[", op, "] makes a size of ", out, " from ", length,
+    // torch lets nothing become nothing.
+    const int64_t least = x.sizes()[0] == 0 ? 0 : 1;
+    NW_CHECK(length > 0 && out >= least, "[", op, "] makes a size of ", out, " from ", length,
              ": less padding or more stride is needed");
     sizes.push_back(out);
   }

@@ -113,7 +113,7 @@ std::pair<Tensor, Tensor> grad_weight(const Tensor& grad, const Tensor& x, const
             with_bias ? sum_to_channels(grad) : Tensor()};
   }
   const Tensor weight = new_result(weight_sizes, grad);
-  const Tensor bias = with_bias ? new_result(Dims{grad.sizes()[1]}, grad) : Tensor();
+  const Tensor bias = with_bias ? new_result(Dims{weight_sizes[0]}, grad) : Tensor();
   if (grad.numel() == 0 || x.numel() == 0) {
     return {filled_with_0(weight), with_bias ? filled_with_0(bias) : bias};
   }
@@ -134,7 +134,7 @@ Tensor add_bias(const Tensor& y, const Tensor& bias) {
 Tensor sum_to_channels(const Tensor& grad) {
   Dims sizes(static_cast<size_t>(grad.dim()), 1);
   sizes[1] = grad.sizes()[1];
-  return view_dense(sum_to(grad, sizes), Dims{sizes[1]});
+  return view_dense(raw::contiguous(sum_to(grad, sizes)), Dims{sizes[1]});
 }
 
 }  // namespace nw::ops::raw_conv

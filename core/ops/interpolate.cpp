@@ -37,8 +37,28 @@ class AxisMaker {
     return std::move(map_);
   }
 
+  /// As torch reckons it for gradients and for channels that are innermost: in float32, with
+  /// shortcuts for equal and doubled sizes whatever the scale.
+  AxisMap nearest_by_shortcuts(T offset) {
+    const bool shortcuts = offset == T{0};
+    for (int64_t i = 0; i < outputs_; ++i) {
+      const float at =
+          (static_cast<float>(i) + static_cast<float>(offset)) * static_cast<float>(step_);
+      const bool equal = shortcuts && outputs_ == inputs_;
+      const bool doubled = shortcuts && outputs_ == 2 * inputs_;
+      add(equal ? i : doubled ? i / 2 : static_cast<int64_t>(std::floor(at)), 1);
+      finish();
+    }
+    return std::move(map_);
+  }
+
   AxisMap linear() {
     for (int64_t i = 0; i < outputs_; ++i) {
+      if (outputs_ == inputs_) {  // whatever the scale, as torch
+        add(i, 1);
+        finish();
+        continue;
+      }
       const T at = std::max(position(i), T{0});
       const int64_t below = std::min(static_cast<int64_t>(at), inputs_ - 1);
       const T part = std::min(at - static_cast<T>(below), T{1});
@@ -90,8 +110,12 @@ class AxisMaker {
 };
 
 template <typename T>
-AxisMap make_map(int64_t inputs, int64_t outputs, double scale, bool align, Interpolation mode) {
+AxisMap make_map(int64_t inputs, int64_t outputs, double scale, bool align, Interpolation mode,
+                 bool by_shortcuts) {
   AxisMaker<T> maker(inputs, outputs, scale, align);
+  if (by_shortcuts) {
+    return maker.nearest_by_shortcuts(mode == Interpolation::NearestExact ? T(0.5) : T{0});
+  }
   switch (mode) {
     case Interpolation::Nearest:
       return maker.nearest(T{0});
@@ -122,15 +146,16 @@ void check_input(const Tensor& x, const Grid& grid, Interpolation mode) {
   }
 }
 
-SmallVector<int64_t, 3> output_sizes(const Tensor& x, const Grid& grid) {
+SmallVector<int64_t, 3> output_sizes(const Tensor& x, const Grid& grid, Interpolation mode) {
+  const int64_t least = mode == Interpolation::Area ? 0 : 1;
   SmallVector<int64_t, 3> sizes = grid.sizes;
   for (size_t i = 0; i < grid.scales.size(); ++i) {
     sizes.push_back(
         static_cast<int64_t>(std::floor(static_cast<double>(x.sizes()[i + 2]) * grid.scales[i])));
   }
   for (size_t i = 0; i < sizes.size(); ++i) {
-    NW_CHECK(sizes[i] > 0, "[", kOp, "] sizes must be at least 1, makes ", sizes[i], " from ",
-             x.sizes()[i + 2]);
+    NW_CHECK(sizes[i] >= least, "[", kOp, "] sizes must be at least ", least, ", makes ", sizes[i],
+             " from ", x.sizes()[i + 2]);
   }
   return sizes;
 }
@@ -139,15 +164,23 @@ SmallVector<int64_t, 3> output_sizes(const Tensor& x, const Grid& grid) {
 
 Tensor interpolate(const Tensor& x, const Grid& grid, Interpolation mode) {
   check_input(x, grid, mode);
-  const SmallVector<int64_t, 3> sizes = output_sizes(x, grid);
+  const SmallVector<int64_t, 3> sizes = output_sizes(x, grid, mode);
   if (mode == Interpolation::Area) return adaptive_avg_pool(x, sizes);
-  auto maps = std::make_shared<AxisMaps>();
-  for (size_t i = 0; i < sizes.size(); ++i) {
-    const double scale = grid.scales.empty() || grid.recompute ? 0 : grid.scales[i];
-    const auto make = x.dtype() == DType::Float64 ? make_map<double> : make_map<float>;
-    maps->push_back(make(x.sizes()[i + 2], sizes[i], scale, grid.align_corners, mode));
+  const auto make_maps = [&](bool by_shortcuts) {
+    auto maps = std::make_shared<AxisMaps>();
+    for (size_t i = 0; i < sizes.size(); ++i) {
+      const double scale = grid.scales.empty() || grid.recompute ? 0 : grid.scales[i];
+      const auto make =
+          x.dtype() == DType::Float64 && !by_shortcuts ? make_map<double> : make_map<float>;
+      maps->push_back(
+          make(x.sizes()[i + 2], sizes[i], scale, grid.align_corners, mode, by_shortcuts));
+    }
+    return maps;
+  };
+  if (mode != Interpolation::Nearest && mode != Interpolation::NearestExact) {
+    return mapped(x, make_maps(false), kOp);
   }
-  return mapped(x, std::move(maps), kOp);
+  return mapped(x, make_maps(x.dim() > 3 && x.is_channels_last()), kOp, make_maps(true));
 }
 
 }  // namespace nw::ops

@@ -126,7 +126,9 @@ void check_rank(const Tensor& x, size_t count, PadMode mode, std::string_view op
            count + 2, " dimensions (N, C, …)",
            mode == PadMode::Circular ? std::string() : concat(" or ", count + 1), ", gets ", rank,
            " (", batched_text(x.sizes()), ")");
-  for (size_t i = batched ? 1 : 0; i < rank && mode != PadMode::Circular; ++i) {
+  // torch lets an unbatched input that reflects in one or two dimensions have no channel.
+  const bool may_start_empty = batched || (mode == PadMode::Reflect && count < 3);
+  for (size_t i = may_start_empty ? 1 : 0; i < rank && mode != PadMode::Circular; ++i) {
     NW_CHECK(x.sizes()[i] > 0, "[", op, "] cannot pad an empty input by its own elements, gets ",
              to_string(x.sizes()));
   }
@@ -141,9 +143,25 @@ void check_pad(int64_t length, const Pad& pad, PadMode mode, std::string_view op
   }
   const int64_t cut = std::max<int64_t>(-pad[0], 0) + std::max<int64_t>(-pad[1], 0);
   const bool own = mode == PadMode::Reflect || mode == PadMode::Replicate;
-  const int64_t out = length + pad[0] + pad[1];
-  NW_CHECK(out >= (own ? 1 : 0) && (own || cut <= length), "[", op, "] a size of ", length,
+  NW_CHECK(length + pad[0] + pad[1] >= 0 && (own || cut <= length), "[", op, "] a size of ", length,
            " cannot be padded by ", pad[0], " and ", pad[1]);
+}
+
+/// torch's rules for results without elements.
+void check_result(const Tensor& x, const Pads& pads, PadMode mode, std::string_view op) {
+  if (mode == PadMode::Circular) return;
+  const size_t first = x.sizes().size() - pads.size();
+  bool some = false;
+  bool all = true;
+  bool grows = false;
+  for (size_t i = 0; i < pads.size(); ++i) {
+    const bool any = x.sizes()[first + i] + pads[i][0] + pads[i][1] > 0;
+    some = some || any;
+    all = all && any;
+    grows = grows || pads[i][0] > 0 || pads[i][1] > 0;
+  }
+  NW_CHECK(mode == PadMode::Zeros ? all || !grows : some, "[", op, "] padding leaves nothing of ",
+           to_string(x.sizes()));
 }
 
 }  // namespace
@@ -155,6 +173,7 @@ Tensor pad(const Tensor& x, const Pads& pads, PadMode mode, std::string_view op,
   check_rank(x, pads.size(), mode, op);
   const size_t first = x.sizes().size() - pads.size();
   for (size_t i = 0; i < pads.size(); ++i) check_pad(x.sizes()[first + i], pads[i], mode, op);
+  check_result(x, pads, mode, op);
   Tensor out = x.detach();
   for (size_t i = 0; i < pads.size(); ++i) {
     if (pads[i] != Pad{0, 0}) out = padded(out, first + i, pads[i], mode, value);

@@ -52,7 +52,7 @@ Tensor max_unpool(const Tensor& x, const Tensor& indices, const Window& window,
     int64_t& size = sizes[first + i];
     NW_CHECK(size > 0, "[", op, "] cannot unpool an empty input, gets ", to_string(x.sizes()));
     size = unpooled(window, i, size, output_size, op);
-    NW_CHECK(size > 0, "[", op, "] makes a size of ", size, " from ", x.sizes()[first + i]);
+    NW_CHECK(size >= 0, "[", op, "] makes a size of ", size, " from ", x.sizes()[first + i]);
   }
   const Tensor y = new_result(sizes, x);
   const Tensor where = raw::contiguous(indices);
@@ -66,7 +66,9 @@ Tensor max_unpool(const Tensor& x, const Tensor& indices, const Window& window,
                                const std::array<Tensor, 1>& saved) {
                        const Tensor grad = raw::contiguous(grads[0]);
                        const Tensor grad_x = new_result(saved[0].sizes(), grad);
-                       if (grad_x.numel() > 0) {
+                       if (grad.numel() == 0) {
+                         raw::fill_(grad_x, 0);
+                       } else if (grad_x.numel() > 0) {
                          kernels_of(grad).resample->gather(as_planes(grad, spatial),
                                                            as_planes(saved[0], spatial),
                                                            as_planes(grad_x, spatial));

@@ -31,6 +31,7 @@ void Coverage::count(const BlockCase& drawn, const Verdict& verdict) {
 std::vector<std::string> Coverage::undrawn(const nn::Block& block) const {
   std::vector<std::string> out;
   for (const nn::Param& param : block.params) {
+    if (param.choices.size() == 1 && param.type == nn::ParamType::Choice) continue;
     bool drawn = false;
     for (const auto& [key, counts] : counts_) drawn = drawn || key.first == param.name;
     if (!drawn) out.push_back(param.name);

@@ -44,16 +44,20 @@ void pad(const Planes& planes, const float* from, float* to) {
 /// The tables of a Correlation: where the outputs lie and what each tap reads.
 class Plan {
  public:
-  Plan(const Planes& in, int64_t out_channels, int64_t kernel_height, int64_t kernel_width)
+  /// Weights lie by channel, row and column; `channel_block` channels are added up at each point
+  /// before the next point; 1: all points of a channel first, as the weights lie.
+  Plan(const Planes& in, int64_t out_channels, int64_t kernel_height, int64_t kernel_width,
+       int64_t channel_block = 1)
       : lanes_(isa_kernels().lanes),
         out_height_(in.height + 2 * in.pad_height - kernel_height + 1),
         out_width_(in.padded_width() - kernel_width + 1),
         per_row_((out_width_ + lanes_ - 1) / lanes_),
         taps_(in.channels * kernel_height * kernel_width),
         stretch_table_(out_height_ * per_row_),
-        tap_table_(taps_) {
+        tap_table_(taps_),
+        weight_table_(taps_) {
     fill_stretches(in);
-    fill_taps(in, kernel_height, kernel_width);
+    fill_taps(in, kernel_height, kernel_width, channel_block);
     shape_ = {
         stretch_table_.data(), out_height_ * per_row_,  tap_table_.data(), taps_, out_channels,
         in.padded(),           out_height_ * out_width_};
@@ -61,6 +65,8 @@ class Plan {
 
   const Correlation& shape() const { return shape_; }
   int64_t taps() const { return taps_; }
+  /// Which weight of an output channel belongs to a tap.
+  int64_t weight_of(int64_t tap) const { return weight_table_[tap]; }
   int64_t lanes() const { return lanes_; }
 
  private:
@@ -73,12 +79,16 @@ class Plan {
     }
   }
 
-  void fill_taps(const Planes& in, int64_t kernel_height, int64_t kernel_width) {
-    int64_t* next = tap_table_.data();
-    for (int64_t c = 0; c < in.channels; ++c) {
+  void fill_taps(const Planes& in, int64_t kernel_height, int64_t kernel_width,
+                 int64_t channel_block) {
+    int64_t tap = 0;
+    for (int64_t first = 0; first < in.channels; first += channel_block) {
       for (int64_t h = 0; h < kernel_height; ++h) {
         for (int64_t w = 0; w < kernel_width; ++w) {
-          *next++ = c * in.padded_plane() + h * in.padded_width() + w;
+          for (int64_t c = first; c < std::min(first + channel_block, in.channels); ++c, ++tap) {
+            tap_table_[tap] = c * in.padded_plane() + h * in.padded_width() + w;
+            weight_table_[tap] = (c * kernel_height + h) * kernel_width + w;
+          }
         }
       }
     }
@@ -87,6 +97,7 @@ class Plan {
   int64_t lanes_, out_height_, out_width_, per_row_, taps_;
   Scratch<Stretch> stretch_table_;
   Scratch<int64_t> tap_table_;
+  Scratch<int64_t> weight_table_;
   Correlation shape_{};
 };
 
@@ -171,11 +182,14 @@ void direct_conv(const ConvGeometry& g, const float* x, const float* weight, con
                  float* y) {
   const WindowGeometry& w = g.window;
   const Planes in = planes_of_x(g);
-  const Plan plan(in, g.out_channels, w.kernel[1], w.kernel[2]);
+  // oneDNN adds up in this order in PyTorch, so that equal numbers go into max pooling there and
+  // here, and near-ties are decided alike.
+  constexpr int64_t kChannelBlock = 16;
+  const Plan plan(in, g.out_channels, w.kernel[1], w.kernel[2], kChannelBlock);
   const Scratch<float> turned(g.weight_numel());
   for (int64_t o = 0; o < g.out_channels; ++o) {
     for (int64_t k = 0; k < plan.taps(); ++k) {
-      turned[k * g.out_channels + o] = weight[o * plan.taps() + k];
+      turned[k * g.out_channels + o] = weight[o * plan.taps() + plan.weight_of(k)];
     }
   }
   correlate_all(g.batch, in, plan, x, turned.data(), bias, y);

@@ -76,11 +76,10 @@ Block adaptive(std::string_view stem) {
                    .fallback = int64_t{1},
                    .help = concat(spatial::capital_axes(N), " of what goes out",
                                   N == 1 ? "." : "; None keeps the input's."),
-                   .min = 0,
+                   .min = 1,
                    .arity = N,
                    .none_items = N > 1,
                    .unit = "px",
-                   .optional = N > 1,
                    .required = true}};
   block.inputs = {{"input",
                    concat("A batch of ", spatial::things(N), " (N, C, ", spatial::axes(N), ")"),

@@ -92,10 +92,12 @@ void ConvNd::initialize_parameters(const Tensors& inputs) {
   const Tensor& input = inputs[0];
   const bool unbatched = ops::is_unbatched(input, geometry_.window.kernel.size(), lazy_name_);
   geometry_.in_channels = input.sizes()[unbatched ? 0 : 1];
+  NW_CHECK(geometry_.in_channels > 0, "[", lazy_name_, "] expects at least one channel, gets ",
+           to_string(input.sizes()));
   check_groups(geometry_.in_channels, "in_channels", geometry_.window.groups, lazy_name_);
   materialize(weight_, weight_sizes());
   if (bias_.defined()) materialize(bias_, Dims{geometry_.out_channels});
-  if (geometry_.in_channels > 0) init::linear_(weight_, bias_);
+  init::linear_(weight_, bias_);
 }
 
 std::string ConvNd::extra_repr() const {

@@ -112,6 +112,20 @@ int64_t transpose_products(const Args& args, const Dims& input, const Dims& outp
          kernel_numel<N>(args);
 }
 
+/// Of the input of a transposed convolution that shall make `output_size`: the sizes that can.
+template <size_t N>
+std::string transpose_layout(const Args& args) {
+  std::string text = args.has("in_channels") ? "N in_channels" : "N C";
+  if (args.is_none("output_size")) return text + " " + spatial::sizes(N);
+  const auto extents = [&](std::string_view name) { return args.integers(name, N); };
+  for (size_t i = 0; i < N; ++i) {
+    const int64_t span = extents("dilation")[i] * (extents("kernel_size")[i] - 1) + 1;
+    const int64_t room = extents("output_size")[i] + 2 * extents("padding")[i] - span;
+    text += concat(" ", room < 0 ? 1 : room / extents("stride")[i] + 1);
+  }
+  return text;
+}
+
 Param in_channels() {
   return {.name = "in_channels",
           .type = ParamType::Int,
@@ -275,11 +289,12 @@ constexpr const char* kLazyUse =
     "same: it takes them from the wire.";
 
 template <size_t N>
-Block lazy(Block block) {
+Block lazy(Block block, std::string (*layout_of)(const Args&) = nullptr) {
   block.when_to_use = kLazyUse;
   block.inputs = {{"input",
                    concat("A batch of ", spatial::things(N), " (N, C, ", spatial::axes(N), ")"),
                    false, "N C " + spatial::sizes(N)}};
+  block.inputs[0].layout_of = layout_of;
   return block;
 }
 
@@ -297,6 +312,7 @@ Block transpose() {
   Block block = common_transpose<N>("ConvTranspose");
   add_in_channels(block, N);
   block.when_to_use = kTransposeUse;
+  block.inputs[0].layout_of = transpose_layout<N>;
   block.infer = infer<N>;
   return block;
 }
@@ -318,9 +334,9 @@ Block lazy_conv_block(size_t spatial) {
 }
 
 Block lazy_conv_transpose_block(size_t spatial) {
-  return spatial == 1   ? lazy<1>(common_transpose<1>("LazyConvTranspose"))
-         : spatial == 2 ? lazy<2>(common_transpose<2>("LazyConvTranspose"))
-                        : lazy<3>(common_transpose<3>("LazyConvTranspose"));
+  return spatial == 1   ? lazy<1>(common_transpose<1>("LazyConvTranspose"), transpose_layout<1>)
+         : spatial == 2 ? lazy<2>(common_transpose<2>("LazyConvTranspose"), transpose_layout<2>)
+                        : lazy<3>(common_transpose<3>("LazyConvTranspose"), transpose_layout<3>);
 }
 
 }  // namespace nw::nn

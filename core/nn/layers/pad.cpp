@@ -93,6 +93,7 @@ Block reflection() {
   block.when_to_use =
       "Before a convolution of natural pictures, to have no dark border. Each "
       "padding must be smaller than the size.";
+  block.params[0].min.reset();
   block.make = make<ReflectionPad<N>, N>;
   return block;
 }

@@ -54,6 +54,21 @@ std::unique_ptr<Module> make_max_unpool(const Args& args) {
                                      .output_size = output_size});
 }
 
+/// Of the input of an unpooling that shall make `output_size`: the sizes that can.
+template <size_t N>
+std::string unpool_layout(const Args& args) {
+  if (args.is_none("output_size")) return "N C " + spatial::sizes(N);
+  std::string text = "N C";
+  for (size_t i = 0; i < N; ++i) {
+    const int64_t kernel = args.integers("kernel_size", N)[i];
+    const int64_t stride = args.is_none("stride") ? kernel : args.integers("stride", N)[i];
+    const int64_t room =
+        args.integers("output_size", N)[i] - kernel + 2 * args.integers("padding", N)[i];
+    text += concat(" ", room < 0 ? 1 : room / stride + 1);
+  }
+  return text;
+}
+
 template <size_t N>
 bool padding_fits(const Args& args) {
   const auto kernel = args.integers("kernel_size", N);
@@ -192,6 +207,7 @@ Block max_unpool() {
                           .help = "The port indices of the MaxPool, of the input's sizes",
                           .layout = "=",
                           .numbers = PortNumbers::Indices});
+  block.inputs[0].layout_of = unpool_layout<N>;
   block.outputs[0].help = concat("Larger ", spatial::things(N), " (N, C, ", spatial::axes(N), ")");
   block.make = make_max_unpool<N>;
   return block;
