@@ -202,15 +202,16 @@ Tensor lerp(const Tensor& a, const Tensor& b, const Tensor& weight) {
 }
 
 Tensor addcmul(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& value) {
-  const DType common = promote_types(result_type(x, a), result_type(x, b));
-  return add(x, mul(mul(to(a, common), b), value));
+  const DType common = result_type(x, a, b);
+  NW_CHECK(common != DType::Bool, "[addcmul] expects numbers, gets bool");
+  return add(to(x, common), mul(mul(to(a, common), to(b, common)), value));
 }
 
 Tensor addcdiv(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& value) {
-  const DType common = promote_types(result_type(x, a), result_type(x, b));
+  const DType common = result_type(x, a, b);
   NW_CHECK(is_floating(common) || is_complex(common),
            "[addcdiv] expects floating-point or complex numbers, gets ", name(common));
-  return add(x, mul(div(to(a, common), b), value));
+  return add(to(x, common), mul(div(to(a, common), to(b, common)), value));
 }
 
 }  // namespace nw::ops

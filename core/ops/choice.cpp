@@ -183,9 +183,7 @@ Tensor clamp(const Tensor& given, const std::optional<Scalar>& least,
 
 Tensor clamp(const Tensor& given, const Tensor& least, const Tensor& most) {
   NW_CHECK(least.defined() || most.defined(), "[clamp] expects at least one bound");
-  DType common = given.dtype();
-  if (least.defined()) common = promote_types(common, result_type(given, least));
-  if (most.defined()) common = promote_types(common, result_type(given, most));
+  const DType common = least.defined() ? result_type(given, least, most) : result_type(given, most);
   check_clampable(common);
   const Tensor x = to(given, common);
   const Tensor low = least.defined() ? to(least, common) : least;

@@ -55,6 +55,9 @@ int rank(DType dtype) {
 DType result_type(const Tensor& a, const Tensor& b) {
   return a.dtype() == b.dtype() ? a.dtype() : result_of(a, b);
 }
+DType result_type(const Tensor& a, const Tensor& b, const Tensor& c) {
+  return c.defined() ? result_of(a, b, c) : result_type(a, b);
+}
 DType result_type(const Tensor& a, const Scalar& b) {
   return result_of(a, b);
 }

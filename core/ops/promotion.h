@@ -10,6 +10,8 @@ namespace nw::ops {
 /// the higher one wins; within a kind, tensors with dimensions before those without before plain
 /// numbers; and among equals the wider. Source: torch.result_type.
 DType result_type(const Tensor& a, const Tensor& b);
+/// c may be undefined.
+DType result_type(const Tensor& a, const Tensor& b, const Tensor& c);
 DType result_type(const Tensor& a, const Scalar& b);
 DType result_type(const Tensor& a, const Scalar& b, const Scalar& c);
 /// Whether an in-place op may store results of `from` in a tensor of `to` (torch.can_cast).

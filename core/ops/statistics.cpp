@@ -37,8 +37,13 @@ Tensor root(const Tensor& x) {
   return y;
 }
 
-/// Σ|x − mean|² / freedom
-Tensor variance(const Tensor& x, const Dims& dims, int64_t freedom, Keep keep) {
+/// Σ|x − mean|² / freedom; `firsts` are the sizes of x with 1 for what is reduced.
+Tensor variance(const Tensor& given, const Dims& dims, const Dims& firsts, int64_t freedom,
+                Keep keep) {
+  // Counted from the first number, so that equal ones have a variance of exactly 0.
+  const bool counts = given.numel() > 0;
+  const Tensor x =
+      counts ? sub(given, given.as_strided(firsts, given.strides(), given.offset())) : given;
   const Tensor apart = sub(x, mean(x, dims, Keep::Yes));
   const Tensor squares =
       is_complex(x.dtype()) ? add(square(real(apart)), square(imag(apart))) : square(apart);
@@ -77,7 +82,7 @@ Tensor var(const Tensor& given, const Dims& dims, int64_t correction, Keep keep)
   check_inexact(given, "var");
   const Tensor x = widened(given);
   const ReductionPlan plan = plan_reduction(x, dims, keep, "var");
-  const Tensor out = variance(x.detach(), dims, plan.count - correction, keep);
+  const Tensor out = variance(x.detach(), dims, plan.kept, plan.count - correction, keep);
   if (needs_record(x)) {
     record("var", out, std::array{x}, std::array{x},
            [dims, plan, freedom = static_cast<double>(plan.count - correction)](

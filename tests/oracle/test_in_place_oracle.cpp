@@ -33,7 +33,7 @@ std::vector<Edit> edits() {
       {"sub_", "x.sub_(b)", [](T x, T b, S) { return ops::sub_(x, b); }},
       {"mul_", "x.mul_(b)", [](T x, T b, S) { return ops::mul_(x, b); }},
       {"mul_ number", "x.mul_(s)", [](T x, T, S s) { return ops::mul_(x, s); }},
-      {"div_", "x.div_(b * 0.1 + 3)", [](T x, T b, S) { return ops::div_(x, b * 0.1 + 3); }},
+      {"div_", "x.div_(b + 8)", [](T x, T b, S) { return ops::div_(x, b + 8); }},
       {"copy_", "x.copy_(b)", [](T x, T b, S) { return ops::copy_(x, b); }},
       {"fill_", "x.fill_(s)", [](T x, T, S s) { return ops::fill_(x, s); }},
       {"zero_", "x.zero_()", [](T x, T, S) { return ops::zero_(x); }},

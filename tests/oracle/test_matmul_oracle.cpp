@@ -155,7 +155,8 @@ class TestMatmulOracle : public QObject {
       }
     }
     // PyTorch 1.13 takes the product of two complex vectors to be 0 with some BLAS libraries.
-    const bool vectors = leaves[0].dim() == 1 && leaves[1].dim() == 1 && product.name != "outer";
+    const bool vectors =
+        leaves[0].dim() == 1 && leaves[0].sizes() == leaves[1].sizes() && product.name != "outer";
     const std::string python =
         vectors && is_complex(dtype) && product.name != "linear" ? "(a * b).sum()" : product.python;
     code += "y = " + python + "\n";

@@ -60,7 +60,8 @@ std::vector<OpRow> sums() {
           [](auto& x, auto&, int64_t d) { return ops::norm(x, 1, Dims{d}, Keep::Yes); }),
       row("norm inf", "a.norm(float('inf'), dim=d)",
           [](auto& x, auto&, int64_t d) { return ops::norm(x, HUGE_VAL, Dims{d}); }),
-      row("norm 0", "a.norm(0)", [](auto& x, auto&, int64_t) { return ops::norm(x, 0); }),
+      row("norm 0", "a.norm(0) if a.dtype != torch.bfloat16 else a.float().norm(0).bfloat16()",
+          [](auto& x, auto&, int64_t) { return ops::norm(x, 0); }),
       row("logsumexp", "a.logsumexp(d) if a.is_floating_point() else a.mean()",
           [](auto& x, auto&, int64_t d) {
             return is_floating(x.dtype()) ? ops::logsumexp(x, Dims{d}) : ops::mean(x);
@@ -115,6 +116,11 @@ class TestReductionsOracle : public QObject {
   void matches_torch_data() {
     QTest::addColumn<int>("index");
     rows_ = sums();
+    for (OpRow& row : rows_) {
+      if (row.name == "prod") row.width = 1;  // of hundreds of numbers
+      // The slope at 0 depends on whether rounding leaves it at 0.
+      if (row.name == "std over") row.repeats = false;
+    }
     for (const OpRow& more : choices()) rows_.push_back(more);
     for (size_t i = 0; i < rows_.size(); ++i) QTest::newRow(rows_[i].name.c_str()) << int(i);
   }

@@ -88,12 +88,12 @@ Tensor OpOracle::numbers(const Dims& sizes, DType dtype, double width, bool posi
   return raw::to(wide, dtype);
 }
 
-Tensor OpOracle::laid_out(const Tensor& dense) {
+Tensor OpOracle::laid_out(const Tensor& dense, bool may_repeat) {
   const Dims& sizes = dense.sizes();
   if (sizes.empty() || dense.numel() == 0 || draw_.chance(0.4)) return dense;
   Dims strides(sizes.size());
   int64_t step = draw_.chance(0.5) ? 1 : 2;
-  const int64_t kind = draw_.integer(0, 3);
+  const int64_t kind = draw_.integer(0, may_repeat ? 3 : 2);
   if (kind == 0) {  // turned
     for (size_t i = 0; i < sizes.size(); ++i) {
       strides[i] = step;
@@ -136,7 +136,8 @@ OpOracle::Case OpOracle::draw_case(const OpRow& row) {
     DType own = draw_.chance(0.5) ? first : dtype();
     // Infinities and NaN in complex functions are nobody's convention.
     while (drawn.specials && is_complex(own)) own = dtype();
-    drawn.inputs.push_back(laid_out(numbers(sizes, own, row.width, row.positive, drawn.specials)));
+    drawn.inputs.push_back(
+        laid_out(numbers(sizes, own, row.width, row.positive, drawn.specials), row.repeats));
   }
   const int64_t kind = draw_.integer(0, 7);
   if (kind == 0) drawn.scalar = draw_.chance(0.5);

@@ -20,6 +20,8 @@ struct OpRow {
   bool positive = false;
   /// Whether the inputs broadcast to each other, or all have one size.
   bool broadcasts = true;
+  /// Whether numbers may be repeated by stride 0.
+  bool repeats = true;
   /// Results are sums of many numbers, or steep: so many times torch.testing's tolerance.
   double slack = 4;
 };
@@ -42,7 +44,7 @@ class OpOracle {
   /// Dense numbers of any dtype.
   Tensor numbers(const Dims& sizes, DType dtype, double width, bool positive, bool specials);
   /// The same numbers laid out in another way: turned, with gaps, channels_last, stride 0.
-  Tensor laid_out(const Tensor& dense);
+  Tensor laid_out(const Tensor& dense, bool may_repeat = true);
   DType dtype();
 
  private:
