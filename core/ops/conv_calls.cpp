@@ -9,8 +9,10 @@
 namespace nw::ops::raw_conv {
 namespace {
 
-/// Channels from which vectors over them are well filled.
+/// Channels from which vectors over them are well filled; and channels of a result that are so many
+/// that what follows will want them innermost, however few come in.
 constexpr int64_t kManyChannels = 16;
+constexpr int64_t kManyResults = 32;
 
 /// Real (0) or imaginary (1) parts of a complex tensor, as a view.
 Tensor part(const Tensor& x, int64_t which) {
@@ -68,7 +70,7 @@ bool prefers_innermost(const Tensor& x, int64_t in_channels, int64_t out_channel
                        const Window& window) {
   if (x.dtype() != DType::Float32 || window.kernel.size() != 2) return false;
   if (is_channels_innermost(x)) return true;
-  return std::min(in_channels, out_channels) >= kManyChannels;
+  return std::min(in_channels, out_channels) >= kManyChannels || out_channels >= kManyResults;
 }
 
 Tensor forward(const Tensor& x, const Tensor& weight, const Tensor& bias, const Window& window,
