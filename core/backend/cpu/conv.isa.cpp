@@ -38,8 +38,7 @@ void correlate_tile(const Tile& tile) {
                          NW_ALWAYS { starts[v.value] = tile.x + tile.stretches[v.value].in; });
   Floats sums[kHigh][kWide];
   unrolled<0, kHigh>([&](auto o) NW_ALWAYS {
-    const Floats bias = splat(tile.bias != nullptr ? tile.bias[tile.channel + o.value] : 0.0f);
-    unrolled<0, kWide>([&](auto v) NW_ALWAYS { sums[o.value][v.value] = bias; });
+    unrolled<0, kWide>([&](auto v) NW_ALWAYS { sums[o.value][v.value] = Floats{}; });
   });
   const float* weight = tile.weight + tile.channel;
   for (int64_t k = 0; k < tile.shape->tap_count; ++k) {
@@ -55,9 +54,10 @@ void correlate_tile(const Tile& tile) {
   }
   unrolled<0, kHigh>([&](auto o) NW_ALWAYS {
     float* plane = tile.y + (tile.channel + o.value) * tile.shape->y_plane;
+    const Floats bias = splat(tile.bias != nullptr ? tile.bias[tile.channel + o.value] : 0.0f);
     unrolled<0, kWide>([&](auto v) NW_ALWAYS {
       const Stretch& stretch = tile.stretches[v.value];
-      store_lanes<float>(plane + stretch.out, sums[o.value][v.value], stretch.lanes);
+      store_lanes<float>(plane + stretch.out, sums[o.value][v.value] + bias, stretch.lanes);
     });
   });
 }

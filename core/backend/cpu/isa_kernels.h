@@ -66,7 +66,8 @@ struct Stretch {
   int64_t in, out, lanes;
 };
 
-/// Two-dimensional correlation with stride 1: y[o][q] = bias[o] + Σ_k w[o][k] · x[q + taps[k]].
+/// Two-dimensional correlation with stride 1: y[o][q] = Σ_k w[o][k] · x[q + taps[k]] + bias[o],
+/// added up in this order.
 struct Correlation {
   const Stretch* stretches;
   int64_t stretch_count;
