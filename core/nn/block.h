@@ -26,6 +26,8 @@ enum class PortNumbers : uint8_t {
   Signs,          // floating point, −1 or 1
   Mask,           // bool
   Lengths,        // int64, each from 1 to the size of the dimension that Port::below names
+  Starts,         // int64, rising from 0: where parts of the first input begin, which then has one
+                  // dimension
 };
 
 struct Port {
@@ -53,6 +55,9 @@ struct Block : Description {
   /// Python of a block that is a function of torch's and no module (torch_name is empty): names of
   /// ports and parameters stand in braces, as in "torch.cat(({input}, {other}), dim={dim})".
   std::string code = {};
+  /// Other words that people look for it with, parted by commas: "dense, fully connected".
+  std::string synonyms = {};
+  bool common = false;  // among the first that a newcomer needs: the palette shows it before others
   bool draws_random = false;  // forward draws from the generator while training (Dropout)
 
   /// Builds the module on default_device() (meta for inference); args are complete. An inferred

@@ -9,14 +9,21 @@
 namespace nw::nn {
 namespace {
 
+/// As Python's repr: the fewest digits that give the number back, with an exponent where that is
+/// below −4 or above 15.
 std::string real_to_python(double value) {
   if (std::isnan(value)) return "float('nan')";
   if (std::isinf(value)) return value > 0 ? "float('inf')" : "-float('inf')";
   char buffer[32];
-  const auto end = std::to_chars(buffer, buffer + sizeof buffer, value).ptr;
+  auto end =
+      std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::scientific).ptr;
+  const std::string scientific(buffer, end);
+  const int exponent = std::stoi(scientific.substr(scientific.find('e') + 1));
+  if (exponent < -4 || exponent > 15) return scientific;
+  end = std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::fixed).ptr;
   std::string text(buffer, end);
-  // Without a point or an exponent Python would read an integer.
-  if (text.find_first_of(".e") == std::string::npos) text += ".0";
+  // Without a point Python would read an integer.
+  if (text.find('.') == std::string::npos) text += ".0";
   return text;
 }
 

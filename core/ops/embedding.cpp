@@ -30,6 +30,11 @@ void check_weight(const Tensor& weight, const Tensor& index, std::string_view op
            to_string(weight.device()), " and ", to_string(index.device()));
 }
 
+/// PyTorch has no backward for both.
+void check_backward(bool sparse, bool by_frequency, std::string_view op) {
+  NW_CHECK(!sparse || !by_frequency, "[", op, "] scale_grad_by_freq does not go with sparse");
+}
+
 /// source (n, columns) divided by how often each row is named.
 Tensor by_frequency(const Tensor& source, const Tensor& index, int64_t rows) {
   const auto& kernels = kernels_of(source);
@@ -61,8 +66,12 @@ Tensor embedding(const Tensor& index, const Tensor& weight, const EmbeddingOptio
       view_dense(out, Dims{1, count, columns}));
   if (needs_record(weight)) {
     record(kOp, out, std::array{weight}, std::array{chosen},
-           [rows, columns, count, options](const Node&, const Tensors& grads, Tensors& grad_inputs,
-                                           const std::array<Tensor, 1>& saved) {
+           [rows, columns, count, options, scalar = index.dim() == 0](
+               const Node&, const Tensors& grads, Tensors& grad_inputs,
+               const std::array<Tensor, 1>& saved) {
+             check_backward(options.sparse, options.scale_grad_by_freq, kOp);
+             NW_CHECK(!options.sparse || !scalar || options.padding_idx < 0,
+                      "[Embedding] sparse with padding_idx expects indices of a dimension or more");
              Tensor source = view_dense(raw::contiguous(grads[0]), Dims{count, columns});
              const Tensor grad = zeros(Dims{rows, columns}, source.dtype(), source.device());
              grad_inputs[0] = grad;
@@ -107,14 +116,14 @@ BagStarts starts_of(const Tensor& index, const Tensor& offsets, bool include_las
     return {flat_index(offsets, "EmbeddingBag", "offsets"), given - (include_last_offset ? 1 : 0)};
   }
   NW_CHECK(!offsets.defined(), "[EmbeddingBag] expects no offsets for indices of two dimensions");
+  NW_CHECK(!include_last_offset,
+           "[EmbeddingBag] include_last_offset expects offsets, not indices of two dimensions");
   NW_CHECK(index.size(1) > 0, "[EmbeddingBag] expects bags of at least one index, gets ",
            to_string(index.sizes()));
   const int64_t bags = index.size(0);
-  NW_CHECK(!include_last_offset || bags >= 1,
-           "[EmbeddingBag] expects at least one bag with include_last_offset");
   const Tensor starts = empty(Dims{bags}, DType::Int64, index.device());
   kernels_of(starts).arange(Scalar(int64_t{0}), Scalar(index.size(1)), starts);
-  return {starts, include_last_offset ? bags - 1 : bags};
+  return {starts, bags};
 }
 
 }  // namespace
@@ -147,9 +156,10 @@ Tensor embedding_bag(const Tensor& index, const Tensor& weight, const Tensor& of
   if (needs_record(weight, per_sample_weights)) {
     record(kOp, out, std::array{weight, per_sample_weights},
            std::array{rows, starts.offsets, weight, scales, chosen},
-           [bags, by_frequency = options.scale_grad_by_freq, index_sizes = index.sizes()](
-               const Node& node, const Tensors& grads, Tensors& grad_inputs,
-               const std::array<Tensor, 5>& saved) {
+           [bags, sparse = options.sparse, by_frequency = options.scale_grad_by_freq,
+            index_sizes = index.sizes()](const Node& node, const Tensors& grads,
+                                         Tensors& grad_inputs, const std::array<Tensor, 5>& saved) {
+             check_backward(sparse, by_frequency, kOp);
              const Tensor grad = raw::contiguous(grads[0]);
              const Tensor values = raw::contiguous(saved[2]);
              if (node.needs_grad(0)) grad_inputs[0] = new_result(values.sizes(), values);

@@ -10,6 +10,7 @@ namespace nw::ops {
 struct EmbeddingOptions {
   int64_t padding_idx = -1;         // its row gets no gradient; −1: none
   bool scale_grad_by_freq = false;  // divides a row's gradient by how often the batch names it
+  bool sparse = false;  // PyTorch's: no backward with scale_grad_by_freq; nothing else changes
 };
 
 /// index (any sizes) -> (index's sizes, columns). The gradient of weight is dense.
@@ -25,6 +26,7 @@ struct EmbeddingBagOptions {
   BagMode mode = BagMode::Mean;
   int64_t padding_idx = -1;  // left out of the bags; −1: none
   bool scale_grad_by_freq = false;
+  bool sparse = false;
   bool include_last_offset = false;  // offsets also tells where the last bag ends
 };
 

@@ -1,5 +1,7 @@
 #include "core/ops/norm.h"
 
+#include <limits>
+
 #include "core/autograd/record.h"
 #include "core/backend/backend.h"
 #include "core/backend/creation.h"
@@ -64,25 +66,32 @@ Tensor nothing(const Tensor& x, const Tensor& weight, const Tensor& bias, std::s
   return y;
 }
 
+/// `x`, or a dense copy; undefined as it is.
+Tensor dense(const Tensor& x) {
+  return x.defined() ? raw::contiguous(x) : x;
+}
+
 /// x normalised by its own moments, or by fixed ones if `mean` is defined before; both are those of
 /// (outer, C, inner).
 Tensor normalise(const Tensor& given, const Tensor& weight, const Tensor& bias, double eps,
                  bool fixed, const Tensor& mean, const Tensor& variance, std::string_view op) {
+  const Tensor gain = dense(weight);
   const bool innermost = is_channels_innermost(given);
   const Tensor x = laid_out(given, innermost);
   const Tensor y = new_laid_out(x.sizes(), x, innermost);
   const Tensor flat_x = as_channels(innermost, x);
   const NormKernels& kernels = *kernels_of(x).norm;
   if (fixed) {
-    kernels.batch_norm_fixed(flat_x, mean, variance, weight, bias, eps, as_channels(innermost, y));
+    kernels.batch_norm_fixed(flat_x, mean, variance, gain, dense(bias), eps,
+                             as_channels(innermost, y));
   } else {
-    kernels.batch_norm(flat_x, weight, bias, eps, as_channels(innermost, y), mean, variance);
+    kernels.batch_norm(flat_x, gain, dense(bias), eps, as_channels(innermost, y), mean, variance);
   }
   if (needs_record(given, weight, bias)) {
-    record(op, y, std::array{given, weight, bias}, std::array{x, mean, variance, weight},
+    record(op, y, std::array{given, weight, bias}, std::array{x, mean, variance, gain},
            [innermost, eps, fixed](const Node& node, const Tensors& grads, Tensors& grad_inputs,
                                    const std::array<Tensor, 4>& saved) {
-             const auto& [input, middle, spread, gain] = saved;
+             const auto& [input, middle, spread, weights] = saved;
              const Tensor grad = laid_out(grads[0], innermost);
              const Dims channels{input.size(1)};
              Tensor grad_x;
@@ -90,8 +99,8 @@ Tensor normalise(const Tensor& given, const Tensor& weight, const Tensor& bias, 
              if (node.needs_grad(1)) grad_inputs[1] = new_result(channels, input);
              if (node.needs_grad(2)) grad_inputs[2] = new_result(channels, input);
              kernels_of(grad).norm->batch_norm_grad(
-                 as_channels(innermost, grad), as_channels(innermost, input), middle, spread, gain,
-                 eps, fixed, grad_x.defined() ? as_channels(innermost, grad_x) : Tensor(),
+                 as_channels(innermost, grad), as_channels(innermost, input), middle, spread,
+                 weights, eps, fixed, grad_x.defined() ? as_channels(innermost, grad_x) : Tensor(),
                  grad_inputs[1], grad_inputs[2]);
              grad_inputs[0] = grad_x;
            });
@@ -163,8 +172,8 @@ Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias,
   check_channels(bias, channels, x, "bias", "BatchNorm");
   if (!options.training) {
     NW_CHECK(running.defined(), "[BatchNorm] expects running statistics outside training");
-    return normalise(x, weight, bias, options.eps, true, running.mean, running.variance,
-                     "BatchNorm");
+    return normalise(x, weight, bias, options.eps, true, dense(running.mean),
+                     dense(running.variance), "BatchNorm");
   }
   const Tensor mean = new_statistics(Dims{channels}, x);
   const Tensor variance = new_statistics(Dims{channels}, x);
@@ -211,6 +220,15 @@ Tensor normalise_instances(const Tensor& given, const Tensor& weight, const Tens
   return y;
 }
 
+/// As in PyTorch, the mean over no samples is no number, and weights for no samples are refused.
+void take_no_samples(const RunningStatistics& running, const Tensor& weight, const Tensor& bias) {
+  NW_CHECK(!weight.defined() && !bias.defined(),
+           "[InstanceNorm] expects at least one sample for weight and bias, gets none");
+  if (!running.defined()) return;
+  raw::fill_(running.mean, std::numeric_limits<double>::quiet_NaN());
+  raw::fill_(running.variance, std::numeric_limits<double>::quiet_NaN());
+}
+
 }  // namespace
 
 Tensor instance_norm(const Tensor& x, const Tensor& weight, const Tensor& bias,
@@ -221,7 +239,14 @@ Tensor instance_norm(const Tensor& x, const Tensor& weight, const Tensor& bias,
   NW_CHECK(!options.training || count != 1,
            "[InstanceNorm] expects more than 1 value per channel and sample when training, gets ",
            to_string(x.sizes()));
-  if (x.numel() == 0) return nothing(x, weight, bias, kOp);
+  if (x.numel() == 0) {
+    if (x.size(0) == 0) {
+      take_no_samples(running, weight, bias);
+    } else {
+      check_channels(running.mean, x.size(1), x, "running mean", kOp);
+    }
+    return nothing(x, weight, bias, kOp);
+  }
   const int64_t channels = x.size(1);
   check_channels(running.mean, channels, x, "running mean", kOp);
   check_channels(running.variance, channels, x, "running variance", kOp);
@@ -229,15 +254,16 @@ Tensor instance_norm(const Tensor& x, const Tensor& weight, const Tensor& bias,
   check_channels(bias, channels, x, "bias", kOp);
   if (!options.training) {
     NW_CHECK(running.defined(), "[InstanceNorm] expects running statistics outside training");
-    return normalise(x, weight, bias, options.eps, true, running.mean, running.variance, kOp);
+    return normalise(x, weight, bias, options.eps, true, dense(running.mean),
+                     dense(running.variance), kOp);
   }
   const int64_t samples = x.size(0);
   const Tensor mean = new_statistics(Dims{samples * channels}, x);
   const Tensor variance = new_statistics(Dims{samples * channels}, x);
   const Tensor y = normalise_instances(x, weight, bias, options.eps, mean, variance);
   if (running.defined()) {
-    const BatchNormOptions moving{.momentum = options.momentum.value_or(0)};
-    track({running.mean, running.variance, {}}, moving, bessel(count), x,
+    NW_CHECK(options.momentum.has_value(), "[InstanceNorm] expects a momentum");
+    track({running.mean, running.variance, {}}, options, bessel(count), x,
           mean_of_samples(mean, samples), mean_of_samples(variance, samples));
   }
   return y;

@@ -31,7 +31,7 @@ Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias,
                   const RunningStatistics& running, const BatchNormOptions& options = {});
 
 /// x (N, C, *), statistics for each sample and channel; options and `running` as for batch_norm,
-/// which here takes up the mean over the samples, and no momentum means that it stays.
+/// but that it takes up the mean over the samples and a momentum is needed.
 /// Source: torch.nn.functional.instance_norm; Ulyanov, Vedaldi & Lempitsky 2016.
 Tensor instance_norm(const Tensor& x, const Tensor& weight, const Tensor& bias,
                      const RunningStatistics& running, const BatchNormOptions& options = {});
@@ -45,5 +45,10 @@ Tensor layer_norm(const Tensor& x, const Dims& normalized, const Tensor& weight 
 /// (C). Source: torch.nn.functional.group_norm; Wu & He 2018.
 Tensor group_norm(const Tensor& x, int64_t groups, const Tensor& weight = {},
                   const Tensor& bias = {}, double eps = 1e-5);
+
+/// x / (k + alpha · mean of x² over `size` neighbouring channels)^beta; x (N, C, *), three or more
+/// dimensions. Source: torch.nn.functional.local_response_norm; Krizhevsky et al. 2012.
+Tensor local_response_norm(const Tensor& x, int64_t size, double alpha = 1e-4, double beta = 0.75,
+                           double k = 1.0);
 
 }  // namespace nw::ops

@@ -86,16 +86,19 @@ Tensor draw_floating(Draw& draw, const nn::Block& block, const Dims& sizes, DTyp
   return raw::to(x, dtype);
 }
 
-/// Where parts of `first` begin, which becomes a row.
-Tensor draw_starts(Draw& draw, Tensor& first, const Dims& sizes) {
+/// Where parts of `first` begin, which becomes a row; `closed`: the last one tells where it ends.
+Tensor draw_starts(Draw& draw, Tensor& first, const Dims& sizes, bool closed) {
   const bool learns = first.requires_grad();
   const Tensor dense = raw::contiguous(first.detach());
   first = dense.as_strided(Dims{dense.numel()}, Dims{1}, dense.offset());
   if (learns) first.set_requires_grad();
-  const Tensor starts = draw.whole(sizes, 0, dense.numel());
-  if (starts.numel() == 0) return starts;
+  const bool regular = sizes.size() == 1 && sizes[0] > 0;
+  const Tensor starts =
+      draw.whole(regular && closed ? Dims{sizes[0] + 1} : sizes, 0, dense.numel());
+  if (!regular) return starts;
   int64_t* values = starts.data<int64_t>();
   std::sort(values, values + starts.numel());
+  if (closed) values[starts.numel() - 1] = dense.numel();
   if (draw.chance(0.95)) values[0] = 0;
   return starts;
 }
@@ -123,7 +126,8 @@ Tensor draw_port(Draw& draw, BlockCase& drawn, const nn::Args& all, const nn::Po
     case nn::PortNumbers::Lengths:
       return draw.whole(wanted, 1, std::max<int64_t>(sizes.named(port.below), 1) + wrong);
     case nn::PortNumbers::Starts:
-      return draw_starts(draw, drawn.inputs[0], wanted);
+      return draw_starts(draw, drawn.inputs[0], wanted,
+                         all.has("include_last_offset") && all.boolean("include_last_offset"));
     case nn::PortNumbers::Mask:
       return draw.coins(wanted, 0.2);
     case nn::PortNumbers::Signs:

@@ -27,8 +27,11 @@ def call(module, inputs, keywords):
         if any(state.dim() > inputs[0].dim() for state in first):
             raise RuntimeError("PyTorch 1.13 reads outside its memory here")
     outside = RuntimeError("PyTorch 1.13 reads outside its memory here")
-    if isinstance(module, torch.nn.CTCLoss) and inputs[1].numel() > 0:
-        if inputs[1].min() < 0 or inputs[1].max() >= inputs[0].shape[-1]:
+    if isinstance(module, torch.nn.CTCLoss):
+        labels, lengths = inputs[1], inputs[3].flatten().tolist()
+        if labels.dim() == 2 and labels.shape[0] == len(lengths):
+            labels = torch.cat([row[:length] for row, length in zip(labels, lengths)])
+        if labels.numel() > 0 and (labels.min() < 0 or labels.max() >= inputs[0].shape[-1]):
             raise outside
     if isinstance(module, torch.nn.MultiMarginLoss) and module.weight is not None:
         target = inputs[1] if len(inputs) > 1 else keywords.get("target")
@@ -37,6 +40,9 @@ def call(module, inputs, keywords):
     if isinstance(module, torch.nn.EmbeddingBag) and module.include_last_offset:
         if inputs[0].dim() == 2:
             raise RuntimeError("PyTorch 1.13 writes outside its memory here")
+    if isinstance(module, torch.nn.LocalResponseNorm):
+        # It views its input, which PyTorch cannot for every layout; ours takes all.
+        inputs = [leaf.contiguous() for leaf in inputs]
     lengths = keywords.get("lengths")
     if lengths is None or not isinstance(module, torch.nn.RNNBase):
         return module(*inputs, **keywords)
@@ -117,13 +123,16 @@ def run_block(make, dtype, seed, training, forwards, inputs, keywords, leaves, g
 
 
 def add_gradients(result, module, outputs, leaves, gradients):
+    if isinstance(module, torch.nn.modules.instancenorm._InstanceNorm):
+        # PyTorch 1.13 mistakes the order of a gradient whose channels are innermost.
+        gradients = [g.contiguous() for g in gradients]
     pairs = [(y, g) for y, g in zip(outputs, gradients) if y.requires_grad]
     if any(y.shape != g.shape or y.dtype != g.dtype for y, g in pairs):
         return  # comparing the outputs tells of it
     try:
         if pairs:
             torch.autograd.backward([y for y, _ in pairs], [g for _, g in pairs])
-    except RuntimeError as error:
+    except (RuntimeError, IndexError) as error:
         result["backward"] = str(error)
         return
     result["backward"] = ""

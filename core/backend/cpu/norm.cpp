@@ -59,11 +59,15 @@ struct Line {
   T mean, scale, shift;
 };
 
+/// 1 / √(variance + eps). Of a batch without spread and without eps it is 0, as PyTorch has it.
+double inverse_deviation(double variance, double eps, bool fixed) {
+  return !fixed && variance == 0 && eps == 0 ? 0 : 1 / std::sqrt(variance + eps);
+}
+
 template <typename T>
-Line<T> line_of(double mean, double variance, double eps, const T* weight, const T* bias,
-                int64_t channel) {
+Line<T> line_of(double mean, double rstd, const T* weight, const T* bias, int64_t channel) {
   const double gain = weight != nullptr ? static_cast<double>(weight[channel]) : 1;
-  return {static_cast<T>(mean), static_cast<T>(gain / std::sqrt(variance + eps)),
+  return {static_cast<T>(mean), static_cast<T>(gain * rstd),
           bias != nullptr ? bias[channel] : T{0}};
 }
 
@@ -142,7 +146,8 @@ void batch_norm_of(const Tensor& x, const Tensor& weight, const Tensor& bias, do
       variances[c] = static_cast<T>(moments[channels.count + c]);
     }
     apply_lines(channels, from, to, [&](int64_t c) {
-      return line_of(moments[c], moments[channels.count + c], eps, gain, offset, c);
+      const double rstd = inverse_deviation(moments[channels.count + c], eps, false);
+      return line_of(moments[c], rstd, gain, offset, c);
     });
     return;
   }
@@ -155,7 +160,8 @@ void batch_norm_of(const Tensor& x, const Tensor& weight, const Tensor& bias, do
       parts<T>().moments(from + start, channels.segments(), middle, spread);
       means[c] = static_cast<T>(middle);
       variances[c] = static_cast<T>(spread);
-      const Line<T> line = line_of(middle, spread, eps, gain, offset, c);
+      const double rstd = inverse_deviation(spread, eps, false);
+      const Line<T> line = line_of(middle, rstd, gain, offset, c);
       parts<T>().scale(from + start, channels.segments(), line.mean, line.scale, line.shift,
                        to + start);
     }
@@ -184,7 +190,7 @@ struct BatchGrad {
 
   /// Writes the gradients of weight and bias.
   Line line_of(int64_t c, double sum, double product) const {
-    const double rstd = 1 / std::sqrt(static_cast<double>(variance[c]) + eps);
+    const double rstd = inverse_deviation(static_cast<double>(variance[c]), eps, fixed);
     if (grad_weight != nullptr) grad_weight[c] = static_cast<T>(product * rstd);
     if (grad_bias != nullptr) grad_bias[c] = static_cast<T>(sum);
     const double gain = (weight != nullptr ? static_cast<double>(weight[c]) : 1) * rstd;
@@ -273,8 +279,8 @@ void batch_norm_fixed(const Tensor& x, const Tensor& mean, const Tensor& varianc
     const T* gain = data_or_null<T>(weight);
     const T* offset = data_or_null<T>(bias);
     apply_lines(Channels(x), x.data<T>(), y.data<T>(), [&](int64_t c) {
-      return line_of(static_cast<double>(means[c]), static_cast<double>(variances[c]), eps, gain,
-                     offset, c);
+      const double rstd = inverse_deviation(static_cast<double>(variances[c]), eps, true);
+      return line_of(static_cast<double>(means[c]), rstd, gain, offset, c);
     });
   });
 }

@@ -116,12 +116,61 @@ void scale_grad(const T* grad, const T* x, const Segments& segments, T mean, T a
   }
 }
 
+/// Whether a row is so short that its sums may be taken in T: few numbers meet in each lane.
+template <typename T>
+NW_INLINE bool is_short(int64_t columns) {
+  return columns <= 64 * kLanes<T>;
+}
+
+/// Σ term(i, lanes) over a row, in T; term gives a vector with 0 beyond its lanes.
+template <typename T, typename Term>
+NW_INLINE double sum_lanewise(int64_t columns, const Term& term) {
+  Vec<T> sums[2] = {};
+  int64_t i = 0;
+  for (; i + 2 * kLanes<T> <= columns; i += 2 * kLanes<T>) {
+    sums[0] += term(i, kLanes<T>);
+    sums[1] += term(i + kLanes<T>, kLanes<T>);
+  }
+  for (; i + kLanes<T> <= columns; i += kLanes<T>) sums[0] += term(i, kLanes<T>);
+  if (i < columns) sums[1] += term(i, columns - i);
+  return static_cast<double>(sum_lanes<T>(sums[0] + sums[1]));
+}
+
+/// `value` in the first lanes, 0 in the others.
+template <typename T>
+NW_INLINE Vec<T> first_lanes(Vec<T> value, int64_t lanes) {
+  if (lanes == kLanes<T>) return value;
+  T buffer[kLanes<T>] = {};
+  store_part(buffer, value, lanes);
+  return load(buffer);
+}
+
+template <typename T>
+NW_INLINE void row_moments(const T* x, int64_t columns, double& mean, double& variance) {
+  if (!is_short<T>(columns)) {
+    moments_of(x, Segments{1, 0, columns}, mean, variance);
+    return;
+  }
+  const double count = static_cast<double>(columns);
+  mean = sum_lanewise<T>(columns, [&](int64_t i, int64_t lanes)
+                                      NW_ALWAYS { return load_lanes(x + i, lanes); }) /
+         count;
+  const T middle = static_cast<T>(mean);
+  variance = sum_lanewise<T>(columns,
+                             [&](int64_t i, int64_t lanes) NW_ALWAYS {
+                               const Vec<T> deviation =
+                                   first_lanes<T>(load_lanes(x + i, lanes) - middle, lanes);
+                               return deviation * deviation;
+                             }) /
+             count;
+}
+
 template <typename T>
 void norm_row(const T* x, int64_t columns, const T* weight, const T* bias, double eps, T* y,
               T* mean, T* rstd) {
   double middle = 0;
   double variance = 0;
-  moments_of(x, Segments{1, 0, columns}, middle, variance);
+  row_moments(x, columns, middle, variance);
   const T m = static_cast<T>(middle);
   const T r = static_cast<T>(1 / __builtin_sqrt(variance + eps));
   *mean = m;
@@ -134,40 +183,65 @@ void norm_row(const T* x, int64_t columns, const T* weight, const T* bias, doubl
   });
 }
 
+/// Σ weighted slope and Σ weighted slope · deviation of a row.
 template <typename T>
-void norm_row_grad(const T* grad, const T* x, int64_t columns, const T* weight, T mean, T rstd,
-                   T* grad_x, double* weight_sums, double* bias_sums) {
+NW_INLINE void row_slopes(const T* grad, const T* x, int64_t columns, const T* weight, T mean,
+                          double& sum, double& product) {
   const double middle = static_cast<double>(mean);
-  const double r = static_cast<double>(rstd);
   Doubles sums{};
   Doubles products{};
-  double sum = 0;
-  double product = 0;
   int64_t i = 0;
   for (; i + kWide <= columns; i += kWide) {
     const Doubles slope = load_wide(grad + i);
-    const Doubles normal = (load_wide(x + i) - middle) * r;
-    if (weight_sums != nullptr) {
-      store<double>(weight_sums + i, load(weight_sums + i) + slope * normal);
-    }
-    if (bias_sums != nullptr) store<double>(bias_sums + i, load(bias_sums + i) + slope);
     const Doubles weighted = weight != nullptr ? slope * load_wide(weight + i) : slope;
     sums += weighted;
-    products += weighted * normal;
+    products += weighted * (load_wide(x + i) - middle);
   }
+  sum = sum_lanes<double>(sums);
+  product = sum_lanes<double>(products);
   for (; i < columns; ++i) {
     const double slope = static_cast<double>(grad[i]);
-    const double normal = (static_cast<double>(x[i]) - middle) * r;
-    if (weight_sums != nullptr) weight_sums[i] += slope * normal;
-    if (bias_sums != nullptr) bias_sums[i] += slope;
     const double weighted = weight != nullptr ? slope * static_cast<double>(weight[i]) : slope;
     sum += weighted;
-    product += weighted * normal;
+    product += weighted * (static_cast<double>(x[i]) - middle);
   }
+}
+
+template <typename T>
+void norm_row_grad(const T* grad, const T* x, int64_t columns, const T* weight, T mean, T rstd,
+                   T* grad_x, T* weight_sums, T* bias_sums) {
+  double sum = 0;
+  double product = 0;
+  const bool brief = is_short<T>(columns);
+  Vec<T> sums{};
+  Vec<T> products{};
+  for_each_vector<T>(columns, [&](int64_t i, int64_t lanes) NW_ALWAYS {
+    const Vec<T> slope = load_lanes(grad + i, lanes);
+    const Vec<T> deviation = load_lanes(x + i, lanes) - mean;
+    if (weight_sums != nullptr) {
+      const Vec<T> before = load_lanes(weight_sums + i, lanes);
+      store_lanes<T>(weight_sums + i, before + slope * deviation * rstd, lanes);
+    }
+    if (bias_sums != nullptr) {
+      store_lanes<T>(bias_sums + i, load_lanes(bias_sums + i, lanes) + slope, lanes);
+    }
+    if (!brief) return;
+    // Beyond the lanes the slope is 0.
+    const Vec<T> weighted = weight != nullptr ? slope * load_lanes(weight + i, lanes) : slope;
+    sums += weighted;
+    products += weighted * deviation;
+  });
   if (grad_x == nullptr) return;
+  if (brief) {
+    sum = static_cast<double>(sum_lanes<T>(sums));
+    product = static_cast<double>(sum_lanes<T>(products));
+  } else {
+    row_slopes(grad, x, columns, weight, mean, sum, product);
+  }
   const double count = static_cast<double>(columns);
-  const T offset = static_cast<T>((sum + sum_lanes<double>(sums)) / count);
-  const T factor = static_cast<T>((product + sum_lanes<double>(products)) / count * r);
+  const double r = static_cast<double>(rstd);
+  const T offset = static_cast<T>(sum / count);
+  const T factor = static_cast<T>(product * r / count * r);
   for_each_vector<T>(columns, [&](int64_t j, int64_t lanes) NW_ALWAYS {
     Vec<T> slope = load_lanes(grad + j, lanes);
     if (weight != nullptr) slope = slope * load_lanes(weight + j, lanes);
@@ -176,24 +250,58 @@ void norm_row_grad(const T* grad, const T* x, int64_t columns, const T* weight, 
   });
 }
 
-/// Adds the moments of a block of rows to those of `before` rows (Chan, Golub & LeVeque 1979).
-/// V is a double or a vector of them.
-template <typename V, typename Load>
-NW_INLINE void merge_moments(int64_t before, int64_t rows, const Load& load_at, V& mean,
-                             V& squares) {
-  V sum{};
-  for (int64_t i = 0; i < rows; ++i) sum += load_at(i);
-  const double count = static_cast<double>(rows);
-  const V middle = sum / count;
-  V block{};
-  for (int64_t i = 0; i < rows; ++i) {
-    const V deviation = load_at(i) - middle;
-    block += deviation * deviation;
+/// Calls body(first column, Index<vectors>(), lanes of the last vector) for stretches of columns:
+/// four vectors at a time, so that one sum need not wait for another, then one by one.
+template <typename T, typename Body>
+NW_INLINE void for_column_vectors(int64_t columns, const Body& body) {
+  int64_t j = 0;
+  for (; j + kSums * kLanes<T> <= columns; j += kSums * kLanes<T>) {
+    body(j, Index<kSums>(), kLanes<T>);
   }
-  const double all = static_cast<double>(before + rows);
-  const V apart = middle - mean;
-  mean += apart * (count / all);
-  squares += block + apart * apart * (static_cast<double>(before) * count / all);
+  for (; j + kLanes<T> <= columns; j += kLanes<T>) body(j, Index<1>(), kLanes<T>);
+  if (j < columns) body(j, Index<1>(), columns - j);
+}
+
+/// Adds the moments of `rows` rows, which are few, to those of `before` (Chan, Golub & LeVeque
+/// 1979), for kVectors vectors of columns. What is added up in T are distances from the first row
+/// and then from the mean, so that rounding counts little.
+template <typename T, int kVectors>
+NW_INLINE void merge_moments(const T* x, int64_t before, int64_t rows, int64_t columns,
+                             int64_t lanes, double* mean, double* squares) {
+  Vec<T> shift[kVectors], sums[kVectors] = {}, spread[kVectors] = {}, rest[kVectors] = {};
+  const auto at = [&](int64_t i, int k)
+                      NW_ALWAYS { return load_lanes(x + i * columns + k * kLanes<T>, lanes); };
+  unrolled<0, kVectors>([&](auto k) NW_ALWAYS { shift[k.value] = at(0, k.value); });
+  for (int64_t i = 1; i < rows; ++i) {
+    unrolled<0, kVectors>([&](auto k)
+                              NW_ALWAYS { sums[k.value] += at(i, k.value) - shift[k.value]; });
+  }
+  const T share = T{1} / static_cast<T>(rows);
+  unrolled<0, kVectors>([&](auto k) NW_ALWAYS { shift[k.value] += sums[k.value] * share; });
+  for (int64_t i = 0; i < rows; ++i) {
+    unrolled<0, kVectors>([&](auto k) NW_ALWAYS {
+      const Vec<T> deviation = at(i, k.value) - shift[k.value];
+      rest[k.value] += deviation;
+      spread[k.value] += deviation * deviation;
+    });
+  }
+  const double count = static_cast<double>(rows);
+  const double part = count / static_cast<double>(before + rows);
+  const double weight = static_cast<double>(before) * part;
+  unrolled<0, kVectors>([&](auto k) NW_ALWAYS {
+    T around[kLanes<T>], left[kLanes<T>], square[kLanes<T>];
+    store<T>(around, shift[k.value]);
+    store<T>(left, rest[k.value]);
+    store<T>(square, spread[k.value]);
+    for (int64_t j = 0; j < kLanes<T> && j < lanes; ++j) {
+      const int64_t column = k.value * kLanes<T> + j;
+      const double off = static_cast<double>(left[j]) / count;
+      const double apart = static_cast<double>(around[j]) + off - mean[column];
+      mean[column] += apart * part;
+      squares[column] +=
+          static_cast<double>(square[j]) - off * off * count + apart * apart * weight;
+    }
+  });
 }
 
 template <typename T>
@@ -202,22 +310,10 @@ void column_moments(const T* x, int64_t rows, int64_t columns, double* mean, dou
   for (int64_t first = 0; first < rows; first += kRowBlock) {
     const int64_t count = rows - first < kRowBlock ? rows - first : kRowBlock;
     const T* block = x + first * columns;
-    int64_t j = 0;
-    for (; j + kWide <= columns; j += kWide) {
-      Doubles middle = load(mean + j);
-      Doubles spread = load(squares + j);
-      merge_moments(
-          first, count, [&](int64_t i) NW_ALWAYS { return load_wide(block + i * columns + j); },
-          middle, spread);
-      store<double>(mean + j, middle);
-      store<double>(squares + j, spread);
-    }
-    for (; j < columns; ++j) {
-      merge_moments(
-          first, count,
-          [&](int64_t i) NW_ALWAYS { return static_cast<double>(block[i * columns + j]); }, mean[j],
-          squares[j]);
-    }
+    for_column_vectors<T>(columns, [&](int64_t j, auto vectors, int64_t lanes) NW_ALWAYS {
+      merge_moments<T, vectors.value>(block + j, first, count, columns, lanes, mean + j,
+                                      squares + j);
+    });
   }
 }
 
@@ -240,27 +336,28 @@ void column_slopes(const T* grad, const T* x, int64_t rows, int64_t columns, con
   for (int64_t j = 0; j < columns; ++j) sums[j] = products[j] = 0;
   for (int64_t first = 0; first < rows; first += kRowBlock) {
     const int64_t last = rows - first < kRowBlock ? rows : first + kRowBlock;
-    int64_t j = 0;
-    for (; j + kWide <= columns; j += kWide) {
-      const Doubles middle = load_wide(mean + j);
-      Doubles sum = load(sums + j);
-      Doubles product = load(products + j);
+    for_column_vectors<T>(columns, [&](int64_t j, auto vectors, int64_t lanes) NW_ALWAYS {
+      constexpr int kVectors = decltype(vectors)::value;
+      // Of few rows in T; the blocks are added up in double.
+      Vec<T> near_sums[kVectors] = {}, near_products[kVectors] = {}, middle[kVectors];
+      unrolled<0, kVectors>([&](auto k) NW_ALWAYS {
+        middle[k.value] = load_lanes(mean + j + k.value * kLanes<T>, lanes);
+      });
       for (int64_t i = first; i < last; ++i) {
-        const Doubles slope = load_wide(grad + i * columns + j);
-        sum += slope;
-        product += slope * (load_wide(x + i * columns + j) - middle);
+        unrolled<0, kVectors>([&](auto k) NW_ALWAYS {
+          const int64_t at = i * columns + j + k.value * kLanes<T>;
+          const Vec<T> slope = load_lanes(grad + at, lanes);
+          near_sums[k.value] += slope;
+          near_products[k.value] += slope * (load_lanes(x + at, lanes) - middle[k.value]);
+        });
       }
-      store<double>(sums + j, sum);
-      store<double>(products + j, product);
-    }
-    for (; j < columns; ++j) {
-      for (int64_t i = first; i < last; ++i) {
-        const double slope = static_cast<double>(grad[i * columns + j]);
-        sums[j] += slope;
-        products[j] +=
-            slope * (static_cast<double>(x[i * columns + j]) - static_cast<double>(mean[j]));
+      for (int k = 0; k < kVectors; ++k) {
+        for (int64_t l = 0; l < lanes; ++l) {
+          sums[j + k * kLanes<T> + l] += static_cast<double>(near_sums[k][l]);
+          products[j + k * kLanes<T> + l] += static_cast<double>(near_products[k][l]);
+        }
       }
-    }
+    });
   }
 }
 

@@ -16,6 +16,9 @@ const NormParts<T>& parts() {
   return *fast<T>().norm;
 }
 
+/// Rows whose gradients are added up before they join sums of doubles.
+constexpr int64_t kNearRows = 32;
+
 /// How x (samples, groups, channels, inner) lies in memory.
 struct Groups {
   int64_t samples, groups, channels, inner;
@@ -81,15 +84,40 @@ void norm_group_grad(const Groups& g, const T* grad, const T* x, const T* weight
   }
 }
 
+/// The backward of rows begin … end − 1 whose channels have one number each. The gradients of the
+/// weights of some rows are added up in T before they join the sums.
+template <typename T>
+void short_rows_grad(const Groups& g, int64_t begin, int64_t end, const Tensor& grad,
+                     const Tensor& x, const Tensor& mean, const Tensor& rstd, const Tensor& weight,
+                     const Tensor& grad_x, double* weight_sums, double* bias_sums) {
+  const Scratch<T> near(2 * g.weights());
+  T* near_weight = weight_sums != nullptr ? near.data() : nullptr;
+  T* near_bias = bias_sums != nullptr ? near.data() + g.weights() : nullptr;
+  const int64_t block = kNearRows * g.groups;
+  for (int64_t first = begin; first < end; first += block) {
+    std::fill_n(near.data(), 2 * g.weights(), T{0});
+    for (int64_t row = first; row < std::min(first + block, end); ++row) {
+      const int64_t start = row * g.row();
+      const int64_t w = g.first_weight(row);
+      parts<T>().norm_row_grad(grad.data<T>() + start, x.data<T>() + start, g.row(),
+                               at(data_or_null<T>(weight), w), mean.data<T>()[row],
+                               rstd.data<T>()[row], at(data_or_null<T>(grad_x), start),
+                               at(near_weight, w), at(near_bias, w));
+    }
+    for (int64_t i = 0; i < g.weights(); ++i) {
+      if (near_weight != nullptr) weight_sums[i] += static_cast<double>(near_weight[i]);
+      if (near_bias != nullptr) bias_sums[i] += static_cast<double>(near_bias[i]);
+    }
+  }
+}
+
 template <typename T>
 void group_norm_grad_of(const Tensor& grad, const Tensor& x, const Tensor& mean, const Tensor& rstd,
                         const Tensor& weight, const Tensor& grad_x, const Tensor& grad_weight,
                         const Tensor& grad_bias) {
   const Groups g(x);
-  T* to = data_or_null<T>(grad_x);
   // Each part of the rows adds up the gradients of weight and bias in sums of its own.
-  const int64_t count =
-      std::clamp<int64_t>(g.rows() / g.grain(), 1, std::min<int64_t>(num_threads(), 64));
+  const int64_t count = std::clamp<int64_t>(g.rows() / g.grain(), 1, num_threads());
   const Scratch<double> sums(2 * g.weights() * count);
   std::fill_n(sums.data(), 2 * g.weights() * count, 0.0);
   parallel_for(count, 1, [&](int64_t first_part, int64_t last_part) {
@@ -97,21 +125,19 @@ void group_norm_grad_of(const Tensor& grad, const Tensor& x, const Tensor& mean,
       double* weight_sums = grad_weight.defined() ? sums.data() + 2 * g.weights() * part : nullptr;
       double* bias_sums =
           grad_bias.defined() ? sums.data() + 2 * g.weights() * part + g.weights() : nullptr;
+      const int64_t begin = g.rows() * part / count;
       const int64_t end = g.rows() * (part + 1) / count;
-      for (int64_t row = g.rows() * part / count; row < end; ++row) {
+      if (g.inner == 1) {
+        short_rows_grad<T>(g, begin, end, grad, x, mean, rstd, weight, grad_x, weight_sums,
+                           bias_sums);
+        continue;
+      }
+      for (int64_t row = begin; row < end; ++row) {
         const int64_t start = row * g.row();
         const int64_t w = g.first_weight(row);
-        const T* gain = at(data_or_null<T>(weight), w);
-        const T middle = mean.data<T>()[row];
-        const T scale = rstd.data<T>()[row];
-        if (g.inner == 1) {
-          parts<T>().norm_row_grad(grad.data<T>() + start, x.data<T>() + start, g.row(), gain,
-                                   middle, scale, at(to, start), at(weight_sums, w),
-                                   at(bias_sums, w));
-        } else {
-          norm_group_grad(g, grad.data<T>() + start, x.data<T>() + start, gain, middle, scale,
-                          at(to, start), at(weight_sums, w), at(bias_sums, w));
-        }
+        norm_group_grad(g, grad.data<T>() + start, x.data<T>() + start,
+                        at(data_or_null<T>(weight), w), mean.data<T>()[row], rstd.data<T>()[row],
+                        at(data_or_null<T>(grad_x), start), at(weight_sums, w), at(bias_sums, w));
       }
     }
   });

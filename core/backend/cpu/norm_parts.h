@@ -31,7 +31,7 @@ struct NormParts {
                    T* mean, T* rstd);
   /// Adds to the sums of the gradients of weight and bias; those and grad_x may be null.
   void (*norm_row_grad)(const T* grad, const T* x, int64_t columns, const T* weight, T mean, T rstd,
-                        T* grad_x, double* weight_sums, double* bias_sums);
+                        T* grad_x, T* weight_sums, T* bias_sums);
 
   // --- rows (rows, columns) where each column has its own statistics and weight ---
   /// The mean of each column and the sum of squared deviations from it.

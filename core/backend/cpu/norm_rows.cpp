@@ -103,6 +103,21 @@ void sum_of_bag(const Bags& bags, const Spans& spans, int64_t bag, const int64_t
   for (int64_t j = 0; j < columns; ++j) out[j] /= static_cast<T>(count);
 }
 
+/// What the gradients of the rows are divided by: how often index names them, or almost. PyTorch
+/// 1.13 takes for the u-th of the different rows, in their order, the count of the u-th of all.
+std::vector<int64_t> divisors(const int64_t* index, int64_t count, int64_t rows) {
+  std::vector<int64_t> counts(static_cast<size_t>(rows));
+  for (int64_t i = 0; i < count; ++i) ++counts[static_cast<size_t>(index[i])];
+  std::vector<int64_t> sorted(index, index + count);
+  std::sort(sorted.begin(), sorted.end());
+  std::vector<int64_t> out(counts.size());
+  size_t different = 0;
+  for (size_t row = 0; row < counts.size(); ++row) {
+    if (counts[row] > 0) out[row] = counts[static_cast<size_t>(sorted[different++])];
+  }
+  return out;
+}
+
 /// The backward of a bag for the columns begin … end − 1 of the weight.
 template <typename T>
 void scatter_bag(const Bags& bags, const Spans& spans, int64_t bag, const int64_t* index,
@@ -186,11 +201,8 @@ void bag_rows_grad(const Bags& bags, bool by_frequency, const Tensor& grad, cons
   const int64_t count = grad.size(0);
   const Spans spans(index, offsets, count, weight.size(0));
   const int64_t* rows = index.data<int64_t>();
-  std::vector<int64_t> frequency;
-  if (by_frequency) {
-    frequency.resize(static_cast<size_t>(weight.size(0)));
-    for (int64_t i = 0; i < index.numel(); ++i) ++frequency[static_cast<size_t>(rows[i])];
-  }
+  const std::vector<int64_t> frequency =
+      by_frequency ? divisors(rows, index.numel(), weight.size(0)) : std::vector<int64_t>();
   with_floating(weight, kOp, [&](auto type) {
     using T = decltype(type);
     const T* from = grad.data<T>();

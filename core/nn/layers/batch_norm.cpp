@@ -51,6 +51,8 @@ Block batch_norm_block(int spatial) {
   block.torch_name = "nn." + block.id;
   block.category = "normalisation";
   block.icon = "batch_norm";
+  block.common = spatial == 2;
+  block.synonyms = "batch normalization, batchnorm, bn";
   block.summary = "Gives each channel mean 0 and variance 1 over the batch.";
   block.formula = "y = (x − E[x]) / √(Var[x] + ε) · γ + β,  E and Var over batch and positions";
   block.when_to_use = spatial == 1

@@ -73,9 +73,10 @@ std::string Embedding::extra_repr() const {
 Tensors Embedding::forward(const Tensors& inputs) {
   NW_CHECK(inputs.size() == 1, "[Embedding] expects one input, gets ", inputs.size());
   shorten_rows(inputs[0]);
-  return {ops::embedding(
-      inputs[0], weight(),
-      {.padding_idx = padding(), .scale_grad_by_freq = options().scale_grad_by_freq})};
+  return {ops::embedding(inputs[0], weight(),
+                         {.padding_idx = padding(),
+                          .scale_grad_by_freq = options().scale_grad_by_freq,
+                          .sparse = options().sparse})};
 }
 
 EmbeddingBag::EmbeddingBag(const Options& options, const BagOptions& bags, const Tensor& weight)
@@ -113,6 +114,7 @@ Tensors EmbeddingBag::forward(const Tensors& inputs) {
                              {.mode = bags_.mode,
                               .padding_idx = padding(),
                               .scale_grad_by_freq = options().scale_grad_by_freq,
+                              .sparse = options().sparse,
                               .include_last_offset = bags_.include_last_offset})};
 }
 
@@ -203,6 +205,8 @@ std::vector<Param> table_params() {
 
 Block embedding_block() {
   Block block;
+  block.common = true;
+  block.synonyms = "words, tokens, lookup table, vocabulary";
   block.id = "Embedding";
   block.torch_name = "nn.Embedding";
   block.category = "linear";
@@ -267,7 +271,8 @@ Block embedding_bag_block() {
       {.name = "offsets",
        .help = "Where each bag begins (N), int64, when the input has one dimension",
        .optional = true,
-       .layout = "N"},
+       .layout = "B",
+       .numbers = PortNumbers::Starts},
       {.name = "per_sample_weights",
        .help = "A factor for each number, for mode 'sum'",
        .optional = true,

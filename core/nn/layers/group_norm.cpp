@@ -32,6 +32,15 @@ Tensor GroupNorm::forward(const Tensor& input) {
   return ops::group_norm(input, options_.num_groups, weight_, bias_, options_.eps);
 }
 
+std::string LocalResponseNorm::extra_repr() const {
+  return concat(options_.size, ", alpha=", to_python(options_.alpha),
+                ", beta=", to_python(options_.beta), ", k=", to_python(options_.k));
+}
+
+Tensor LocalResponseNorm::forward(const Tensor& input) {
+  return ops::local_response_norm(input, options_.size, options_.alpha, options_.beta, options_.k);
+}
+
 namespace {
 
 std::unique_ptr<Module> make_group_norm(const Args& args) {
@@ -50,6 +59,12 @@ void infer(const Dims& input, Args& args) {
   if (args.is_none("num_channels") && fits) args.set("num_channels", input[1]);
 }
 
+/// With 0 the gradient of a group without spread has no value.
+Param above_zero(Param param) {
+  param.min_exclusive = true;
+  return param;
+}
+
 bool groups_fit(const Args& args) {
   return args.is_none("num_channels") ||
          args.integer("num_channels") % args.integer("num_groups") == 0;
@@ -61,10 +76,24 @@ std::string group_caption(const Args& args) {
   return concat(groups, " of ", args.integer("num_channels") / args.integer("num_groups"));
 }
 
+std::unique_ptr<Module> make_local_response(const Args& args) {
+  return std::make_unique<LocalResponseNorm>(
+      LocalResponseNorm::Options{.size = args.integer("size"),
+                                 .alpha = args.real("alpha"),
+                                 .beta = args.real("beta"),
+                                 .k = args.real("k")});
+}
+
+std::string response_caption(const Args& args) {
+  return concat(args.integer("size"), " channels");
+}
+
 }  // namespace
 
 Block group_norm_block() {
   Block block;
+  block.common = true;
+  block.synonyms = "group normalization, gn";
   block.id = "GroupNorm";
   block.torch_name = "nn.GroupNorm";
   block.category = "normalisation";
@@ -87,7 +116,7 @@ Block group_norm_block() {
        .min = 1,
        .inferred = true,
        .required = true},
-      eps_param(),
+      above_zero(eps_param()),
       affine_param("affine", true),
   };
   block.constraints = {{"num_channels must be divisible by num_groups", groups_fit}};
@@ -96,6 +125,43 @@ Block group_norm_block() {
   block.make = make_group_norm;
   block.infer = infer;
   block.caption = group_caption;
+  return block;
+}
+
+Block local_response_norm_block() {
+  Block block;
+  block.id = "LocalResponseNorm";
+  block.torch_name = "nn.LocalResponseNorm";
+  block.category = "normalisation";
+  block.icon = "local_response_norm";
+  block.summary = "Damps a channel where its neighbours are strong.";
+  block.formula = "y = x / (k + α/n · Σ x²)^β,  the sum over n neighbouring channels";
+  block.when_to_use = "To rebuild AlexNet and other early nets; BatchNorm has taken its place.";
+  block.reference = "https://pytorch.org/docs/stable/generated/torch.nn.LocalResponseNorm.html";
+  block.params = {
+      {.name = "size",
+       .type = ParamType::Int,
+       .fallback = int64_t{5},
+       .help = "How many neighbouring channels count.",
+       .min = 1,
+       .required = true},
+      {.name = "alpha",
+       .type = ParamType::Real,
+       .fallback = 1e-4,
+       .help = "How strongly the neighbours damp."},
+      {.name = "beta",
+       .type = ParamType::Real,
+       .fallback = 0.75,
+       .help = "The exponent of the divisor."},
+      {.name = "k",
+       .type = ParamType::Real,
+       .fallback = 1.0,
+       .help = "What the divisor is without neighbours."},
+  };
+  block.inputs = {{"input", "Numbers (N, C, …), three or more dimensions", false, "N C L *"}};
+  block.outputs = {{"output", "Numbers of the same sizes", false}};
+  block.make = make_local_response;
+  block.caption = response_caption;
   return block;
 }
 

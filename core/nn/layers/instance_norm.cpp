@@ -52,7 +52,7 @@ std::unique_ptr<Module> make(const Args& args) {
   return std::make_unique<InstanceNorm<kSpatial>>(
       typename InstanceNorm<kSpatial>::Options{.num_features = options.num_features,
                                                .eps = options.eps,
-                                               .momentum = options.momentum,
+                                               .momentum = args.real("momentum"),
                                                .affine = options.affine,
                                                .track_running_stats = options.track_running_stats});
 }
@@ -77,6 +77,11 @@ Block instance_norm_block(int spatial) {
   block.when_to_use = "For style transfer and generated images, where contrast should not count.";
   block.reference = "https://arxiv.org/abs/1607.08022";
   block.params = running_norm_params(false, false);
+  for (Param& param : block.params) {
+    if (param.name != "momentum") continue;
+    param.optional = false;
+    param.help = "How much of each batch goes into the running statistics.";
+  }
   block.inputs = {{"input",
                    spatial == 1   ? "Sequences (N, num_features, L)"
                    : spatial == 2 ? "Images (N, num_features, height, width)"

@@ -14,7 +14,7 @@ class InstanceNorm : public RunningNorm {
   struct Options {
     int64_t num_features;
     double eps = 1e-5;
-    std::optional<double> momentum = 0.1;
+    double momentum = 0.1;
     bool affine = false;
     bool track_running_stats = false;
   };

@@ -63,6 +63,8 @@ std::string caption(const Args& args) {
 
 Block layer_norm_block() {
   Block block;
+  block.common = true;
+  block.synonyms = "layer normalization, ln";
   block.id = "LayerNorm";
   block.torch_name = "nn.LayerNorm";
   block.category = "normalisation";
