@@ -194,14 +194,17 @@ class Runner {
     const auto optimizer =
         wanted.spec->make(model_.module->parameters(), wanted.spec->complete(wanted.args));
     std::vector<double> losses;
-    for (int64_t step = 0; step < request_.steps; ++step) {
+    const auto look = [&] {
       optimizer->zero_grad();
       for (const Tensor& input : inputs_) {
         if (input.defined()) input.set_grad(Tensor());
       }
       pass(true);
-      losses.push_back(raw::to(loss_value_.detach(), DType::Float64).item());
-      optimizer->step();
+      return loss_value_;
+    };
+    for (int64_t step = 0; step < request_.steps; ++step) {
+      const Tensor loss = optimizer->step(look);
+      losses.push_back(raw::to(loss.detach(), DType::Float64).item());
     }
     put("losses", tensor_of<double>(losses, {request_.steps}));
   }

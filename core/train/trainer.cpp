@@ -213,13 +213,26 @@ bool Trainer::Impl::train_batch(const data::Batch& samples) {
   int64_t correct = 0;
   {
     const Turnstile::Batch inside(turnstile);
-    optimizer->zero_grad();
-    const Tensor prediction = model->call({samples.x})[0];
-    const Tensor loss = model->loss(prediction, samples.y, samples.x);
-    loss_value = model->loss_per_sample(loss.item(), count);
+    Tensor prediction;  // of the first look: LBFGS takes several
+    const auto look = [&] {
+      optimizer->zero_grad();
+      const Tensor answer = model->call({samples.x})[0];
+      const Tensor loss = model->loss(answer, samples.y, samples.x);
+      const double value = model->loss_per_sample(loss.item(), count);
+      if (!prediction.defined()) {
+        prediction = answer;
+        loss_value = value;
+      }
+      if (std::isfinite(value)) autograd::backward(loss);
+      return loss;
+    };
+    if (optimizer->spec().needs_closure) {
+      optimizer->step(look);
+    } else {
+      look();
+    }
     if (diverged(loss_value, "loss")) return false;
-    autograd::backward(loss);
-    optimizer->step();
+    if (!optimizer->spec().needs_closure) optimizer->step();
     if (classifies()) correct = count_correct(prediction, samples.y).value_or(0);
     sums.loss += loss_value * static_cast<double>(count);
     sums.correct += correct;
