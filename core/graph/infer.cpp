@@ -155,9 +155,29 @@ class Inferrer {
       info.activation_bytes +=
           numel(info.outputs[i].sizes) * static_cast<int64_t>(item_bytes(outputs[i].one.dtype()));
     }
+    check_wires_of_silent_ports(node, block);
     if (block.multiply_adds != nullptr) {
       info.multiply_adds =
           block.multiply_adds(info.args, inputs[0].flow().sizes, info.outputs[0].sizes);
+    }
+  }
+
+  /// A wire from an output that the arguments switched off brings nothing.
+  void check_wires_of_silent_ports(const Node& node, const nn::Block& block) {
+    for (const Wire& wire : graph_.wires) {
+      const std::string& port = wire.from.port;
+      const bool known = std::any_of(block.outputs.begin(), block.outputs.end(),
+                                     [&](const nn::Port& p) { return p.name == port; });
+      if (wire.from.node != node.id || !known || flows_.contains({node.id, port})) continue;
+      const std::string param = "return_" + port;
+      std::vector<Fix> fixes;
+      if (block.find(param) != nullptr) {
+        fixes.push_back({concat("Set ", param, " to True"), node.id, param, true});
+      }
+      const std::string remedy = fixes.empty() ? "" : concat("; ", param, " must be True");
+      add(wire.to.node, wire.to.port,
+          concat("[", block.id, "] gives no ", port, " with these arguments", remedy),
+          std::move(fixes));
     }
   }
 

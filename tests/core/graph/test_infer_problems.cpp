@@ -57,6 +57,25 @@ class TestInferProblems : public QObject {
   Q_OBJECT
 
  private slots:
+  void outputsThatAreSwitchedOffBringNothing() {
+    test::Chain chain;
+    chain.add("Input");
+    const NodeId pool = chain.add("MaxPool2d", {{"kernel_size", int64_t{2}}});
+    const NodeId unpool = chain.add("MaxUnpool2d", {{"kernel_size", int64_t{2}}});
+    chain.add("Flatten");
+    chain.add("Linear", {{"out_features", int64_t{10}}});
+    chain.add("CrossEntropyLoss");
+    chain.graph.wires.push_back({{pool, "indices"}, {unpool, "indices"}});
+    const Inference inference = infer(chain.graph, test::images());
+    compare(inference, {"E 3 indices: [MaxPool2d] gives no indices with these arguments; "
+                        "return_indices must be True"});
+    QCOMPARE(fixes_of(inference), QStringList{"2 return_indices=True Set return_indices to True"});
+    apply(inference.problems[0].fixes[0], chain.graph);
+    const Inference mended = infer(chain.graph, test::images());
+    compare(mended, {});
+    QCOMPARE(mended.nodes.at(unpool).outputs[0].text, std::string("N×1×28×28"));
+  }
+
   void linearTellsTheArithmetic() {
     Graph graph = test::lenet();
     graph.find(2)->args.set("padding", int64_t{4});  // 16×7×7 instead of 16×5×5
