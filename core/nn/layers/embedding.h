@@ -10,8 +10,8 @@ namespace nw::nn {
 class RowTable : public Module {
  public:
   struct Options {
-    int64_t num_embeddings;
-    int64_t embedding_dim;
+    int64_t num_embeddings = 0;  // from_pretrained takes both from the rows it is given
+    int64_t embedding_dim = 0;
     std::optional<int64_t> padding_idx = {};  // a negative one counts from the end
     std::optional<double> max_norm = {};      // edits the rows that a forward uses, in place
     double norm_type = 2;

@@ -1,0 +1,104 @@
+#include <QtTest>
+
+#include "core/backend/creation.h"
+#include "core/nn/layers/batch_norm.h"
+#include "core/nn/layers/embedding.h"
+
+using namespace nw;
+using namespace nw::nn;
+
+namespace {
+
+template <typename Action>
+std::string error_of(Action action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    return error.text();
+  }
+  return {};
+}
+
+StateDict without(const StateDict& state, std::string_view key, int version) {
+  StateDict out;
+  for (const auto& entry : state.entries) {
+    if (entry.key != key) out.entries.push_back({entry.key, raw::clone(entry.tensor)});
+  }
+  for (const auto& [path, given] : state.versions) out.versions.emplace_back(path, version);
+  return out;
+}
+
+}  // namespace
+
+/// What the comparison with PyTorch does not reach: states of older versions, given weights.
+class TestNormAndEmbedding : public QObject {
+  Q_OBJECT
+
+ private slots:
+  void old_states_lack_the_count_of_batches() {
+    BatchNorm2d norm({.num_features = 2});
+    norm.forward(full({3, 2, 4, 4}, 1.5));
+    QCOMPARE(norm.state_dict().find("num_batches_tracked")->item(), 1.0);
+    const StateDict state = norm.state_dict();
+    QVERIFY(error_of([&] {
+              norm.load_state_dict(without(state, "num_batches_tracked", 2));
+            }).find("num_batches_tracked") != std::string::npos);
+    norm.load_state_dict(without(state, "num_batches_tracked", 1));
+    QCOMPARE(norm.state_dict().find("num_batches_tracked")->item(), 0.0);
+    QVERIFY(error_of([&] {
+              norm.load_state_dict(without(state, "running_var", 1));
+            }).find("running_var") != std::string::npos);
+  }
+
+  void one_value_per_channel_is_refused_in_training_alone() {
+    BatchNorm1d norm({.num_features = 3});
+    QVERIFY(error_of([&] {
+              norm.forward(zeros({1, 3}));
+            }).starts_with("[BatchNorm] expects more than 1 value per channel when training"));
+    norm.eval();
+    QCOMPARE(norm.forward(zeros({1, 3})).sizes(), (Dims{1, 3}));
+  }
+
+  void pretrained_rows_are_shared_and_frozen() {
+    const float numbers[] = {1, 2, 3, 4, 5, 6};
+    const Tensor rows = tensor_of<float>(numbers, {3, 2});
+    const auto frozen = Embedding::from_pretrained(rows);
+    const int64_t chosen[] = {2, 0};
+    const Tensor index = tensor_of<int64_t>(chosen, {2});
+    const Tensor y = frozen->forward(Tensors{index})[0];
+    QCOMPARE(y.data<float>()[0], 5.0f);
+    QCOMPARE(y.data<float>()[3], 2.0f);
+    QVERIFY(!y.requires_grad());
+    rows.data<float>()[4] = 50;
+    QCOMPARE(frozen->forward(Tensors{index})[0].data<float>()[0], 50.0f);
+    QVERIFY(Embedding::from_pretrained(rows, false)->forward(Tensors{index})[0].requires_grad());
+    QVERIFY(!error_of([] { Embedding::from_pretrained(zeros({3})); }).empty());
+    const auto bag = EmbeddingBag::from_pretrained(rows, true, {}, {.mode = BagMode::Max});
+    const Tensor largest = bag->forward(Tensors{tensor_of<int64_t>(chosen, {1, 2})})[0];
+    QCOMPARE(largest.data<float>()[0], 50.0f);
+    QCOMPARE(largest.data<float>()[1], 6.0f);
+  }
+
+  void long_rows_are_shortened_in_place() {
+    const float numbers[] = {3, 4, 0.3f, 0.4f};
+    const Tensor rows = tensor_of<float>(numbers, {2, 2});
+    const auto table = Embedding::from_pretrained(rows, true, {.max_norm = 1});
+    const int64_t first[] = {0, 0, 1};
+    table->forward(Tensors{tensor_of<int64_t>(first, {3})});
+    QVERIFY(std::abs(rows.data<float>()[0] - 0.6f) < 1e-6f);
+    QCOMPARE(rows.data<float>()[2], 0.3f);
+  }
+
+  void indices_outside_are_refused() {
+    Embedding table({.num_embeddings = 3, .embedding_dim = 2});
+    const int64_t outside[] = {3};
+    QVERIFY(!error_of([&] { table.forward(Tensors{tensor_of<int64_t>(outside, {1})}); }).empty());
+    QVERIFY(!error_of([&] { table.forward(Tensors{zeros({2})}); }).empty());
+    QVERIFY(error_of([] {
+              Embedding({.num_embeddings = 3, .embedding_dim = 2, .padding_idx = 3});
+            }).find("padding_idx") != std::string::npos);
+  }
+};
+
+QTEST_GUILESS_MAIN(TestNormAndEmbedding)
+#include "test_norm_and_embedding.moc"
