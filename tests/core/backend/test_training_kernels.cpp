@@ -71,7 +71,7 @@ class TestTrainingKernels : public QObject {
       const int64_t rows = draw_->integer(1, round % 20 == 0 ? 3000 : 40);
       const int64_t classes = draw_->integer(1, 40);
       const Tensor x = draw_->numbers({rows, classes}, dtype);
-      const Tensor target = draw_->classes({rows}, classes);
+      const Tensor target = draw_->whole({rows}, 0, classes - 1);
       for (int64_t i = 0; i < rows; ++i) {
         if (draw_->chance(0.1)) target.data<int64_t>()[i] = -100;
       }
@@ -108,7 +108,7 @@ class TestTrainingKernels : public QObject {
 
   void nll_with_weights() {
     const Tensor logs = draw_->numbers({3, 4, 2}, DType::Float32);
-    const Tensor target = draw_->classes({3, 2}, 4);
+    const Tensor target = draw_->whole({3, 2}, 0, 3);
     target.data<int64_t>()[5] = -7;
     const Tensor weight = draw_->numbers({4}, DType::Float32);
     const Tensor out = empty({3, 2});
