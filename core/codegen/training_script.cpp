@@ -95,7 +95,26 @@ def evaluate(name, x, t):
   return text;
 }
 
-constexpr const char* kTraining = R"(
+constexpr const char* kStep = R"(            optimizer.zero_grad()
+            _, loss = run(inputs, targets)
+            loss.backward()
+            optimizer.step()
+)";
+
+/// For optimisers that look at several points of a batch; the loss is that of the first look.
+constexpr const char* kStepByLooks = R"(
+            def look():
+                optimizer.zero_grad()
+                _, loss = run(inputs, targets)
+                loss.backward()
+                return loss
+
+            loss = optimizer.step(look)
+)";
+
+std::string training(const graph::RunSettings& run) {
+  const bool looks = optim::optimizers().find(run.optimizer.id)->needs_closure;
+  return concat(R"(
 
 def train_model():
     step = 0
@@ -103,11 +122,8 @@ def train_model():
         for inputs, targets in DataLoader(train, batch_size, shuffle=True):
             if step == options.steps:
                 return
-            optimizer.zero_grad()
-            _, loss = run(inputs, targets)
-            loss.backward()
-            optimizer.step()
-            step += 1
+)",
+                looks ? kStepByLooks : kStep, R"(            step += 1
             print(f"step {step} loss {per_sample(loss, len(inputs)):.9g}", flush=True)
         evaluate(f"epoch {epoch} validation", x_validation, t_validation)
 
@@ -116,7 +132,8 @@ train_model()
 evaluate("test", x_test, t_test)
 if options.save:
     torch.save(model.state_dict(), options.save)
-)";
+)");
+}
 
 }  // namespace
 
@@ -138,7 +155,8 @@ std::string training_script(const graph::Project& project, const data::Signature
          (definition.empty() ? "\n" : "") + kSplit + "model = " + model.construction +
          "\nloss_fn = " + model.loss + "\n" + make_optimizer(project.run) +
          run_model(model, adds_up) +
-         evaluation(data.classes > 0 && data.target.empty() && learns_targets) + kTraining;
+         evaluation(data.classes > 0 && data.target.empty() && learns_targets) +
+         training(project.run);
 }
 
 }  // namespace nw::codegen

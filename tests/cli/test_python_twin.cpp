@@ -124,6 +124,22 @@ graph::Project two_branches() {
   return project;
 }
 
+/// LBFGS looks at several points of each batch, with new dropout masks each time. Small rates: its
+/// steps grow what rounding leaves.
+graph::Project by_closure() {
+  test::Chain chain;
+  chain.add("Input");
+  chain.add("Linear", {{"out_features", int64_t{8}}});
+  chain.add("Tanh");
+  chain.add("Dropout", {{"p", 0.1}});
+  chain.add("Linear", {{"out_features", int64_t{1}}});
+  chain.add("MSELoss");
+  graph::Project project = project_of(chain.graph, points("noisy-sine"),
+                                      {"LBFGS", {{"lr", 0.02}, {"max_iter", int64_t{3}}}});
+  project.run.epochs = 4;
+  return project;
+}
+
 struct Model {
   const char* name;
   graph::Project (*make)();
@@ -137,6 +153,7 @@ const Model kModels[] = {
     {"lstm", lstm_on_rows},
     {"regression", regression},
     {"branches", two_branches},
+    {"lbfgs", by_closure},
 };
 
 std::vector<double> losses_of_csv(const QByteArray& csv) {
