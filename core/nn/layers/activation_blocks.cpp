@@ -81,6 +81,12 @@ Block sigmoid() {
 template <typename Activation>
 Block exponential(const Texts& texts) {
   Block block = block_of(texts);
+  block.common = true;
+  block.synonyms = "logistic";
+  block.common = true;
+  block.synonyms = "hyperbolic tangent";
+  block.common = true;
+  block.synonyms = "rectified linear unit, rectifier";
   block.params = {{.name = "alpha",
                    .type = ParamType::Real,
                    .fallback = 1.0,
@@ -93,6 +99,14 @@ Block exponential(const Texts& texts) {
         .alpha = args.real("alpha"), .inplace = args.boolean("inplace")});
   };
   block.caption = [](const Args& args) { return concat("α ", args.real("alpha")); };
+  return block;
+}
+
+Block silu() {
+  Block block =
+      plain<SiLU>({"SiLU", "Lets each number pass through its own gate; also called swish.",
+                   "y = x · sigmoid(x)", "In modern image networks, instead of ReLU."});
+  block.common = true;
   return block;
 }
 
@@ -230,6 +244,8 @@ Block hardtanh() {
 template <typename Activation>
 Block shrink(const Texts& texts) {
   Block block = block_of(texts);
+  block.common = true;
+  block.common = true;
   block.params = {{.name = "lambd",
                    .type = ParamType::Real,
                    .fallback = 0.5,
@@ -292,8 +308,7 @@ std::vector<Block> activation_blocks() {
                          "y = max(0, x) + min(0, α·(e^(x/α) − 1))",
                          "Instead of ELU when alpha is not 1."}),
       gelu(),
-      plain<SiLU>({"SiLU", "Lets each number pass through its own gate; also called swish.",
-                   "y = x · sigmoid(x)", "In modern image networks, instead of ReLU."}),
+      silu(),
       plain<Mish>({"Mish", "Smooth, and lets a little of negative numbers pass.",
                    "y = x · tanh(ln(1 + eˣ))", "In object detectors; close to SiLU."}),
       tanh(),

@@ -92,6 +92,8 @@ Block adaptive(std::string_view stem) {
 template <size_t N>
 Block average() {
   Block block = adaptive<N>("AdaptiveAvgPool");
+  block.common = N == 2;
+  block.synonyms = "global average pooling, mean";
   block.summary = concat("Averages ", spatial::things(N), " of any size down to a given size.");
   block.formula = "y[i] = mean of x[⌊i·L/o⌋ … ⌈(i+1)·L/o⌉ − 1],  in each dimension";
   block.when_to_use =
@@ -103,6 +105,7 @@ Block average() {
 template <size_t N>
 Block largest() {
   Block block = adaptive<N>("AdaptiveMaxPool");
+  block.synonyms = "global max pooling";
   block.summary =
       concat("Shrinks ", spatial::things(N), " of any size to a given size, keeping the largest.");
   block.formula = "y[i] = max of x[⌊i·L/o⌋ … ⌈(i+1)·L/o⌉ − 1],  in each dimension";

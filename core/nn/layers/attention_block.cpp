@@ -133,6 +133,8 @@ std::vector<Port> inputs() {
 
 Block multihead_attention_block() {
   Block block;
+  block.common = true;
+  block.synonyms = "self-attention, cross-attention, query key value, mha";
   block.id = "MultiheadAttention";
   block.torch_name = "nn.MultiheadAttention";
   block.category = "attention";

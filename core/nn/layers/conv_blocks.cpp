@@ -244,6 +244,7 @@ void add_in_channels(Block& block, size_t spatial) {
 template <size_t N>
 Block common_conv(std::string_view stem) {
   Block block = spatial::block(stem, N, "convolution", "conv2d");
+  block.synonyms = "convolution, filter, kernel, depthwise";
   block.summary = concat("Slides small learned kernels over ", spatial::things(N),
                          " and writes how well each fits.");
   block.formula = concat("y[o, ", spatial::places(N), "] = b[o] + Σ W[o, c, …] · x[c, ",
@@ -262,6 +263,7 @@ Block common_conv(std::string_view stem) {
 template <size_t N>
 Block common_transpose(std::string_view stem) {
   Block block = spatial::block(stem, N, "convolution", "conv_transpose");
+  block.synonyms = "deconvolution, upconvolution, upsampling";
   block.summary = "Spreads each number over a window by learned kernels: a convolution backwards.";
   block.formula = concat("y[o, ", spatial::tapped(N), "] += W[c, o, …] · x[c, ", spatial::places(N),
                          "],  then + b[o]");
@@ -301,6 +303,7 @@ Block lazy(Block block, std::string (*layout_of)(const Args&) = nullptr) {
 template <size_t N>
 Block conv() {
   Block block = common_conv<N>("Conv");
+  block.common = N == 2;
   add_in_channels(block, N);
   block.when_to_use = kConvUse[N - 1];
   block.infer = infer<N>;
@@ -310,6 +313,7 @@ Block conv() {
 template <size_t N>
 Block transpose() {
   Block block = common_transpose<N>("ConvTranspose");
+  block.common = N == 2;
   add_in_channels(block, N);
   block.when_to_use = kTransposeUse;
   block.inputs[0].layout_of = transpose_layout<N>;

@@ -59,6 +59,7 @@ struct Texts {
   const char* formula;
   const char* when_to_use;
   const char* reference;
+  bool common = false;
 };
 
 template <typename Layer>
@@ -68,6 +69,7 @@ Block block_of(const Texts& texts) {
   block.torch_name = concat("nn.", texts.id);
   block.category = "regularisation";
   block.icon = "dropout";
+  block.common = texts.common;
   block.summary = texts.summary;
   block.formula = texts.formula;
   block.when_to_use = texts.when_to_use;
@@ -107,13 +109,13 @@ std::vector<Block> dropout_blocks() {
            "y = x · m / (1 − p),  m = 0 with probability p, else 1",
            "When the validation loss rises while the training loss falls: before the last Linear "
            "layers.",
-           kSrivastava}),
+           kSrivastava, true}),
       block_of<Dropout1d>(
           {"Dropout1d", "N C L", "While training, sets whole channels of sequences to 0 at random.",
            channels, "After a Conv1d, whose neighbouring numbers are alike.", kTompson}),
       block_of<Dropout2d>(
           {"Dropout2d", "N C H W", "While training, sets whole channels of images to 0 at random.",
-           channels, "After a Conv2d, whose neighbouring pixels are alike.", kTompson}),
+           channels, "After a Conv2d, whose neighbouring pixels are alike.", kTompson, true}),
       block_of<Dropout3d>({"Dropout3d", "N C D H W",
                            "While training, sets whole channels of volumes to 0 at random.",
                            channels, "After a Conv3d, whose neighbouring voxels are alike.",

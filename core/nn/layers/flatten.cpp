@@ -69,6 +69,7 @@ bool one_is_open(const Args& args) {
 
 Block unflatten_block() {
   Block block;
+  block.synonyms = "reshape, view";
   block.id = "Unflatten";
   block.torch_name = "nn.Unflatten";
   block.category = "shape";
@@ -110,6 +111,8 @@ Block unflatten_block() {
 
 Block flatten_block() {
   Block block;
+  block.common = true;
+  block.synonyms = "reshape, view, vector";
   block.id = "Flatten";
   block.torch_name = "nn.Flatten";
   block.category = "shape";

@@ -7,6 +7,8 @@ Block input_block() {
   block.id = "Input";
   block.category = "input";
   block.icon = "input";
+  block.common = true;
+  block.synonyms = "data, images, samples, batch";
   block.role = Role::Input;
   block.summary = "The data set: each batch of samples enters the network here.";
   block.formula = "x (N, …), t (N) or (N, …)";

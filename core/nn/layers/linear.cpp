@@ -94,6 +94,8 @@ Block common_block() {
 
 Block linear_block() {
   Block block = common_block();
+  block.common = true;
+  block.synonyms = "dense, fully connected, fc, affine";
   block.id = "Linear";
   block.torch_name = "nn.Linear";
   block.summary = "Computes weighted sums of all features: each output sees every input.";
@@ -134,6 +136,7 @@ Block lazy_linear_block() {
 
 Block identity_block() {
   Block block;
+  block.synonyms = "pass through, nothing, placeholder";
   block.id = "Identity";
   block.torch_name = "nn.Identity";
   block.category = "shape";

@@ -46,6 +46,8 @@ Block common_block() {
 
 Block addition_block() {
   Block block = common_block();
+  block.common = true;
+  block.synonyms = "residual, skip connection, shortcut, plus, sum";
   block.id = "Add";
   block.code = "{input} + {other}";
   block.summary = "Adds two tensors, number by number.";
@@ -61,6 +63,7 @@ Block addition_block() {
 
 Block multiply_block() {
   Block block = common_block();
+  block.synonyms = "gate, times, product";
   block.id = "Multiply";
   block.code = "{input} * {other}";
   block.summary = "Multiplies two tensors, number by number.";
@@ -75,6 +78,8 @@ Block multiply_block() {
 
 Block concat_block() {
   Block block = common_block();
+  block.common = true;
+  block.synonyms = "concatenate, cat, merge, join, skip connection";
   block.id = "Concat";
   block.code = "torch.cat(({input}, {other}), dim={dim})";
   block.summary = "Puts two tensors one behind the other along a dimension.";

@@ -125,6 +125,8 @@ void add_padding(Block& block) {
 template <size_t N>
 Block max_pool() {
   Block block = pool<N>("MaxPool", "max_pool2d");
+  block.common = N == 2;
+  block.synonyms = "maximum pooling, subsampling, downsampling";
   add_padding<N>(block);
   block.summary = "Keeps the largest number of each window.";
   block.formula =
@@ -142,6 +144,8 @@ Block max_pool() {
 template <size_t N>
 Block avg_pool() {
   Block block = pool<N>("AvgPool", "avg_pool2d");
+  block.common = N == 2;
+  block.synonyms = "average pooling, mean, subsampling, downsampling";
   add_padding<N>(block);
   block.summary = "Keeps the mean of each window.";
   block.formula = concat("y[", spatial::places(N), "] = Σ x[", spatial::tapped(N),

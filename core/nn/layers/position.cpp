@@ -79,6 +79,8 @@ std::string caption(const Args& args) {
 
 Block positional_encoding_block() {
   Block block;
+  block.common = true;
+  block.synonyms = "position embedding, sinusoidal";
   block.id = "PositionalEncoding";
   block.code =
       "nn.functional.dropout({input} + torch.stack([f(torch.outer("

@@ -163,6 +163,8 @@ Block common_block() {
 
 Block rnn_block() {
   Block block = common_block();
+  block.common = true;
+  block.synonyms = "recurrent, sequence, time series, Elman";
   block.id = "RNN";
   block.torch_name = "nn.RNN";
   block.summary = "Reads sequences step by step and carries a state along: the plainest cell.";
@@ -190,6 +192,8 @@ Block rnn_block() {
 
 Block lstm_block() {
   Block block = common_block();
+  block.common = true;
+  block.synonyms = "recurrent, sequence, time series, long short-term memory";
   block.id = "LSTM";
   block.torch_name = "nn.LSTM";
   block.summary =
@@ -230,6 +234,8 @@ Block lstm_block() {
 
 Block gru_block() {
   Block block = common_block();
+  block.common = true;
+  block.synonyms = "recurrent, sequence, time series, gated recurrent unit";
   block.id = "GRU";
   block.torch_name = "nn.GRU";
   block.summary = "Reads sequences step by step; two gates decide what to forget and what to take.";

@@ -77,6 +77,8 @@ Block dim_block(const std::string& id) {
 
 Block softmax_block() {
   Block block = dim_block("Softmax");
+  block.common = true;
+  block.synonyms = "probabilities, classes, normalised exponential";
   block.summary = "Turns scores into probabilities that add up to 1.";
   block.formula = "y[i] = exp(x[i]) / Σ exp(x[j])";
   block.when_to_use =

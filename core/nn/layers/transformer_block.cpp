@@ -251,6 +251,8 @@ Block attention_block() {
 
 Block transformer_encoder_layer_block() {
   Block block = attention_block();
+  block.common = true;
+  block.synonyms = "self-attention, BERT, ViT";
   block.id = "TransformerEncoderLayer";
   block.torch_name = "nn.TransformerEncoderLayer";
   block.summary = "Lets all positions of a sequence look at one another, and thinks over each.";
@@ -290,6 +292,8 @@ Block transformer_decoder_layer_block() {
 
 Block transformer_encoder_block() {
   Block block = attention_block();
+  block.common = true;
+  block.synonyms = "self-attention, BERT, ViT";
   block.id = "TransformerEncoder";
   block.torch_name = "nn.TransformerEncoder";
   block.summary = "Several encoder layers in a row, equal at first.";

@@ -200,6 +200,8 @@ std::string layout_for_mode(const Args& args) {
 
 Block upsample_block() {
   Block block = common("Upsample", 0);
+  block.common = true;
+  block.synonyms = "resize, interpolate, enlarge, scale";
   block.summary = "Makes signals, images or volumes larger (or smaller) by interpolation.";
   block.formula = "y[i] = Σ w(position(i) − k) · x[k],  in each dimension";
   block.when_to_use =

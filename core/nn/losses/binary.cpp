@@ -69,6 +69,7 @@ Param weight_param() {
 
 Block bce_loss_block() {
   Block block = loss_block();
+  block.synonyms = "binary classification, binary cross-entropy";
   block.id = "BCELoss";
   block.torch_name = "nn.BCELoss";
   block.summary = "Punishes little probability for the right answer to yes-or-no questions.";
@@ -88,6 +89,8 @@ Block bce_loss_block() {
 
 Block bce_with_logits_loss_block() {
   Block block = loss_block();
+  block.common = true;
+  block.synonyms = "binary classification, binary cross-entropy, logistic";
   block.id = "BCEWithLogitsLoss";
   block.torch_name = "nn.BCEWithLogitsLoss";
   block.summary = "Punishes wrong scores for yes-or-no questions: positive for yes.";

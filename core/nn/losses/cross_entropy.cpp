@@ -47,6 +47,8 @@ std::string caption(const Args& args) {
 
 Block cross_entropy_loss_block() {
   Block block = loss_block();
+  block.common = true;
+  block.synonyms = "classification, softmax loss, categorical cross-entropy";
   block.id = "CrossEntropyLoss";
   block.torch_name = "nn.CrossEntropyLoss";
   block.icon = "cross_entropy";

@@ -23,6 +23,8 @@ std::unique_ptr<Module> make(const Args& args) {
 
 Block mse_loss_block() {
   Block block = loss_block();
+  block.common = true;
+  block.synonyms = "regression, mean squared error, L2";
   block.id = "MSELoss";
   block.torch_name = "nn.MSELoss";
   block.icon = "mse";

@@ -68,6 +68,8 @@ std::string huber_caption(const Args& args) {
 
 Block l1_loss_block() {
   Block block = loss_block();
+  block.common = true;
+  block.synonyms = "regression, mean absolute error, MAE";
   block.id = "L1Loss";
   block.torch_name = "nn.L1Loss";
   block.summary = "Punishes the distance from the target.";
