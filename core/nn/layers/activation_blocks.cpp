@@ -58,6 +58,8 @@ Block relu() {
       plain<ReLU>({"ReLU", "Keeps what is positive and writes 0 for the rest.", "y = max(0, x)",
                    "The first choice between two layers: fast, and its gradient does not fade."});
   block.icon = "relu";
+  block.common = true;
+  block.synonyms = "rectified linear unit, rectifier";
   return block;
 }
 
@@ -66,6 +68,8 @@ Block tanh() {
                              "y = (eˣ − e⁻ˣ) / (eˣ + e⁻ˣ)",
                              "In small or classic networks, and where outputs are centred on 0."});
   block.icon = "tanh";
+  block.common = true;
+  block.synonyms = "hyperbolic tangent";
   return block;
 }
 
@@ -74,6 +78,8 @@ Block sigmoid() {
       {"Sigmoid", "Bends numbers smoothly into the range from 0 to 1.", "y = 1 / (1 + e⁻ˣ)",
        "For gates, and for outputs that are read as independent probabilities."});
   block.icon = "sigmoid";
+  block.common = true;
+  block.synonyms = "logistic";
   return block;
 }
 
@@ -81,12 +87,6 @@ Block sigmoid() {
 template <typename Activation>
 Block exponential(const Texts& texts) {
   Block block = block_of(texts);
-  block.common = true;
-  block.synonyms = "logistic";
-  block.common = true;
-  block.synonyms = "hyperbolic tangent";
-  block.common = true;
-  block.synonyms = "rectified linear unit, rectifier";
   block.params = {{.name = "alpha",
                    .type = ParamType::Real,
                    .fallback = 1.0,
@@ -126,6 +126,7 @@ Block leaky_relu() {
         .negative_slope = args.real("negative_slope"), .inplace = args.boolean("inplace")});
   };
   block.caption = [](const Args& args) { return concat("slope ", args.real("negative_slope")); };
+  block.common = true;
   return block;
 }
 
@@ -164,11 +165,11 @@ Block gelu() {
                    .type = ParamType::Choice,
                    .fallback = std::string("none"),
                    .help = "'tanh' computes a close approximation, as GPT-2 does.",
-                   .choices = {"none", "tanh"},
-                   .keyword_only = true}};
+                   .choices = {"none", "tanh"}}};
   block.make = [](const Args& args) -> std::unique_ptr<Module> {
     return std::make_unique<GELU>(GELU::Options{.approximate = args.text("approximate")});
   };
+  block.common = true;
   return block;
 }
 
@@ -244,8 +245,6 @@ Block hardtanh() {
 template <typename Activation>
 Block shrink(const Texts& texts) {
   Block block = block_of(texts);
-  block.common = true;
-  block.common = true;
   block.params = {{.name = "lambd",
                    .type = ParamType::Real,
                    .fallback = 0.5,

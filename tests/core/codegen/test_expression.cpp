@@ -33,6 +33,7 @@ const char* const kGood[] = {
     "nn.Dropout(p=5e-1, inplace=True)",
     "nn.Linear(3, 4, dtype=torch.float64, device=None)",
     "nn.MaxPool2d(3, None, 1)",
+    "nn.GELU('tanh')",
     "nn.CrossEntropyLoss(torch.tensor([1, .5, 2e0]), label_smoothing=0.1)",
     "nn.Conv2d(\n  8, 8, 3, 1, \"same\", 1, 2, True, 'reflect'\n)",
 };
