@@ -208,8 +208,8 @@ void backward(const Activation& f, const T* grad, const T* x, T* grad_x, int64_t
       return run([&](V g, V v) NW_ALWAYS {
         const V numerator = mish_numerator<T>(v);
         const V t = numerator / (numerator + T{2});
-        const V rest = T{2} / (numerator + T{2});  // 1 − t
-        return g * (t + v * cpu::sigmoid(v) * rest * (one + t));
+        const V rest = T{2} / (numerator + T{2});  // 1 − t, which stays a little above 0
+        return g * (t + at_most(v, splat(T{20})) * cpu::sigmoid(v) * rest * (one + t));
       });
     case ActivationKind::Silu:
       return run([&](V g, V v) NW_ALWAYS {
