@@ -10,7 +10,7 @@
 namespace nw::app {
 namespace {
 
-constexpr int kCommandRole = Qt::UserRole + 1;
+constexpr int kCommandRole = Qt::UserRole + 1, kSearchRole = Qt::UserRole + 2;
 constexpr int kVisibleRows = 12;
 constexpr int kIcon = 16;
 
@@ -25,6 +25,7 @@ CommandSearch::CommandSearch(Source source, QWidget* parent)
   setAccessibleName(tr("Search everything"));
   setClearButtonEnabled(true);
   addAction(widgets::icon("search"), QLineEdit::LeadingPosition);
+  completer_->setCompletionRole(kSearchRole);
   completer_->setFilterMode(Qt::MatchContains);
   completer_->setCaseSensitivity(Qt::CaseInsensitive);
   completer_->setMaxVisibleItems(kVisibleRows);
@@ -45,6 +46,7 @@ void CommandSearch::focusInEvent(QFocusEvent* event) {
     for (size_t i = 0; i < commands_.size(); ++i) {
       auto* item = new QStandardItem(commands_[i].icon, commands_[i].title);
       item->setData(static_cast<int>(i), kCommandRole);
+      item->setData(commands_[i].title + QLatin1Char(' ') + commands_[i].also, kSearchRole);
       model_->appendRow(item);
     }
   }

@@ -15,6 +15,7 @@ struct Command {
   QIcon icon;
   QString title;
   std::function<void()> run;
+  QString also = {};  // other words that find it
 };
 
 /// The field that finds commands, blocks to add and blocks of the drawing. The list is made when

@@ -303,10 +303,15 @@ void MainWindow::focusSearch() {
 
 std::vector<Command> MainWindow::commands() {
   std::vector<Command> found;
-  for (const nn::Block& block : nn::blocks().all()) {
-    const QString id = QString::fromStdString(block.id);
-    found.push_back(
-        {widgets::blockIcon(id), tr("Add %1").arg(id), [this, id] { current().append(id); }});
+  // Enter takes the first that fits: the common blocks stand before the others.
+  for (const bool common : {true, false}) {
+    for (const nn::Block& block : nn::blocks().all()) {
+      if (block.common != common) continue;
+      const QString id = QString::fromStdString(block.id);
+      found.push_back({widgets::blockIcon(id), tr("Add %1").arg(id),
+                       [this, id] { current().append(id); },
+                       QString::fromStdString(block.synonyms)});
+    }
   }
   const graph::Graph& graph = current().document().graph();
   for (const graph::Node& node : graph.nodes) {

@@ -24,6 +24,7 @@ constexpr qreal kTextLeft = kCard.left() + 44;
 constexpr qreal kTextWidth = NodeItem::kWidth - 44 - 14;
 constexpr QPointF kBadge(kCard.right() - 3, kCard.top() + 3);
 constexpr qreal kBadgeRadius = 9;
+constexpr int kSpreadPorts = 4;  // more than these stand evenly, so that none touch
 
 qreal distance(QPointF a, QPointF b) {
   return std::hypot(a.x() - b.x(), a.y() - b.y());
@@ -32,6 +33,16 @@ qreal distance(QPointF a, QPointF b) {
 QStringList names(const std::vector<nn::Port>& ports) {
   QStringList list;
   for (const nn::Port& port : ports) list << QString::fromStdString(port.name);
+  return list;
+}
+
+std::vector<bool> optionals(const std::vector<nn::Port>& ports, PortSide side) {
+  std::vector<bool> list;
+  for (const nn::Port& port : ports) {
+    // Of several results the first is what goes on; no network must use the others.
+    const bool further = side == PortSide::Output && !list.empty();
+    list.push_back(port.optional || further);
+  }
   return list;
 }
 
@@ -76,6 +87,8 @@ void NodeItem::setNode(const graph::Node& node, const QStringList& inputs,
   ownName_ = QString::fromStdString(node.name);
   inputs_ = block ? names(block->inputs) : inputs;
   outputs_ = block ? names(block->outputs) : outputs;
+  optionalInputs_ = block ? optionals(block->inputs, PortSide::Input) : std::vector<bool>();
+  optionalOutputs_ = block ? optionals(block->outputs, PortSide::Output) : std::vector<bool>();
   color_ = nw::widgets::categoryColor(block ? block->category : std::string());
   iconName_ = blockIconName(title_);
   summary_ = block ? QString::fromStdString(block->summary)
@@ -137,15 +150,42 @@ QString NodeItem::spoken() const {
   return parts.join(", ");
 }
 
+bool NodeItem::isOptional(PortSide side, int index) const {
+  const std::vector<bool>& list = side == PortSide::Input ? optionalInputs_ : optionalOutputs_;
+  return size_t(index) < list.size() && list[size_t(index)];
+}
+
+qreal NodeItem::portShare(PortSide side, int index) const {
+  const int count = int(ports(side).size());
+  int required = 0, before = 0;
+  for (int i = 0; i < count; ++i) {
+    const bool counts = !isOptional(side, i);
+    required += counts;
+    if (i < index && counts == !isOptional(side, index)) ++before;
+  }
+  const qreal step = 1.0 / (required + 1);
+  // The ports that a network needs stand evenly, so that a chain runs straight; those that may stay
+  // unwired follow in what room is left.
+  const bool beside = scene_->flowDirection() == FlowDirection::LeftToRight;
+  if (!isOptional(side, index)) return (before + 1) * step;
+  const int rest = count - required;
+  if (beside) return (before + 1.0) / (rest + 1);
+  return 1 - step + step * (before + 1) / (rest + 1);
+}
+
 QPointF NodeItem::portCentre(PortSide side, int index) const {
   const int count = std::max(1, int(ports(side).size()));
-  const qreal share = (index + 1.0) / (count + 1);
-  if (scene_->flowDirection() == FlowDirection::TopToBottom) {
-    const qreal y = side == PortSide::Input ? kCard.top() : kCard.bottom();
-    return {kCard.left() + kWidth * share, y};
+  const bool input = side == PortSide::Input;
+  if (ports(side).isEmpty()) index = 0;
+  qreal share = ports(side).isEmpty() ? 0.5 : portShare(side, index);
+  const bool beside = scene_->flowDirection() == FlowDirection::LeftToRight;
+  if (beside && !isOptional(side, index)) {
+    return {input ? kCard.left() : kCard.right(), kCard.top() + kHeight * share};
   }
-  const qreal x = side == PortSide::Input ? kCard.left() : kCard.right();
-  return {x, kCard.top() + kHeight * share};
+  // Left to right the sides have no room for ports that may stay unwired: they stand above and
+  // below.
+  if (!beside && count > kSpreadPorts) share = (index + 1.0) / (count + 1);
+  return {kCard.left() + kWidth * share, input ? kCard.top() : kCard.bottom()};
 }
 
 QPointF NodeItem::portCentre(PortSide side, const QString& port) const {
@@ -179,6 +219,12 @@ void NodeItem::setOffered(std::optional<PortSide> side) {
 void NodeItem::setHoveredPort(const std::optional<PortRef>& port) {
   if (hoveredPort_ == port) return;
   hoveredPort_ = port;
+  portLabel_.reset();
+  if (port && ports(port->side).size() > 1) {
+    const QString name = QString::fromStdString(port->endpoint.port);
+    portLabel_ = std::make_unique<PortLabel>(*scene_, name, port->side == PortSide::Input, this);
+    portLabel_->setPos(portCentre(port->side, name));
+  }
   update();
 }
 
@@ -334,10 +380,16 @@ void NodeItem::paintPorts(QPainter& painter) const {
     for (int i = 0; i < ports(side).size(); ++i) {
       const bool hot = hoveredPort_ && hoveredPort_->side == side &&
                        hoveredPort_->endpoint.port == ports(side)[i].toStdString();
-      painter.setPen(QPen(theme.canvas, 1.5));
-      painter.setBrush(hot || offered ? theme.accent : theme.wire);
+      const QColor color = hot || offered ? theme.accent : theme.wire;
       const qreal radius = hot ? 6.5 : offered ? 5.5 : 4.5;
+      painter.setPen(QPen(theme.canvas, 1.5));
+      painter.setBrush(color);
       painter.drawEllipse(portCentre(side, i), radius, radius);
+      if (!isOptional(side, i)) continue;
+      // A ring: this one may stay unwired.
+      painter.setPen(Qt::NoPen);
+      painter.setBrush(theme.card);
+      painter.drawEllipse(portCentre(side, i), radius - 2.5, radius - 2.5);
     }
   }
 }

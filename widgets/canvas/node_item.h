@@ -3,9 +3,12 @@
 #include <QGraphicsItem>
 #include <QStaticText>
 #include <QStringList>
+#include <memory>
+#include <vector>
 
 #include "core/graph/infer.h"
 #include "widgets/canvas/canvas_scene.h"
+#include "widgets/canvas/port_label.h"
 
 namespace nw::widgets {
 
@@ -70,6 +73,10 @@ class NodeItem : public QGraphicsItem {
 
  private:
   QPointF portCentre(PortSide side, int index) const;
+  /// Whether a port may stay unwired, by the block's description.
+  bool isOptional(PortSide side, int index) const;
+  /// Where a port stands along the card's edge, from 0 to 1.
+  qreal portShare(PortSide side, int index) const;
   QString tipAt(QPointF at) const;
   graph::Severity worst() const;
   void layOutText();
@@ -89,10 +96,12 @@ class NodeItem : public QGraphicsItem {
   QString ownName_, ownCaption_;  // before inference
   QColor color_, ink_;
   QStringList inputs_, outputs_, flows_;
+  std::vector<bool> optionalInputs_, optionalOutputs_;
   QVector<graph::Problem> problems_;
   QStaticText titleText_, nameText_, captionText_;
   std::optional<PortSide> offered_;
   std::optional<PortRef> hoveredPort_;
+  std::unique_ptr<PortLabel> portLabel_;  // beside the hovered port of a side that has several
   bool hovered_ = false;
 };
 

@@ -125,6 +125,7 @@ ValueField::ValueField(const nn::Param& param, QWidget* parent)
     : QAbstractSpinBox(parent), param_(param) {
   setFocusPolicy(Qt::StrongFocus);
   setAccelerated(true);
+  if (param.type == nn::ParamType::Module) setButtonSymbols(NoButtons);  // nothing to count
   if (!param.unit.empty()) addUnit(QString::fromStdString(param.unit));
   patience_.setSingleShot(true);
   patience_.setInterval(kPatienceMs);
@@ -155,7 +156,10 @@ void ValueField::setValue(const nn::Value& value, const nn::Value& effective) {
 void ValueField::showText() {
   patience_.stop();
   const QString text = valueText(value_);
-  if (lineEdit()->text() != text) lineEdit()->setText(text);
+  if (lineEdit()->text() != text) {
+    lineEdit()->setText(text);
+    lineEdit()->setCursorPosition(0);  // a long one shows where it begins
+  }
   typed_ = false;
   setMessage(QString::fromStdString(nn::problem_of(param_, value_)));
 }

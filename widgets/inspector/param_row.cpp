@@ -58,9 +58,11 @@ ParamRow::ParamRow(const nn::Param& param, QWidget* parent)
   layout->setHorizontalSpacing(Theme::kPadding);
   layout->setVerticalSpacing(2);
   layout->addWidget(label_, 0, 0);
-  layout->addWidget(editor_, 0, 1);
+  // A layer with its arguments is long: it gets a line of its own.
+  const bool own = param.type == nn::ParamType::Module;
+  layout->addWidget(editor_, own ? 1 : 0, own ? 0 : 1, 1, own ? 3 : 1);
   layout->addWidget(reset_, 0, 2);
-  layout->addWidget(note_, 1, 0, 1, 3);
+  layout->addWidget(note_, 2, 0, 1, 3);
   layout->setColumnMinimumWidth(0, kLabelWidth);
   layout->setColumnStretch(1, 1);
 

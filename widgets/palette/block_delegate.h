@@ -4,7 +4,8 @@
 
 namespace nw::widgets {
 
-/// Paints the rows of a BlockModel: a category with its dot, a block with icon, name and sentence.
+/// Paints the rows of a BlockModel: a category with its dot and, closed, what is in it; a common
+/// block with icon, name and sentence, another one with icon and name.
 class BlockDelegate : public QStyledItemDelegate {
   Q_OBJECT
 

@@ -2,6 +2,7 @@
 
 #include <QIcon>
 #include <QMimeData>
+#include <algorithm>
 
 #include "core/nn/block.h"
 #include "core/nn/category.h"
@@ -16,6 +17,26 @@ QString text(std::string_view utf8) {
   return QString::fromUtf8(utf8.data(), qsizetype(utf8.size()));
 }
 
+/// The common blocks of a shelf; where there are none, the first ones.
+QString firstNames(const QVector<const nn::Block*>& blocks) {
+  QStringList names;
+  for (const nn::Block* block : blocks) {
+    if (names.isEmpty() || block->common == blocks.front()->common) names << text(block->id);
+  }
+  return names.join(QStringLiteral(" · "));
+}
+
+/// Where a word of a sentence begins as `query` does, or holds it; in sentences scattered letters
+/// would be chance.
+int phraseScore(const QString& query, const QString& sentence) {
+  int best = 0;
+  for (qsizetype at = 0; (at = sentence.indexOf(query, at, Qt::CaseInsensitive)) >= 0; ++at) {
+    const bool wordStart = at == 0 || !sentence[at - 1].isLetterOrNumber();
+    best = std::max(best, fuzzyScore(query, sentence.mid(at, query.size())) - (wordStart ? 0 : 4));
+  }
+  return best;
+}
+
 }  // namespace
 
 BlockModel::BlockModel(QObject* parent) : QAbstractItemModel(parent) {
@@ -24,6 +45,8 @@ BlockModel::BlockModel(QObject* parent) : QAbstractItemModel(parent) {
     for (const nn::Block& block : nn::blocks().all()) {
       if (block.category == category.id) shelf.blocks << &block;
     }
+    std::stable_partition(shelf.blocks.begin(), shelf.blocks.end(),
+                          [](const nn::Block* block) { return block->common; });
     if (!shelf.blocks.isEmpty()) shelves_ << shelf;
   }
 }
@@ -64,6 +87,8 @@ QVariant BlockModel::shelfData(const Shelf& shelf, int role) const {
   switch (role) {
     case Qt::DisplayRole:
       return shelf.title;
+    case SummaryRole:
+      return firstNames(shelf.blocks);
     case ColorRole:
       return categoryColor(shelf.category.toStdString());
     case Qt::AccessibleTextRole:
@@ -85,9 +110,8 @@ QVariant BlockModel::blockData(const nn::Block& block, int role) const {
       return blockToolTip(block);
     case ColorRole:
       return categoryColor(block.category);
-    case SearchRole:
-      return QStringList{text(block.id), text(block.torch_name), text(block.category),
-                         text(block.summary)};
+    case CommonRole:
+      return block.common;
     default:
       return {};
   }
@@ -146,16 +170,29 @@ int fuzzyScore(const QString& query, const QString& text) {
   return query.trimmed().isEmpty() ? 1 : score;
 }
 
-int fuzzyScore(const QString& query, const QStringList& texts) {
-  int best = 0;
-  for (qsizetype i = 0; i < texts.size(); ++i) {
-    // In sentences scattered letters are chance: there the words must stand as typed.
-    const bool sentence = texts[i].contains(' ');
-    if (sentence && !texts[i].contains(query.trimmed(), Qt::CaseInsensitive)) continue;
-    const int score = fuzzyScore(query, texts[i]);
-    if (score > 0) best = std::max(best, score * 8 - int(i));
+int searchScore(const QString& query, const nn::Block& block) {
+  constexpr int kExact = 100000, kPlace = 8, kCommon = 4;
+  const QString wanted = query.trimmed();
+  if (wanted.isEmpty()) return 1;
+  int best = 0, place = 0;
+  // The most telling first: a later text counts less.
+  for (const std::string_view name :
+       {std::string_view(block.id), std::string_view(block.torch_name),
+        std::string_view(block.category)}) {
+    const int score = fuzzyScore(wanted, text(name));
+    if (score > 0) best = std::max(best, score * kPlace - place);
+    ++place;
   }
-  return best;
+  for (const std::string_view sentence :
+       {std::string_view(block.synonyms), std::string_view(block.summary),
+        std::string_view(block.when_to_use)}) {
+    const int score = phraseScore(wanted, text(sentence));
+    if (score > 0) best = std::max(best, score * kPlace - place);
+    ++place;
+  }
+  if (best == 0) return 0;
+  if (wanted.compare(text(block.id), Qt::CaseInsensitive) == 0) best += kExact;
+  return best + (block.common ? kCommon : 0);
 }
 
 BlockFilterModel::BlockFilterModel(QObject* parent) : QSortFilterProxyModel(parent) {
@@ -164,20 +201,34 @@ BlockFilterModel::BlockFilterModel(QObject* parent) : QSortFilterProxyModel(pare
 }
 
 void BlockFilterModel::setQuery(const QString& query) {
-  query_ = query;
+  query_ = query.trimmed();
+  scores_.clear();
+  for (const nn::Block& block : nn::blocks().all()) {
+    scores_.insert(text(block.id), searchScore(query_, block));
+  }
   invalidate();
+}
+
+int BlockFilterModel::score(const QModelIndex& source) const {
+  if (query_.isEmpty()) return 1;
+  const QString id = source.data(BlockModel::IdRole).toString();
+  if (!id.isEmpty()) return scores_.value(id);
+  int best = 0;
+  for (int row = 0; row < sourceModel()->rowCount(source); ++row) {
+    best = std::max(best, score(sourceModel()->index(row, 0, source)));
+  }
+  return best;
 }
 
 bool BlockFilterModel::filterAcceptsRow(int row, const QModelIndex& parent) const {
   const QModelIndex index = sourceModel()->index(row, 0, parent);
   if (index.data(BlockModel::IdRole).toString().isEmpty()) return false;  // its blocks decide
-  return fuzzyScore(query_, index.data(BlockModel::SearchRole).toStringList()) > 0;
+  return score(index) > 0;
 }
 
 bool BlockFilterModel::lessThan(const QModelIndex& left, const QModelIndex& right) const {
-  const int a = fuzzyScore(query_, left.data(BlockModel::SearchRole).toStringList());
-  const int b = fuzzyScore(query_, right.data(BlockModel::SearchRole).toStringList());
-  return query_.trimmed().isEmpty() || a == b ? left.row() < right.row() : a > b;
+  const int a = score(left), b = score(right);
+  return a == b ? left.row() < right.row() : a > b;
 }
 
 }  // namespace nw::widgets

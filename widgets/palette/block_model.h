@@ -1,6 +1,7 @@
 #pragma once
 
 #include <QAbstractItemModel>
+#include <QHash>
 #include <QSortFilterProxyModel>
 
 namespace nw::nn {
@@ -9,16 +10,17 @@ struct Block;
 
 namespace nw::widgets {
 
-/// nn::blocks() as a tree of two levels: categories that have blocks, and their blocks.
+/// nn::blocks() as a tree of two levels: categories that have blocks, and their blocks, the common
+/// ones first.
 class BlockModel : public QAbstractItemModel {
   Q_OBJECT
 
  public:
   enum Role {
     IdRole = Qt::UserRole,  // block id; empty for a category
-    SummaryRole,
-    ColorRole,   // the category's
-    SearchRole,  // all that a search looks at, the most telling first: QStringList
+    SummaryRole,            // of a category: the names of its common blocks
+    ColorRole,              // the category's
+    CommonRole,             // whether the block is among the first that a newcomer needs
   };
 
   explicit BlockModel(QObject* parent = nullptr);
@@ -52,10 +54,12 @@ QString blockToolTip(const nn::Block& block);
 /// How well `text` answers the search `query`: 0 not at all, more is better. Letters in order,
 /// dearer when they stand together or begin words ("mp2" finds MaxPool2d). Without regard to case.
 int fuzzyScore(const QString& query, const QString& text);
-/// The best of several texts, the first ones counting more.
-int fuzzyScore(const QString& query, const QStringList& texts);
+/// How well a block answers a search, by its names, synonyms and sentences: 0 not at all. Its exact
+/// name comes before all else; among equals the common block does.
+int searchScore(const QString& query, const nn::Block& block);
 
-/// Keeps the blocks that answer a search, the best first within their category.
+/// Keeps the blocks that answer a search: the category of the best first, and in each the best
+/// first.
 class BlockFilterModel : public QSortFilterProxyModel {
   Q_OBJECT
 
@@ -68,7 +72,11 @@ class BlockFilterModel : public QSortFilterProxyModel {
   bool lessThan(const QModelIndex& left, const QModelIndex& right) const override;
 
  private:
+  /// Of a category: its best block's.
+  int score(const QModelIndex& source) const;
+
   QString query_;
+  QHash<QString, int> scores_;  // by block id, of this query
 };
 
 }  // namespace nw::widgets

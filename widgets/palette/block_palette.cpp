@@ -9,6 +9,7 @@
 #include <QPainter>
 #include <QTreeView>
 #include <QVBoxLayout>
+#include <algorithm>
 
 #include "widgets/palette/block_delegate.h"
 #include "widgets/palette/block_model.h"
@@ -17,6 +18,8 @@
 
 namespace nw::widgets {
 namespace {
+
+constexpr int kShownAtOnce = 5;
 
 /// Under the pointer a dragged block looks as it will on the canvas.
 QPixmap dragCard(const QModelIndex& index, const Theme& theme, qreal ratio) {
@@ -97,31 +100,65 @@ BlockPalette::BlockPalette(QWidget* parent)
   tree_->setVerticalScrollMode(QAbstractItemView::ScrollPerPixel);
   tree_->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
   tree_->installEventFilter(this);
-  tree_->expandAll();
   connect(tree_, &QTreeView::doubleClicked, this, &BlockPalette::activate);
+  connect(tree_, &QTreeView::pressed, this, &BlockPalette::turnShelf);
+  // A shelf's height depends on whether it is open.
+  for (auto signal : {&QTreeView::expanded, &QTreeView::collapsed}) {
+    connect(tree_, signal, this, [this](const QModelIndex& shelf) {
+      emit tree_->itemDelegate()->sizeHintChanged(shelf);
+    });
+  }
 }
 
 void BlockPalette::filter(const QString& text) {
+  const bool searched = searching_;
+  searching_ = !text.trimmed().isEmpty();
+  if (searching_ && !searched) keepOpenShelves();
   filtered_->setQuery(text);
-  tree_->expandAll();
-  // Enter takes the first hit.
-  const QModelIndex first = filtered_->index(0, 0, filtered_->index(0, 0));
-  if (!text.isEmpty() && first.isValid()) tree_->setCurrentIndex(first);
+  if (searching_) {
+    tree_->expandAll();
+    // Enter takes the first hit.
+    const QModelIndex first = filtered_->index(0, 0, filtered_->index(0, 0));
+    if (first.isValid()) tree_->setCurrentIndex(first);
+    tree_->scrollToTop();
+  } else if (searched) {
+    for (int row = 0; row < filtered_->rowCount(); ++row) {
+      const QModelIndex shelf = filtered_->index(row, 0);
+      tree_->setExpanded(shelf, openShelves_.contains(shelf.data().toString()));
+    }
+  }
+}
+
+void BlockPalette::keepOpenShelves() {
+  openShelves_.clear();
+  for (int row = 0; row < filtered_->rowCount(); ++row) {
+    const QModelIndex shelf = filtered_->index(row, 0);
+    if (tree_->isExpanded(shelf)) openShelves_.insert(shelf.data().toString());
+  }
+}
+
+void BlockPalette::turnShelf(const QModelIndex& index) {
+  if (!index.data(BlockModel::IdRole).toString().isEmpty()) return;
+  const bool open = !tree_->isExpanded(index);
+  tree_->setExpanded(index, open);
+  if (!open) return;
+  // What was opened shall be seen: its first blocks, never at the cost of its title.
+  const QModelIndex last =
+      index.model()->index(std::min(kShownAtOnce, index.model()->rowCount(index)) - 1, 0, index);
+  tree_->scrollTo(last);
+  tree_->scrollTo(index);
 }
 
 void BlockPalette::activate(const QModelIndex& index) {
   const QString id = index.data(BlockModel::IdRole).toString();
-  if (id.isEmpty()) {
-    tree_->setExpanded(index, !tree_->isExpanded(index));
-  } else {
-    emit blockActivated(id);
-  }
+  if (!id.isEmpty()) emit blockActivated(id);
 }
 
 bool BlockPalette::eventFilter(QObject* watched, QEvent* event) {
   if (event->type() != QEvent::KeyPress) return QWidget::eventFilter(watched, event);
   const auto* key = static_cast<QKeyEvent*>(event);
   if (key->key() == Qt::Key_Return || key->key() == Qt::Key_Enter) {
+    turnShelf(tree_->currentIndex());
     activate(tree_->currentIndex());
     return true;
   }

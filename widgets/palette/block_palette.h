@@ -1,5 +1,6 @@
 #pragma once
 
+#include <QSet>
 #include <QWidget>
 
 class QLineEdit;
@@ -10,8 +11,9 @@ namespace nw::widgets {
 class BlockFilterModel;
 class BlockModel;
 
-/// The searchable palette: every block of nn::blocks() by category. Drag a row to the canvas;
-/// double-click or Enter asks to append it.
+/// The searchable palette: every block of nn::blocks() by category, the categories closed at first
+/// and named with what is most used in them. A click opens one, a search opens all. Drag a block to
+/// the canvas; double-click or Enter asks to append it.
 class BlockPalette : public QWidget {
   Q_OBJECT
 
@@ -31,11 +33,16 @@ class BlockPalette : public QWidget {
  private:
   void filter(const QString& text);
   void activate(const QModelIndex& index);
+  /// Opens or closes a category; nothing for a block.
+  void turnShelf(const QModelIndex& index);
+  void keepOpenShelves();
 
   QLineEdit* search_;
   QTreeView* tree_;
   BlockModel* model_;
   BlockFilterModel* filtered_;
+  bool searching_ = false;
+  QSet<QString> openShelves_;  // before the search
 };
 
 }  // namespace nw::widgets

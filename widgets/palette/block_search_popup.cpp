@@ -30,6 +30,7 @@ QStandardItem* row(const nn::Block& block, bool compatible) {
   item->setData(item->text(), BlockModel::IdRole);
   item->setData(QString::fromStdString(block.summary), BlockModel::SummaryRole);
   item->setData(categoryColor(block.category), BlockModel::ColorRole);
+  item->setData(true, BlockModel::CommonRole);  // a hit is shown with its sentence
   item->setToolTip(blockToolTip(block));
   return item;
 }
@@ -86,16 +87,13 @@ void BlockSearchPopup::fill(const QString& query) {
   };
   std::vector<Hit> hits;
   for (const nn::Block& block : nn::blocks().all()) {
-    const QStringList texts = {
-        QString::fromStdString(block.id), QString::fromStdString(block.torch_name),
-        QString::fromStdString(block.category), QString::fromStdString(block.summary)};
-    const int score = fuzzyScore(query, texts);
+    const int score = searchScore(query, block);
     if (score > 0) hits.push_back({&block, score, takes(block, wire_)});
   }
-  const bool ranked = !query.trimmed().isEmpty();
-  std::stable_sort(hits.begin(), hits.end(), [ranked](const Hit& a, const Hit& b) {
+  std::stable_sort(hits.begin(), hits.end(), [](const Hit& a, const Hit& b) {
     if (a.compatible != b.compatible) return a.compatible;
-    return ranked && a.score > b.score;
+    if (a.score != b.score) return a.score > b.score;
+    return a.block->common && !b.block->common;
   });
   model_->clear();
   for (const Hit& hit : hits) model_->appendRow(row(*hit.block, hit.compatible));

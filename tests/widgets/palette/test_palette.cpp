@@ -48,8 +48,11 @@ class TestPalette : public QObject {
     QAbstractItemModelTester tester(&model, QAbstractItemModelTester::FailureReportingMode::QtTest);
     QStringList expected;
     for (const nn::Category& category : nn::categories()) {
-      for (const nn::Block& block : nn::blocks().all()) {
-        if (block.category == category.id) expected << QString::fromStdString(block.id);
+      for (const bool common : {true, false}) {
+        for (const nn::Block& block : nn::blocks().all()) {
+          if (block.category != category.id || block.common != common) continue;
+          expected << QString::fromStdString(block.id);
+        }
       }
     }
     QCOMPARE(expected.size(), qsizetype(nn::blocks().all().size()));
@@ -89,6 +92,22 @@ class TestPalette : public QObject {
                                       << "CrossEntropyLoss";
     QTest::newRow("inner word") << "entropy"
                                 << "CrossEntropyLoss";
+    QTest::newRow("exact name") << "lstm"
+                                << "LSTM";
+    QTest::newRow("exact name of a rare block") << "rnncell"
+                                                << "RNNCell";
+    QTest::newRow("family") << "batchnorm"
+                            << "BatchNorm2d";
+    QTest::newRow("short") << "avg"
+                           << "AvgPool2d";
+    QTest::newRow("synonym") << "dense"
+                             << "Linear";
+    QTest::newRow("two words") << "fully connected"
+                               << "Linear";
+    QTest::newRow("inner synonym") << "residual"
+                                   << "Add";
+    QTest::newRow("American spelling") << "normalization"
+                                       << "BatchNorm2d";
   }
 
   void searchFinds() {
@@ -103,7 +122,42 @@ class TestPalette : public QObject {
     BlockFilterModel filter;
     filter.setSourceModel(&model);
     filter.setQuery(query);
-    QVERIFY(blockIds(filter).contains(best));
+    QCOMPARE(blockIds(filter).value(0), best);
+  }
+
+  void shelvesAreClosedAndTellWhatIsMostUsed() {
+    BlockPalette palette;
+    palette.resize(240, 560);
+    palette.show();
+    QVERIFY(QTest::qWaitForWindowExposed(&palette));
+    QTreeView& tree = *palette.tree();
+    const QAbstractItemModel& model = *tree.model();
+    QCOMPARE(model.rowCount(), int(nn::categories().size()));
+    for (int row = 0; row < model.rowCount(); ++row) {
+      const QModelIndex shelf = model.index(row, 0);
+      QVERIFY(!tree.isExpanded(shelf));
+      QVERIFY2(tree.viewport()->rect().contains(tree.visualRect(shelf)), "a shelf needs scrolling");
+      const QStringList named = shelf.data(BlockModel::SummaryRole).toString().split(" · ");
+      for (int i = 0; i < named.size(); ++i) {
+        QCOMPARE(model.index(i, 0, shelf).data().toString(), named[i]);
+        QVERIFY(model.index(i, 0, shelf).data(BlockModel::CommonRole).toBool());
+      }
+    }
+    const QModelIndex recurrent = find(model, "LSTM").parent();
+    const int closed = tree.visualRect(recurrent).height();
+    QTest::mouseClick(tree.viewport(), Qt::LeftButton, {}, tree.visualRect(recurrent).center());
+    QVERIFY(tree.isExpanded(recurrent));
+    QTRY_VERIFY(tree.visualRect(recurrent).height() < closed);
+    QVERIFY(tree.viewport()->rect().contains(tree.visualRect(find(model, "LSTM"))));
+    // A search opens what it finds; afterwards all is as it was.
+    QTest::keyClicks(palette.searchField(), "conv");
+    QVERIFY(tree.isExpanded(find(model, "Conv2d").parent()));
+    QTest::keyClick(palette.searchField(), Qt::Key_Escape);
+    QVERIFY(tree.isExpanded(find(model, "LSTM").parent()));
+    QVERIFY(!tree.isExpanded(find(model, "Conv2d").parent()));
+    QTest::mouseClick(tree.viewport(), Qt::LeftButton, {},
+                      tree.visualRect(find(model, "LSTM").parent()).center());
+    QVERIFY(!tree.isExpanded(find(model, "LSTM").parent()));
   }
 
   void everyBlockIsFoundByItsSummary() {
@@ -147,6 +201,7 @@ class TestPalette : public QObject {
     QVERIFY(QTest::qWaitForWindowExposed(&palette));
     QSignalSpy spy(&palette, &BlockPalette::blockActivated);
     const QModelIndex linear = find(*palette.tree()->model(), "Linear");
+    palette.tree()->scrollTo(linear);
     const QPoint at = palette.tree()->visualRect(linear).center();
     QTest::mouseClick(palette.tree()->viewport(), Qt::LeftButton, {}, at);
     QTest::mouseDClick(palette.tree()->viewport(), Qt::LeftButton, {}, at);
@@ -203,6 +258,7 @@ class TestPalette : public QObject {
       palette.resize(240, 900);
       BlockSearchPopup popup(nullptr);
       palette.show();
+      palette.tree()->expand(find(*palette.tree()->model(), "Conv2d").parent());
       popup.open({500, 300}, graph::Wire{{1, "output"}, {}}, [](QString) {});
       QVERIFY(QTest::qWaitForWindowExposed(&palette));
       int index = 0;
