@@ -240,6 +240,19 @@ Call sort_call(Drawn& d) {
           }};
 }
 
+Call argsort_call(Drawn& d) {
+  // Of a scalar torch does not ask whether its numbers have an order.
+  const Tensor x = d.tensor(d.sizes(1, 3)).detach();
+  spoil(d, x);
+  const int64_t dim = d.dim(x.dim());
+  const auto direction =
+      d.draw.chance(0.5) ? ops::Direction::Descending : ops::Direction::Ascending;
+  const char* descending = direction == ops::Direction::Descending ? "True)" : "False)";
+  return {concat("x.argsort(stable=True, dim=", dim, ", descending=", descending),
+          {{"x", x}},
+          [=]() -> Tensors { return {ops::argsort(x, dim, direction)}; }};
+}
+
 Call topk_call(Drawn& d) {
   // Whole numbers may be equal, and torch leaves open which of equals comes first.
   const Tensor x = d.tensor(d.sizes(1, 3), d.draw.chance(0.5) ? DType::Float32 : DType::Float64);
@@ -259,10 +272,19 @@ using Maker = Call (*)(Drawn&);
 
 const std::map<std::string, Maker>& makers() {
   static const std::map<std::string, Maker> all{
-      {"index_select", index_select_call}, {"index_add", index_add_call}, {"gather", gather_call},
-      {"take_along_dim", take_along_call}, {"scatter", scatter_call},     {"index", index_call},
-      {"index_put", index_put_call},       {"masks", mask_call},          {"nonzero", nonzero_call},
-      {"one_hot", one_hot_call},           {"sort", sort_call},           {"topk", topk_call},
+      {"index_select", index_select_call},
+      {"index_add", index_add_call},
+      {"gather", gather_call},
+      {"take_along_dim", take_along_call},
+      {"scatter", scatter_call},
+      {"index", index_call},
+      {"index_put", index_put_call},
+      {"masks", mask_call},
+      {"nonzero", nonzero_call},
+      {"one_hot", one_hot_call},
+      {"sort", sort_call},
+      {"argsort", argsort_call},
+      {"topk", topk_call},
   };
   return all;
 }
