@@ -12,6 +12,7 @@ class CalmComboBox : public QComboBox {
   explicit CalmComboBox(QWidget* parent = nullptr) : QComboBox(parent) {
     setFocusPolicy(Qt::StrongFocus);
     setSizeAdjustPolicy(AdjustToMinimumContentsLengthWithIcon);
+    setMaxVisibleItems(16);
   }
 
  protected:

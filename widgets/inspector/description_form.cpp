@@ -42,6 +42,9 @@ void DescriptionForm::setDescription(const nn::Description* description) {
     previous = row->field();
     rows_.push_back(row);
   }
+  int width = 0;
+  for (const ParamRow* row : rows_) width = std::max(width, row->labelWidth());
+  for (ParamRow* row : rows_) row->setLabelWidth(width);
 }
 
 void DescriptionForm::setArgs(const nn::Args& given, const nn::Args& complete) {

@@ -3,6 +3,7 @@
 #include <QGridLayout>
 #include <QPainter>
 #include <QToolButton>
+#include <algorithm>
 
 #include "widgets/controls/text_label.h"
 #include "widgets/controls/value_field.h"
@@ -96,6 +97,15 @@ void ParamRow::buildLabel() {
 
 QWidget* ParamRow::field() const {
   return editor_->field();
+}
+
+int ParamRow::labelWidth() const {
+  const QFontMetrics bold(uiFont(Theme::kBasePx, QFont::DemiBold));
+  return std::max(kLabelWidth, bold.horizontalAdvance(name()) + 2);
+}
+
+void ParamRow::setLabelWidth(int width) {
+  static_cast<QGridLayout*>(layout())->setColumnMinimumWidth(0, width);
 }
 
 QString ParamRow::message() const {

@@ -22,6 +22,9 @@ class ParamRow : public QWidget {
   const nn::Param& param() const { return param_; }
   QString name() const { return QString::fromStdString(param_.name); }
   QWidget* field() const;
+  /// What the name needs, also when it is set off as changed; rows of a form share the widest.
+  int labelWidth() const;
+  void setLabelWidth(int width);
   QString message() const;
   /// `given` is null where the document has nothing of its own.
   void setValue(const nn::Value* given, const nn::Value& complete);

@@ -401,6 +401,34 @@ class TestCanvas : public QObject {
     QVERIFY(!spirals->isVisible());
   }
 
+  void portsThatANetworkNeedsStandEvenlyAndNoneTouch() {
+    for (const nn::Block& block : nn::blocks().all()) {
+      Editor editor(chain({{block.id, {}}}));
+      for (const FlowDirection direction :
+           {FlowDirection::TopToBottom, FlowDirection::LeftToRight}) {
+        editor.scene.setFlowDirection(direction);
+        QVector<QPointF> places;
+        for (const std::vector<nn::Port>* ports : {&block.inputs, &block.outputs}) {
+          const PortSide side = ports == &block.inputs ? PortSide::Input : PortSide::Output;
+          for (const nn::Port& port : *ports) {
+            const QString name = QString::fromStdString(port.name);
+            places << editor.scene.nodeItem(1)->portCentre(side, name);
+          }
+        }
+        for (int i = 0; i < places.size(); ++i) {
+          for (int j = 0; j < i; ++j) {
+            QVERIFY2(QLineF(places[i], places[j]).length() >= 9, block.id.c_str());
+          }
+        }
+      }
+    }
+    Editor editor(chain({{"LSTM", {}}}));
+    const QPointF centre = editor.scene.nodeRect(1)->center();
+    QCOMPARE(editor.scene.portPosition({1, "input"})->x(), centre.x());
+    QCOMPARE(editor.scene.portPosition({1, "output"})->x(), centre.x());
+    QVERIFY(editor.scene.portPosition({1, "h_n"})->x() > centre.x());
+  }
+
   void directionTurnsPortsAndArrangement() {
     Editor editor(lenet());
     const QPointF below = *editor.scene.portPosition({2, "output"});

@@ -1,3 +1,4 @@
+#include <QAbstractItemView>
 #include <QComboBox>
 #include <QLineEdit>
 #include <QSignalSpy>
@@ -7,6 +8,7 @@
 #include "core/optim/optimizer.h"
 #include "tests/widgets/screenshots.h"
 #include "widgets/controls/value_field.h"
+#include "widgets/style/theme.h"
 #include "widgets/training/run_settings_form.h"
 
 using namespace nw;
@@ -49,6 +51,20 @@ class TestRunSettingsForm : public QObject {
   Q_OBJECT
 
  private slots:
+  void aListOpensSmallAndShowsItsChoices() {
+    applyTheme(*qApp, ThemeKind::Light);
+    RunSettingsForm form;
+    form.resize(1000, 400);
+    form.show();
+    QVERIFY(QTest::qWaitForWindowExposed(&form));
+    auto* chooser = form.findChild<QComboBox*>("optimizer");
+    chooser->showPopup();
+    const QAbstractItemView& list = *chooser->view();
+    QVERIFY(list.window()->height() < 480);
+    QVERIFY(list.viewport()->rect().contains(list.visualRect(list.model()->index(0, 0))));
+    chooser->hidePopup();
+  }
+
   void initTestCase() { applyTheme(*qApp, ThemeKind::Light); }
 
   void offersEveryDescription() {
