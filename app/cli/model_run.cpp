@@ -190,7 +190,6 @@ class Runner {
     NW_CHECK(!request_.optimizer.empty(),
              "--steps: expects --optimizer, such as \"optim.SGD(lr=0.1)\"");
     const codegen::OptimizerExpression wanted = codegen::parse_optimizer(request_.optimizer);
-    if (model_.module->is_lazy()) pass(false);  // gives the parameters their sizes
     const auto optimizer =
         wanted.spec->make(model_.module->parameters(), wanted.spec->complete(wanted.args));
     std::vector<double> losses;

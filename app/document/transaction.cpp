@@ -29,6 +29,7 @@ graph::NodeId Transaction::addNode(const nn::Block& block, Position position) {
   graph::Node node;
   node.block = block.id;
   node.block_version = block.version;
+  node.args = block.initial;
   node.x = position.x;
   node.y = position.y;
   return addCopy(std::move(node));

@@ -49,6 +49,8 @@ void save_tensors(const nn::StateDict& tensors, const std::string& path) {
     write_file_atomically(
         path, [&](const Append& append) { write_npy(tensors.entries[0].tensor, append); });
   } else {
+    NW_CHECK(extension == ".safetensors" || extension == ".pt", "[", file_name(path),
+             "] has an extension that tells no format. Name it .safetensors, .npz, .npy or .pt");
     save_state(tensors, path, format_of(path));
   }
 }

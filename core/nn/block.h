@@ -58,6 +58,8 @@ struct Block : Description {
   /// Other words that people look for it with, parted by commas: "dense, fully connected".
   std::string synonyms = {};
   bool common = false;  // among the first that a newcomer needs: the palette shows it before others
+  /// What a freshly placed block has set, where torch's own defaults are not enough (Upsample).
+  Args initial = {};
   bool draws_random = false;  // forward draws from the generator while training (Dropout)
 
   /// Builds the module on default_device() (meta for inference); args are complete. An inferred

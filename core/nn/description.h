@@ -64,6 +64,7 @@ struct Description {
   std::string reference;      // paper or documentation address
   std::vector<Param> params;  // in torch's argument order
   std::vector<Constraint> constraints;
+  bool ignores_arguments = false;  // torch takes any arguments and looks at none (Identity)
 
   const Param* find(std::string_view name) const;
   /// The defaults with `args` over them; inferred and optional ones may stay None.

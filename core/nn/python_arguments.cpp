@@ -325,6 +325,7 @@ Value value_of(const Param& param, const Syntax& syntax, std::string_view op) {
 
 Args arguments_of(const Description& description, const Syntax& call, size_t first,
                   FactoryArguments* factory) {
+  if (description.ignores_arguments) return {};
   return Binder(description, call, factory).run(first);
 }
 

@@ -3,8 +3,8 @@
 #include "core/base/random.h"
 #include "core/tensor/tensor.h"
 
-/// Masks drawn at random as torch does: one number an element or channel, in row-major order. p is the probability to drop, 0 to 1; p = 1 gives x · 0. Floating point. Source:
-/// torch.nn.functional.
+/// Masks drawn at random as torch does: one number an element or channel, in row-major order. p is
+/// the probability to drop, 0 to 1; p = 1 gives x · 0. Floating point. Source: torch.nn.functional.
 namespace nw::ops {
 
 /// Zeroes each element with probability p and divides the others by 1 − p.

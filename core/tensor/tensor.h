@@ -137,8 +137,8 @@ struct TensorImpl final : RefCounted {
 
   /// The gradient's part, with a history that is up to date; null: none.
   const Gradient* history() const {
-    if (gradient != nullptr && gradient->base &&
-        gradient->fresh_version != storage->version()) [[unlikely]] {
+    if (gradient != nullptr && gradient->base && gradient->fresh_version != storage->version())
+        [[unlikely]] {
       refresh();
     }
     return gradient;

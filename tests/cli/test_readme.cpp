@@ -55,10 +55,14 @@ class TestReadme : public QObject {
         if (word.startsWith("resources/")) QVERIFY(QFile::exists(NW_SOURCE_DIR "/" + word));
       }
     }
-    QCOMPARE(verbs, QStringList({"check", "train", "eval", "export", "blocks", "bench"}));
+    QCOMPARE(verbs,
+             QStringList({"check", "train", "eval", "export", "export", "run", "blocks", "bench"}));
   }
 
+  /// Here, or on the page of what is proved.
   void every_block_and_optimizer_is_named() {
+    const QString known =
+        text_ + QString::fromUtf8(read(NW_SOURCE_DIR "/resources/docs/coverage.md"));
     const QJsonObject json = run({"blocks", "--json"}).json();
     QStringList ids;
     for (const QString list : {"blocks", "optimizers"}) {
@@ -66,7 +70,7 @@ class TestReadme : public QObject {
     }
     QVERIFY(ids.size() >= 15);
     ids.removeAll("LeCunTanh");  // from the example of a plugin
-    for (const QString& id : ids) QVERIFY2(text_.contains(id), qPrintable(id));
+    for (const QString& id : ids) QVERIFY2(known.contains(id), qPrintable(id));
   }
 
   void files_it_links_to_exist() {

@@ -239,8 +239,7 @@ QAbstractSpinBox::StepEnabled ValueField::stepEnabled() const {
 nn::Value ValueField::stepped(const nn::Value& from, int steps) const {
   if (std::holds_alternative<nn::None>(from)) {
     if (param_.type == nn::ParamType::Module) return from;
-    const bool real =
-        param_.type == nn::ParamType::Real || param_.type == nn::ParamType::RealTuple;
+    const bool real = param_.type == nn::ParamType::Real || param_.type == nn::ParamType::RealTuple;
     const double low = param_.min.value_or(0);
     if (real) return low + (param_.min_exclusive ? 0.1 : 0);
     return stepInt(param_, boundOf(low), 0);

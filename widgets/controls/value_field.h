@@ -12,8 +12,8 @@ namespace nw::widgets {
 QString valueText(const nn::Value& value);
 
 /// Edits one number, tuple or nested layer as text, numbers with steps by arrows and wheel.
-/// Understands what nn::parse_value reads: "1e-3", "5, 3", "None", "nn.LayerNorm(128)". What does not fit is not sent, but told by
-/// message(). Escape takes back what was typed.
+/// Understands what nn::parse_value reads: "1e-3", "5, 3", "None", "nn.LayerNorm(128)". What does
+/// not fit is not sent, but told by message(). Escape takes back what was typed.
 class ValueField : public QAbstractSpinBox {
   Q_OBJECT
 

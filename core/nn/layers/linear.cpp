@@ -138,6 +138,7 @@ Block identity_block() {
   Block block;
   block.synonyms = "pass through, nothing, placeholder";
   block.id = "Identity";
+  block.ignores_arguments = true;
   block.torch_name = "nn.Identity";
   block.category = "shape";
   block.icon = "shape";

@@ -180,6 +180,7 @@ Block common(std::string id, size_t arity) {
   block.icon = "upsample";
   block.reference = spatial::reference(block.id);
   block.params = size_params(arity);
+  block.initial = {{"scale_factor", 2.0}};
   block.constraints = {{"either size or scale_factor must be given, not both", one_of_both}};
   block.inputs = {{"input", "Images (N, C, height, width)", false, "N C H W"}};
   block.outputs = {{"output", "The same of the new size", false}};

@@ -185,7 +185,7 @@ class TestDescription : public QObject {
                    !one.formula.empty() && !one.when_to_use.empty() && !one.reference.empty(),
                one.id.c_str());
       QVERIFY2(!category(one.category).title.empty(), one.id.c_str());
-      QVERIFY2(one.problems({}).empty(), one.id.c_str());
+      QVERIFY2(one.problems(one.initial).empty(), one.id.c_str());
       for (const Param& param : one.params) {
         QVERIFY2(!param.help.empty(), (one.id + "." + param.name).c_str());
         QVERIFY2(problem_of(param, param.fallback).empty(), (one.id + "." + param.name).c_str());

@@ -48,8 +48,7 @@ class TestTensor : public QObject {
     QVERIFY(!error_of([&] { x.as_strided({2}, {INT64_MAX}, 1); }).empty());
     QVERIFY(!error_of([&] { x.as_strided({3, 3}, {INT64_MAX / 2, INT64_MAX / 2}, 0); }).empty());
     QVERIFY(!error_of([&] { x.as_strided({2, 2}, {1}, 0); }).empty());
-    x.as_strided({0}, {1}, 24);  // nothing, right at the end
-    QVERIFY(!error_of([&] { x.as_strided({0}, {1}, 25); }).empty());
+    x.as_strided({0}, {1}, 25);     // nothing may stand anywhere
     x.as_strided({1000}, {0}, 23);  // one number repeated
   }
 
