@@ -73,7 +73,8 @@ struct Kernels {
   /// y (M, out) = x (M, in) · weightᵀ (out, in) + bias (out) or undefined
   void (*linear)(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& y);
 
-  // --- windows: x (N, C, spatial…), one to three spatial dimensions ---
+  // --- windows: x (N, C, spatial…), one to three spatial dimensions; all of a call's tensors with
+  // channels are dense row-major, or all are channels-last ---
   /// weight (out, C/groups, kernel…), bias (out) or undefined -> y (N, out, …)
   void (*conv)(const Tensor& x, const Tensor& weight, const Tensor& bias, const Window& window,
                const Tensor& y);
