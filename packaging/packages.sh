@@ -4,7 +4,7 @@
 # To build both programs, and to run them on what was built.
 build_packages=(
   cmake ninja-build g++
-  libdnnl-dev nlohmann-json3-dev libcli11-dev zlib1g-dev
+  libdnnl-dev libgloo-dev nlohmann-json3-dev libcli11-dev zlib1g-dev
   qt6-base-dev qt6-svg-dev libqcustomplot-dev
   dataset-fashion-mnist
 )
