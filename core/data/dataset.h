@@ -47,6 +47,7 @@ struct Signature {
   DType target_dtype = DType::Int64;
   int64_t classes = 0;
   DType sample_dtype = DType::Float32;
+  int64_t train_samples = 0;  // to learn from and to validate; 0: not known before they are read
 };
 
 /// Description of a source of data: "FashionMNIST", "IDX", "two-moons", … with its parameters

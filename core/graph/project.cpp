@@ -1,6 +1,7 @@
 #include "core/graph/project.h"
 
 #include "core/backend/backend.h"
+#include "core/backend/creation.h"
 #include "core/base/file.h"
 
 namespace nw::graph {
@@ -9,11 +10,8 @@ namespace {
 using nn::Param;
 using nn::ParamType;
 
-nn::Description describe_run_settings() {
-  nn::Description run;
-  run.id = "run";
-  run.summary = "How the network is trained.";
-  run.params = {
+std::vector<Param> training_params() {
+  return {
       Param{.name = "epochs",
             .type = ParamType::Int,
             .fallback = int64_t{5},
@@ -46,7 +44,65 @@ nn::Description describe_run_settings() {
             .fallback = std::string("cpu"),
             .help = "Where the network is trained: cpu, or cuda:0 for the first graphics card."},
   };
+}
+
+std::vector<Param> rate_params() {
+  return {Param{.name = "warmup",
+                .type = ParamType::Int,
+                .fallback = nn::None{},
+                .help = "Warm-up: the learning rate rises evenly to its height over the first "
+                        "batches.",
+                .min = 1,
+                .max = 1e9,
+                .unit = "batches",
+                .optional = true}};
+}
+
+std::vector<Param> update_params() {
+  return {Param{.name = "clip_norm",
+                .type = ParamType::Real,
+                .fallback = nn::None{},
+                .help = "Shrinks the gradients of all weights together to at most this norm.",
+                .min = 0,
+                .min_exclusive = true,
+                .optional = true},
+          Param{.name = "clip_value",
+                .type = ParamType::Real,
+                .fallback = nn::None{},
+                .help = "Holds each number of the gradients between minus this and this.",
+                .min = 0,
+                .min_exclusive = true,
+                .optional = true},
+          Param{.name = "ema_decay",
+                .type = ParamType::Real,
+                .fallback = nn::None{},
+                .help = "Averages the weights: the share of the past in the mean after each batch, "
+                        "such as 0.99. The averaged weights are validated, tested and saved.",
+                .min = 0,
+                .max = 1,
+                .max_exclusive = true,
+                .optional = true}};
+}
+
+nn::Description described(std::vector<Param> params) {
+  nn::Description run;
+  run.id = "run";
+  run.summary = "How the network is trained.";
+  run.params = std::move(params);
   return run;
+}
+
+nn::Description describe_run_settings() {
+  std::vector<Param> all = training_params();
+  for (std::vector<Param> part : {rate_params(), update_params()}) {
+    all.insert(all.end(), part.begin(), part.end());
+  }
+  return described(std::move(all));
+}
+
+template <typename T>
+nn::Value value_of(const std::optional<T>& setting) {
+  return setting ? nn::Value(*setting) : nn::Value(nn::None{});
 }
 
 /// Why training cannot run on `device`; empty when it can.
@@ -85,12 +141,23 @@ const nn::Description& run_settings_description() {
   return description;
 }
 
+const nn::Description& run_settings_description(RunPart part) {
+  static const nn::Description training = described(training_params());
+  static const nn::Description rate = described(rate_params());
+  static const nn::Description update = described(update_params());
+  return part == RunPart::Training ? training : part == RunPart::Rate ? rate : update;
+}
+
 nn::Args to_args(const RunSettings& settings) {
   return {{"epochs", settings.epochs},
           {"batch_size", settings.batch_size},
           {"validation", settings.validation},
           {"seed", settings.seed},
-          {"device", settings.device}};
+          {"device", settings.device},
+          {"warmup", value_of(settings.warmup)},
+          {"clip_norm", value_of(settings.clip_norm)},
+          {"clip_value", value_of(settings.clip_value)},
+          {"ema_decay", value_of(settings.ema_decay)}};
 }
 
 void apply_args(const nn::Args& args, RunSettings& settings) {
@@ -99,6 +166,19 @@ void apply_args(const nn::Args& args, RunSettings& settings) {
   if (args.has("validation")) settings.validation = args.real("validation");
   if (args.has("seed")) settings.seed = args.integer("seed");
   if (args.has("device")) settings.device = args.text("device");
+  if (args.has("warmup")) {
+    settings.warmup.reset();
+    if (!args.is_none("warmup")) settings.warmup = args.integer("warmup");
+  }
+  const std::pair<const char*, std::optional<double> RunSettings::*> updates[] = {
+      {"clip_norm", &RunSettings::clip_norm},
+      {"clip_value", &RunSettings::clip_value},
+      {"ema_decay", &RunSettings::ema_decay}};
+  for (const auto& [name, member] : updates) {
+    if (!args.has(name)) continue;
+    (settings.*member).reset();
+    if (!args.is_none(name)) settings.*member = args.real(name);
+  }
 }
 
 const data::DatasetSpec& find_data(const Choice& choice, nn::Args& complete) {
@@ -107,6 +187,38 @@ const data::DatasetSpec& find_data(const Choice& choice, nn::Args& complete) {
 
 const optim::OptimizerSpec& find_optimizer(const Choice& choice, nn::Args& complete) {
   return find_spec(optim::optimizers(), choice, "optimizer", complete);
+}
+
+std::vector<optim::ScheduleItem> find_schedule(const RunSettings& settings) {
+  std::vector<optim::ScheduleItem> items;
+  if (settings.warmup) items.push_back(optim::warmup_item(*settings.warmup));
+  for (const Choice& choice : settings.schedulers) {
+    nn::Args complete;
+    const auto& spec = find_spec(optim::schedulers(), choice, "scheduler", complete);
+    items.push_back({&spec, choice.args, spec.step_at});
+  }
+  return items;
+}
+
+std::string schedule_problem(const RunSettings& settings) {
+  try {
+    const std::vector<optim::ScheduleItem> items = find_schedule(settings);
+    if (items.empty()) return {};
+    const bool validates = settings.validation > 0;
+    for (const optim::ScheduleItem& item : items) {
+      NW_CHECK(!item.spec->needs_metric || validates, "[", item.spec->id,
+               "] looks at the validation, of which this run has none; set validation above 0");
+    }
+    nn::Args args;
+    const optim::OptimizerSpec& spec = find_optimizer(settings.optimizer, args);
+    // Tried on one weight; how many batches there are does not matter for what may go wrong.
+    constexpr int64_t kBatches = 1000;
+    const auto optimizer = spec.make({zeros({1}).set_requires_grad()}, args);
+    const optim::Schedule schedule(items, *optimizer, {settings.epochs, kBatches});
+  } catch (const Error& error) {
+    return error.text();
+  }
+  return {};
 }
 
 std::vector<std::string> problems_of(const RunSettings& settings) {
@@ -123,7 +235,10 @@ std::vector<std::string> problems_of(const RunSettings& settings) {
     find_optimizer(settings.optimizer, complete);
   } catch (const Error& error) {
     problems.push_back(error.text());
+    return problems;  // schedulers are of no use without it
   }
+  const std::string schedule = schedule_problem(settings);
+  if (!schedule.empty()) problems.push_back(schedule);
   return problems;
 }
 

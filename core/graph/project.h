@@ -1,12 +1,14 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/data/dataset.h"
 #include "core/graph/graph.h"
 #include "core/nn/value.h"
-#include "core/optim/optimizer.h"
+#include "core/optim/schedule.h"
 
 namespace nw::graph {
 
@@ -17,6 +19,7 @@ inline constexpr std::string_view kProjectExtension = ".netwright";
 struct Choice {
   std::string id;
   nn::Args args;
+  std::string extra = {};  // of one in a list: members of the file that this program does not know
   friend bool operator==(const Choice&, const Choice&) = default;
 };
 
@@ -24,11 +27,17 @@ struct Choice {
 struct RunSettings {
   Choice data{"FashionMNIST", {}};
   Choice optimizer{"SGD", {}};
+  std::vector<Choice> schedulers;  // of the learning rate, in their order; see optim::Schedule
   int64_t epochs = 5;
   int64_t batch_size = 64;
   double validation = 0.1;  // share of the training samples kept to validate, drawn by the seed
   int64_t seed = 0;
   std::string device = "cpu";
+  // What an update does besides the optimiser; none: nothing.
+  std::optional<int64_t> warmup;  // batches, see optim::warmup_item
+  std::optional<double> clip_norm;
+  std::optional<double> clip_value;
+  std::optional<double> ema_decay;  // then the moving average of the weights is what is evaluated
   friend bool operator==(const RunSettings&, const RunSettings&) = default;
 };
 
@@ -41,9 +50,15 @@ struct Project {
   std::string extra;
 };
 
-/// What RunSettings accept, for forms and checks, in the order of the form: epochs, batch_size,
-/// validation, seed, device.
+/// What RunSettings accept besides choices, for forms and checks, in the order of the form.
 const nn::Description& run_settings_description();
+/// Parts of it, which forms show in their own places.
+enum class RunPart : uint8_t {
+  Training,  // epochs, batch_size, validation, seed, device
+  Rate,      // warmup
+  Update,    // clip_norm, clip_value, ema_decay
+};
+const nn::Description& run_settings_description(RunPart part);
 /// The settings as arguments of that description, and back.
 nn::Args to_args(const RunSettings& settings);
 void apply_args(const nn::Args& args, RunSettings& settings);
@@ -63,6 +78,11 @@ DataStatus data_status(const Choice& choice);
 /// arguments.
 const data::DatasetSpec& find_data(const Choice& choice, nn::Args& complete);
 const optim::OptimizerSpec& find_optimizer(const Choice& choice, nn::Args& complete);
+/// The schedulers of a run, the warm-up first. Throws Error for an unknown id and for bad
+/// arguments.
+std::vector<optim::ScheduleItem> find_schedule(const RunSettings& settings);
+/// What is wrong with the schedulers, the warm-up or how they go together; empty: nothing.
+std::string schedule_problem(const RunSettings& settings);
 
 /// JSON text of a project: two-space indent, keys in a fixed order, arguments only where they
 /// differ from the defaults, one trailing newline. Throws Error for a number that JSON cannot

@@ -154,6 +154,16 @@ Choice read_choice(const JsonValue& value, const nn::Registry<Spec>& registry, s
   return choice;
 }
 
+std::vector<Choice> read_schedulers(const JsonValue& value) {
+  std::vector<Choice> schedulers;
+  for (const JsonValue& item : value.items()) {
+    std::string extra;
+    schedulers.push_back(read_choice(item, optim::schedulers(), extra));
+    schedulers.back().extra = std::move(extra);
+  }
+  return schedulers;
+}
+
 RunSettings read_run(const JsonValue& value, std::string& extra) {
   JsonObject members(value);
   RunSettings run;
@@ -164,6 +174,9 @@ RunSettings read_run(const JsonValue& value, std::string& extra) {
   }
   if (const auto optimizer = members.take("optimizer")) {
     run.optimizer = read_choice(*optimizer, optim::optimizers(), optimizer_extra);
+  }
+  if (const auto schedulers = members.take("schedulers")) {
+    run.schedulers = read_schedulers(*schedulers);
   }
   nn::Args settings;
   for (const nn::Param& param : run_settings_description().params) {

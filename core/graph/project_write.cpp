@@ -38,7 +38,10 @@ std::string value_text(const nn::Value& value, std::string_view what) {
     std::string operator()(nn::None) const { return "null"; }
     std::string operator()(bool on) const { return on ? "true" : "false"; }
     std::string operator()(int64_t number) const { return std::to_string(number); }
-    std::string operator()(double number) const { return real(number, what); }
+    std::string operator()(double number) const {
+      // JSON has no such numbers.
+      return std::isfinite(number) ? real(number, what) : json_string(concat(number));
+    }
     std::string operator()(const std::string& text) const { return json_string(text); }
     std::string operator()(const std::vector<int64_t>& items) const {
       std::string text = "[";
@@ -185,9 +188,16 @@ std::string run_text(const RunSettings& run, const std::string& extra) {
        choice_text(run.data, data::datasets().find(run.data.id), inner_extra(extra, "data"))},
       {"optimizer", choice_text(run.optimizer, optim::optimizers().find(run.optimizer.id),
                                 inner_extra(extra, "optimizer"))}};
+  std::vector<std::string> schedulers;
+  for (const Choice& one : run.schedulers) {
+    schedulers.push_back(choice_text(one, optim::schedulers().find(one.id), one.extra));
+  }
+  if (!schedulers.empty()) members.emplace_back("schedulers", array(schedulers, 6));
   const nn::Args settings = to_args(run);
   for (const nn::Param& param : run_settings_description().params) {
-    members.emplace_back(param.name, value_text(*settings.find(param.name), param.name));
+    const nn::Value& value = *settings.find(param.name);
+    const bool unset = param.optional && std::holds_alternative<nn::None>(value);
+    if (!unset) members.emplace_back(param.name, value_text(value, param.name));
   }
   append_extra_except(extra, {"data", "optimizer"}, members);
   return object(members, 4);

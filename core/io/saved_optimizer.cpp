@@ -33,7 +33,12 @@ SavedDict dict_of(const optim::StateEntries& entries) {
 /// Reads the parts of a state; every mistake names `what`.
 class Reader {
  public:
-  explicit Reader(std::string_view what) : what_(what) {}
+  explicit Reader(std::string_view what, std::string_view of = "an optimiser")
+      : what_(what), of_(of) {}
+
+  optim::StateEntries read_entries(const SavedValue& value) const {
+    return entries_of(as<SavedDict>(value), {});
+  }
 
   optim::OptimizerState read(const SavedValue& value) const {
     const auto* dict = value.as<SavedDict>();
@@ -97,10 +102,11 @@ class Reader {
     return *data;
   }
   void require(bool holds, std::string_view problem) const {
-    NW_CHECK(holds, what_, " is no state of an optimiser: ", problem);
+    NW_CHECK(holds, what_, " is no state of ", of_, ": ", problem);
   }
 
   std::string_view what_;
+  std::string_view of_;
 };
 
 }  // namespace
@@ -126,6 +132,14 @@ SavedValue to_saved(const optim::OptimizerState& state) {
 
 optim::OptimizerState to_optimizer_state(const SavedValue& value, std::string_view what) {
   return Reader(what).read(value);
+}
+
+SavedValue to_saved(const optim::StateEntries& entries) {
+  return {dict_of(entries)};
+}
+
+optim::StateEntries to_state_entries(const SavedValue& value, std::string_view what) {
+  return Reader(what, "a scheduler").read_entries(value);
 }
 
 }  // namespace nw::io

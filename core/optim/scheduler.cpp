@@ -34,6 +34,10 @@ void Scheduler::step(double) {
   step();
 }
 
+void Scheduler::step_to(double) {
+  throw Error("[Scheduler] this scheduler stands at whole epochs only");
+}
+
 std::vector<double> Scheduler::last_lr() const {
   std::vector<double> out;
   for (size_t g = 0; g < optimizer_.group_count(); ++g) out.push_back(rate(g));

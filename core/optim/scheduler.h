@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -12,8 +13,8 @@ namespace nw::optim {
 struct SchedulerSpec;
 
 /// Changes the learning rates of an optimiser as training goes on, as torch.optim.lr_scheduler:
-/// step() after each epoch (or batch, where the description says so). The optimiser must outlive
-/// it. Not thread-safe.
+/// step() after each epoch (or batch, where SchedulerSpec::step_at says so). The optimiser must
+/// outlive it. Not thread-safe.
 class Scheduler {
  public:
   virtual ~Scheduler() = default;
@@ -24,6 +25,11 @@ class Scheduler {
   /// For a scheduler that looks at a number, such as the validation loss
   /// (SchedulerSpec::needs_metric); the others do not look.
   virtual void step(double metric);
+  /// For a scheduler that may stand between two epochs (StepAt::Fraction): goes to that place. The
+  /// others throw Error.
+  virtual void step_to(double epoch);
+  /// How many steps it is made for, where it fails after them (OneCycleLR).
+  virtual std::optional<int64_t> most_steps() const { return {}; }
   /// The learning rate of each group.
   std::vector<double> last_lr() const;
   int64_t last_epoch() const { return last_epoch_; }
@@ -66,11 +72,24 @@ class Scheduler {
   friend std::unique_ptr<T> started(std::unique_ptr<T> scheduler);
 };
 
+/// When a training script steps a scheduler, as PyTorch's documentation has it.
+enum class StepAt : uint8_t {
+  Epoch,     // after each epoch
+  Batch,     // after each batch
+  Fraction,  // after each batch, with the place in the epoch: step(epoch + batch / batches)
+};
+
 /// Description of a scheduler: "StepLR" (torch name "optim.lr_scheduler.StepLR").
 struct SchedulerSpec : nn::Description {
   std::unique_ptr<Scheduler> (*make)(Optimizer& optimizer, const nn::Args& args) = nullptr;
   bool needs_metric = false;  // step(metric) and not step()
-  bool each_batch = false;    // made to be stepped after each batch, not each epoch
+  StepAt step_at = StepAt::Epoch;
+  /// Works from the rate at the start alone: what other schedulers do to the rate is lost.
+  bool sets_rate = false;
+  /// Whether the metric is one of which more is better, such as an accuracy; null: never.
+  bool (*more_is_better)(const nn::Args& args) = nullptr;
+  /// Sets arguments that a training of so many epochs and batches tells; null: there are none.
+  void (*fit)(int64_t epochs, int64_t batches, nn::Args& args) = nullptr;
 };
 
 /// Every scheduler that arguments alone describe. Filled by core/optim/register_schedulers.cpp.

@@ -47,14 +47,35 @@ class CosineAnnealingWarmRestarts final : public Scheduler {
         least_(args.real("eta_min")),
         length_(first_) {}
 
+  void step_to(double epoch) override {
+    NW_CHECK(epoch >= 0, "[CosineAnnealingWarmRestarts] epoch must be at least 0, is ", epoch);
+    const auto first = static_cast<double>(first_);
+    const auto factor = static_cast<double>(factor_);
+    at_ = epoch;
+    length_ = first_;
+    if (epoch >= first && factor_ == 1) {
+      at_ = std::fmod(epoch, first);
+    } else if (epoch >= first) {
+      // Falls that are over: their lengths are a geometric series.
+      const double falls =
+          std::floor(std::log(epoch / first * (factor - 1) + 1) / std::log(factor));
+      const double grown = std::pow(factor, falls);
+      at_ = epoch - first * (grown - 1) / (factor - 1);
+      length_ = first_ * static_cast<int64_t>(grown);
+    }
+    set_last_epoch(static_cast<int64_t>(std::floor(epoch)));
+    for (size_t g = 0; g < optimizer().group_count(); ++g) set_rate(g, next_rate(g));
+  }
+
   StateEntries state_dict() const override {
     StateEntries out = Scheduler::state_dict();
-    out.set("T_cur", {at_});
+    const bool whole = std::floor(at_) == at_;
+    out.set("T_cur", whole ? StateValue{static_cast<int64_t>(at_)} : StateValue{at_});
     out.set("T_i", {length_});
     return out;
   }
   void load_state_dict(const StateEntries& state) override {
-    const auto at = static_cast<int64_t>(state.at("T_cur").number());
+    const double at = state.at("T_cur").number();
     const auto length = static_cast<int64_t>(state.at("T_i").number());
     Scheduler::load_state_dict(state);
     at_ = at;
@@ -66,19 +87,19 @@ class CosineAnnealingWarmRestarts final : public Scheduler {
     if (last_epoch() == 0) {
       at_ = 0;
       length_ = first_;
-    } else if (++at_ >= length_) {
-      at_ -= length_;
+    } else if (++at_ >= static_cast<double>(length_)) {
+      at_ -= static_cast<double>(length_);
       length_ *= factor_;
     }
   }
   double next_rate(size_t group) override {
-    const double part = static_cast<double>(at_) / static_cast<double>(length_);
+    const double part = at_ / static_cast<double>(length_);
     return least_ + (base_rate(group) - least_) * (1 + std::cos(pi * part)) / 2;
   }
 
   int64_t first_, factor_;
   double least_;
-  int64_t at_ = 0;
+  double at_ = 0;  // epochs since the last restart
   int64_t length_;
 };
 
@@ -111,6 +132,8 @@ SchedulerSpec cosine_warm_restarts_spec() {
   spec.params = {first,
                  count_param("T_mult", int64_t{1}, "How much longer each fall is than the last."),
                  eta_min_param()};
+  spec.step_at = StepAt::Fraction;
+  spec.sets_rate = true;
   spec.make = make_started<CosineAnnealingWarmRestarts>;
   return spec;
 }

@@ -10,6 +10,18 @@ bool has_momentum(const Optimizer& optimizer) {
   return optimizer.spec().find("momentum") != nullptr;
 }
 
+bool steps_are_known(const nn::Args& args) {
+  return !args.is_none("total_steps") ||
+         (!args.is_none("epochs") && !args.is_none("steps_per_epoch"));
+}
+
+int64_t total_steps(const nn::Args& args) {
+  NW_CHECK(steps_are_known(args),
+           "[OneCycleLR] total_steps, or epochs and steps_per_epoch, must be given");
+  if (!args.is_none("total_steps")) return args.integer("total_steps");
+  return args.integer("epochs") * args.integer("steps_per_epoch");
+}
+
 /// Up and down between two rates; the momentum goes the other way.
 /// Source: torch.optim.lr_scheduler.CyclicLR; Smith 2017.
 class CyclicLR final : public Scheduler {
@@ -74,9 +86,7 @@ class OneCycleLR final : public Scheduler {
   OneCycleLR(Optimizer& optimizer, const nn::Args& args)
       : Scheduler(optimizer),
         most_(args.real("max_lr")),
-        total_(args.is_none("total_steps")
-                   ? args.integer("epochs") * args.integer("steps_per_epoch")
-                   : args.integer("total_steps")),
+        total_(total_steps(args)),
         cosine_(args.text("anneal_strategy") == "cos"),
         cycle_momentum_(args.boolean("cycle_momentum")),
         low_momentum_(args.real("base_momentum")),
@@ -100,6 +110,8 @@ class OneCycleLR final : public Scheduler {
   }
 
  private:
+  std::optional<int64_t> most_steps() const override { return total_; }
+
   static constexpr const char* kInitial = "initial_lr";
   static constexpr const char* kHighest = "max_lr";
   static constexpr const char* kLowest = "min_lr";
@@ -154,9 +166,15 @@ class OneCycleLR final : public Scheduler {
   const char* momentum_name_;
 };
 
-bool steps_are_known(const nn::Args& args) {
-  return !args.is_none("total_steps") ||
-         (!args.is_none("epochs") && !args.is_none("steps_per_epoch"));
+/// The cycle takes the whole training where no arguments say anything else.
+void fit_cycle(int64_t epochs, int64_t batches, nn::Args& args) {
+  const bool known = args.has("total_steps") && !args.is_none("total_steps");
+  const auto set = [&](const char* name, int64_t value) {
+    if (!args.has(name) || args.is_none(name)) args.set(name, value);
+  };
+  if (known) return;
+  set("epochs", epochs);
+  set("steps_per_epoch", batches);
 }
 
 nn::Param cycle_momentum_param() {
@@ -207,7 +225,8 @@ SchedulerSpec cyclic_lr_spec() {
   };
   // torch has scale_fn and scale_mode before them, which are Python functions.
   for (size_t i = 6; i < spec.params.size(); ++i) spec.params[i].keyword_only = true;
-  spec.each_batch = true;
+  spec.step_at = StepAt::Batch;
+  spec.sets_rate = true;
   spec.make = make_started<CyclicLR>;
   return spec;
 }
@@ -221,9 +240,10 @@ SchedulerSpec one_cycle_lr_spec() {
   share.max = 1;
   spec.params = {
       rate_param("max_lr", 0.1, "The highest learning rate."),
-      optional_count("total_steps", "All steps; None: epochs · steps_per_epoch."),
-      optional_count("epochs", "Epochs of the training."),
-      optional_count("steps_per_epoch", "Batches of an epoch."),
+      optional_count("total_steps",
+                     "All steps; None: epochs · steps_per_epoch, in a run all its batches."),
+      optional_count("epochs", "Epochs of the training; None in a run: its own."),
+      optional_count("steps_per_epoch", "Batches of an epoch; None in a run: its own."),
       share,
       {.name = "anneal_strategy",
        .type = nn::ParamType::Choice,
@@ -239,9 +259,9 @@ SchedulerSpec one_cycle_lr_spec() {
                  "Whether the fall is divided in two, of which one is the rise "
                  "turned round."),
   };
-  spec.constraints = {
-      {"total_steps, or epochs and steps_per_epoch, must be given", steps_are_known}};
-  spec.each_batch = true;
+  spec.step_at = StepAt::Batch;
+  spec.sets_rate = true;
+  spec.fit = fit_cycle;
   spec.make = make_started<OneCycleLR>;
   return spec;
 }

@@ -124,6 +124,7 @@ SchedulerSpec reduce_on_plateau_spec() {
       real_param("eps", 1e-8, "A fall that is smaller is left out."),
   };
   spec.needs_metric = true;
+  spec.more_is_better = [](const nn::Args& args) { return args.text("mode") == "max"; };
   spec.make = make_started<ReduceLROnPlateau>;
   return spec;
 }

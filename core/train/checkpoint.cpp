@@ -19,9 +19,10 @@ Tensor bytes_of(const Generator& generator) {
   return tensor_of<uint8_t>(state, {static_cast<int64_t>(state.size())});
 }
 
-/// Reads the members of the dict; every mistake names the file.
+/// Reads the members of a dict; every mistake names the file.
 class Members {
  public:
+  Members(const SavedDict& dict, std::string place) : place_(std::move(place)), dict_(&dict) {}
   Members(const SavedValue& value, std::string place) : place_(std::move(place)) {
     dict_ = value.as<SavedDict>();
     const SavedValue* format = dict_ != nullptr ? dict_->find("format") : nullptr;
@@ -30,6 +31,20 @@ class Members {
              "] is no checkpoint of a run. Choose one that `train --checkpoint` wrote");
     NW_CHECK(get<int64_t>("version") == kVersion, "[", place_, "] is of version ",
              get<int64_t>("version"), ", this program knows ", kVersion, ". Use a newer Netwright");
+  }
+
+  bool has(const char* name) const { return dict_->find(name) != nullptr; }
+  Members inside(const char* name) const { return {get<SavedDict>(name), place_}; }
+  optim::Schedule::State schedulers() const {
+    optim::Schedule::State out;
+    for (const SavedValue& value : get<io::SavedList>("schedulers").items) {
+      const auto* dict = value.as<SavedDict>();
+      NW_CHECK(dict != nullptr, "[", place_, "] is damaged: 'schedulers' is of another kind");
+      const Members one(*dict, place_);
+      out.emplace_back(one.get<std::string>("id"),
+                       io::to_state_entries(one.at("state"), one.named("schedulers")));
+    }
+    return out;
   }
 
   const SavedValue& at(const char* name) const {
@@ -64,7 +79,45 @@ class Members {
   const SavedDict* dict_ = nullptr;
 };
 
+optim::StateValue copy_of(const optim::StateValue& value) {
+  const auto* tensor = std::get_if<Tensor>(&value.held);
+  return tensor != nullptr && tensor->defined() ? optim::StateValue{raw::clone(*tensor)} : value;
+}
+
+SavedValue saved(const optim::Schedule::State& schedulers) {
+  io::SavedList list;
+  for (const auto& [id, state] : schedulers) {
+    SavedDict one;
+    one.set("id", {id});
+    one.set("state", io::to_saved(state));
+    list.items.push_back({std::move(one)});
+  }
+  return {std::move(list)};
+}
+
+SavedValue saved(const Averaging::State& average) {
+  SavedDict dict;
+  dict.set("model", io::to_saved(average.model));
+  dict.set("n_averaged", {average.updates});
+  return {std::move(dict)};
+}
+
 }  // namespace
+
+nn::StateDict copy_of(nn::StateDict state) {
+  for (nn::StateDict::Entry& entry : state.entries) entry.tensor = raw::clone(entry.tensor);
+  return state;
+}
+
+optim::OptimizerState copy_of(const optim::OptimizerState& state) {
+  optim::OptimizerState copy{{}, state.groups};
+  for (const auto& [number, entries] : state.state) {
+    optim::StateEntries copied;
+    for (const auto& [name, value] : entries) copied.set(name, copy_of(value));
+    copy.state.emplace_back(number, std::move(copied));
+  }
+  return copy;
+}
 
 void save_checkpoint(const Checkpoint& checkpoint, const std::string& path) {
   SavedDict dict;
@@ -72,6 +125,8 @@ void save_checkpoint(const Checkpoint& checkpoint, const std::string& path) {
   dict.set("version", {kVersion});
   dict.set("model", io::to_saved(checkpoint.model));
   dict.set("optimizer", io::to_saved(checkpoint.optimizer));
+  if (!checkpoint.schedulers.empty()) dict.set("schedulers", saved(checkpoint.schedulers));
+  if (checkpoint.average) dict.set("average", saved(*checkpoint.average));
   dict.set("step", {checkpoint.step});
   dict.set("epoch", {checkpoint.epoch});
   dict.set("batch", {checkpoint.batch});
@@ -91,6 +146,12 @@ Checkpoint load_checkpoint(const std::string& path) {
   Checkpoint out;
   out.model = io::to_state(members.at("model"), members.named("model"));
   out.optimizer = io::to_optimizer_state(members.at("optimizer"), members.named("optimizer"));
+  if (members.has("schedulers")) out.schedulers = members.schedulers();
+  if (members.has("average")) {
+    const Members average = members.inside("average");
+    out.average = Averaging::State{io::to_state(average.at("model"), members.named("average")),
+                                   average.count("n_averaged")};
+  }
   out.step = members.count("step");
   out.epoch = members.count("epoch");
   out.batch = members.count("batch");

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "core/base/random.h"
 #include "core/nn/state_dict.h"
-#include "core/optim/optimizer_state.h"
+#include "core/optim/schedule.h"
+#include "core/train/averaging.h"
 
 namespace nw::train {
 
@@ -13,6 +15,8 @@ namespace nw::train {
 struct Checkpoint {
   nn::StateDict model;
   optim::OptimizerState optimizer;
+  optim::Schedule::State schedulers;
+  std::optional<Averaging::State> average;  // of the weights
   int64_t step = 0;
   int64_t epoch = 1;  // the epoch that it is in
   int64_t batch = 0;  // batches of the epoch that are done
@@ -27,9 +31,13 @@ struct Checkpoint {
   int64_t train_samples = 0;
 };
 
-/// Writes it so that torch.load reads it, too: a dict with "model" and "optimizer" as PyTorch has
-/// them, "rng" as torch.set_rng_state takes it, and plain numbers. Atomic; throws Error naming the
-/// file.
+/// The same numbers in tensors of its own.
+nn::StateDict copy_of(nn::StateDict state);
+optim::OptimizerState copy_of(const optim::OptimizerState& state);
+
+/// Writes it so that torch.load reads it, too: a dict with "model", "optimizer" and each of
+/// "schedulers" as PyTorch has them, "average" (of the weights, with "n_averaged"), "rng" as
+/// torch.set_rng_state takes it, and plain numbers. Atomic; throws Error naming the file.
 void save_checkpoint(const Checkpoint& checkpoint, const std::string& path);
 /// Throws Error naming the file for anything else.
 Checkpoint load_checkpoint(const std::string& path);

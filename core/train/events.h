@@ -18,6 +18,8 @@ struct Started {
   int64_t validation_samples = 0;
   int64_t test_samples = 0;
   bool classifies = false;  // accuracies are meaningful
+  bool averages = false;    // the average of the weights is validated, tested and kept
+  bool schedules = false;   // the learning rate changes
 };
 
 /// After each training batch.
@@ -29,6 +31,7 @@ struct StepDone {
   double accuracy = 0;            // share, 0 … 1
   double samples_per_second = 0;  // of late
   double seconds_left = 0;        // estimate for the whole run
+  double learning_rate = 0;       // of this update, in the first group
 };
 
 /// After each epoch. Training figures are means over the epoch's samples, as the model learned.

@@ -4,13 +4,13 @@
 #include <new>
 
 #include "core/autograd/engine.h"
-#include "core/backend/creation.h"
 #include "core/data/loader.h"
 #include "core/data/split.h"
 #include "core/graph/model.h"
 #include "core/train/evaluate.h"
 #include "core/train/pace.h"
 #include "core/train/run_control.h"
+#include "core/train/updates.h"
 
 namespace nw::train {
 namespace {
@@ -31,26 +31,6 @@ struct EpochSums {
   double accuracy() const { return static_cast<double>(correct) / static_cast<double>(samples); }
 };
 
-nn::StateDict copy_of(nn::StateDict state) {
-  for (nn::StateDict::Entry& entry : state.entries) entry.tensor = raw::clone(entry.tensor);
-  return state;
-}
-
-optim::StateValue copy_of(const optim::StateValue& value) {
-  const auto* tensor = std::get_if<Tensor>(&value.held);
-  return tensor != nullptr && tensor->defined() ? optim::StateValue{raw::clone(*tensor)} : value;
-}
-
-optim::OptimizerState copy_of(const optim::OptimizerState& state) {
-  optim::OptimizerState copy{{}, state.groups};
-  for (const auto& [number, entries] : state.state) {
-    optim::StateEntries copied;
-    for (const auto& [name, value] : entries) copied.set(name, copy_of(value));
-    copy.state.emplace_back(number, std::move(copied));
-  }
-  return copy;
-}
-
 /// How the run ends, and why when not by itself.
 struct Ending {
   Outcome outcome = Outcome::Completed;
@@ -69,6 +49,7 @@ struct Trainer::Impl {
   void prepare();
   void split();
   void make_model();
+  void make_updates();
   void take_up();
   bool train_epochs();
   void start_epoch();
@@ -93,7 +74,6 @@ struct Trainer::Impl {
   Datasets train;
   Datasets validation;
   Datasets test;
-  std::unique_ptr<optim::Optimizer> optimizer;
   std::unique_ptr<data::Loader> loader;
   int64_t step = 0;
   int64_t epoch = 0;
@@ -104,6 +84,7 @@ struct Trainer::Impl {
   mutable Turnstile turnstile;
   // Changed only inside a Turnstile::Batch:
   std::unique_ptr<graph::Model> model;
+  std::unique_ptr<Updates> updates;
   EpochSums sums;
   struct Progress {
     int64_t step = 0;
@@ -134,6 +115,7 @@ void Trainer::Impl::prepare() {
   if (control.stopped()) return;
   make_model();
   loader = std::make_unique<data::Loader>(train, run.batch_size, true);
+  make_updates();
   epoch = 1;
   if (resume) take_up();
 }
@@ -149,7 +131,7 @@ void Trainer::Impl::take_up() {
            "[run] the checkpoint stands at a batch that an epoch does not have");
   const Turnstile::Batch inside(turnstile);
   model->load_state_dict(resume->model);
-  optimizer->load_state_dict(resume->optimizer);
+  updates->load(*resume);
   step = resume->step;
   epoch = resume->epoch;
   default_generator() = resume->epoch_generator;
@@ -166,11 +148,15 @@ void Trainer::Impl::split() {
 void Trainer::Impl::make_model() {
   manual_seed(static_cast<uint64_t>(project.run.seed));
   std::unique_ptr<graph::Model> built = graph::build(project.graph, signature);
-  nn::Args args;
-  const optim::OptimizerSpec& spec = graph::find_optimizer(project.run.optimizer, args);
-  optimizer = spec.make(built->parameters(), args);
   const Turnstile::Batch inside(turnstile);
   model = std::move(built);
+}
+
+void Trainer::Impl::make_updates() {
+  auto made = std::make_unique<Updates>(project, signature, *model, loader->batch_count());
+  made->schedule().check_figures(validation != nullptr, validation != nullptr && classifies());
+  const Turnstile::Batch inside(turnstile);
+  updates = std::move(made);
 }
 
 bool Trainer::Impl::stop_requested() {
@@ -201,7 +187,7 @@ bool Trainer::Impl::diverged(double loss, std::string_view which) {
   ending.text =
       concat("The ", which, " became ", std::isnan(loss) ? "NaN" : "infinite", " at ", place(),
              "; the weights are kept as they were then. Lower the learning rate (now ",
-             nn::to_python(optimizer->learning_rate()),
+             nn::to_python(updates->optimizer().learning_rate()),
              "), or look for values in the data that are no numbers.");
   return true;
 }
@@ -209,13 +195,15 @@ bool Trainer::Impl::diverged(double loss, std::string_view which) {
 /// One update. False when the loss is no number: then the weights stay as they are.
 bool Trainer::Impl::train_batch(const data::Batch& samples) {
   const int64_t count = samples.size();
+  optim::Optimizer& optimizer = updates->optimizer();
+  const double learning_rate = optimizer.learning_rate();
   double loss_value = 0;
   int64_t correct = 0;
   {
     const Turnstile::Batch inside(turnstile);
     Tensor prediction;  // of the first look: LBFGS takes several
     const auto look = [&] {
-      optimizer->zero_grad();
+      optimizer.zero_grad();
       const Tensor answer = model->call({samples.x})[0];
       const Tensor loss = model->loss(answer, samples.y, samples.x);
       const double value = model->loss_per_sample(loss.item(), count);
@@ -223,16 +211,20 @@ bool Trainer::Impl::train_batch(const data::Batch& samples) {
         prediction = answer;
         loss_value = value;
       }
-      if (std::isfinite(value)) autograd::backward(loss);
+      if (std::isfinite(value)) {
+        autograd::backward(loss);
+        updates->clip();
+      }
       return loss;
     };
-    if (optimizer->spec().needs_closure) {
-      optimizer->step(look);
+    if (optimizer.spec().needs_closure) {
+      optimizer.step(look);
     } else {
       look();
     }
     if (diverged(loss_value, "loss")) return false;
-    if (!optimizer->spec().needs_closure) optimizer->step();
+    if (!optimizer.spec().needs_closure) optimizer.step();
+    updates->after_batch(epoch, batch);
     if (classifies()) correct = count_correct(prediction, samples.y).value_or(0);
     sums.loss += loss_value * static_cast<double>(count);
     sums.correct += correct;
@@ -245,7 +237,7 @@ bool Trainer::Impl::train_batch(const data::Batch& samples) {
   pace.trained(now, count);
   emit(StepDone{step, epoch, batch, loss_value,
                 static_cast<double>(correct) / static_cast<double>(count),
-                pace.samples_per_second(now), pace.seconds_left(now)});
+                pace.samples_per_second(now), pace.seconds_left(now), learning_rate});
   return true;
 }
 
@@ -299,6 +291,7 @@ bool Trainer::Impl::finish_epoch(double began) {
   {
     // A checkpoint that the sink takes now stands at the next epoch's beginning.
     const Turnstile::Batch inside(turnstile);
+    updates->after_epoch({done.validation_loss, done.validation_accuracy});
     progress.epoch = epoch + 1;
     progress.batch = 0;
     progress.epoch_generator = progress.generator;
@@ -315,7 +308,8 @@ std::optional<Evaluation> Trainer::Impl::evaluate_on(const Datasets& dataset) {
   const double since = clock.seconds();
   bool whole = true;
   const auto keep_going = [&] { return whole = admit(RunControl::Batch::Evaluation); };
-  const Evaluation result = evaluate(*model, *dataset, project.run.batch_size, keep_going);
+  const Evaluation result =
+      evaluate(updates->evaluated(), *dataset, project.run.batch_size, keep_going);
   pace.evaluated(since, clock.seconds(), result.samples);
   if (!whole) return {};
   return result;
@@ -324,7 +318,7 @@ std::optional<Evaluation> Trainer::Impl::evaluate_on(const Datasets& dataset) {
 bool Trainer::Impl::train_epochs() {
   const int64_t epochs = project.run.epochs;
   emit(Started{epochs, loader->batch_count(), size_of(train), size_of(validation), size_of(test),
-               classifies()});
+               classifies(), updates->averages(), !updates->schedule().empty()});
   const int64_t left = std::max<int64_t>(epochs + 1 - epoch, 0);
   const int64_t done = resume ? resume->samples : 0;
   pace.begin(clock.seconds(), std::max<int64_t>(left * size_of(train) - done, 0),
@@ -381,10 +375,11 @@ void Trainer::step() {
   impl_->control.step();
 }
 
-nn::StateDict Trainer::state_dict() const {
+nn::StateDict Trainer::state_dict(Weights which) const {
   const Turnstile::Visit visit(impl_->turnstile);
-  if (impl_->model == nullptr) return {};
-  return copy_of(impl_->model->state_dict());
+  if (impl_->updates == nullptr) return {};
+  const bool trained = which == Weights::Trained;
+  return copy_of((trained ? *impl_->model : impl_->updates->evaluated()).state_dict());
 }
 
 std::optional<Checkpoint> Trainer::checkpoint() const {
@@ -393,7 +388,7 @@ std::optional<Checkpoint> Trainer::checkpoint() const {
   if (progress.epoch == 0) return {};
   Checkpoint out;
   out.model = copy_of(impl_->model->state_dict());
-  out.optimizer = copy_of(impl_->optimizer->state_dict());
+  impl_->updates->save(out);
   out.step = progress.step;
   out.epoch = progress.epoch;
   out.batch = progress.batch;

@@ -25,7 +25,8 @@ namespace nw::train {
 ///         for x, t in DataLoader(train, batch_size, shuffle=True):   # two draws for each epoch
 ///             optimizer.zero_grad(); loss(model(x), t).backward(); optimizer.step()   # dropout
 ///
-/// Evaluation draws nothing from this stream.
+/// Evaluation draws nothing from this stream. What else an update does (clipping, schedulers,
+/// averages) is in core/train/updates.h.
 class Trainer {
  public:
   using Sink = std::function<void(const Event&)>;
@@ -45,9 +46,13 @@ class Trainer {
   /// Trains exactly one batch and pauses.
   void step();
 
+  enum class Weights : uint8_t {
+    Evaluated,  // those that are validated and tested: their average where the run keeps one
+    Trained,    // those that the optimiser changes
+  };
   /// A copy of the weights as they are between two batches; waits for the current batch at most.
   /// No entries before the model exists. May be called by the sink too.
-  nn::StateDict state_dict() const;
+  nn::StateDict state_dict(Weights which = Weights::Evaluated) const;
   /// The same for the whole run; nothing before the first batch is prepared.
   std::optional<Checkpoint> checkpoint() const;
 

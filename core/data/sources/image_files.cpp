@@ -22,7 +22,10 @@ Signature image_signature(const ImageFiles& files, int64_t classes) {
   const Dims sample = idx_sample_sizes(images, files.images);
   check_label_header(labels, files.labels);
   check_counts(files, images.sizes[0], labels.sizes[0]);
-  return {sample, {}, DType::Int64, classes};
+  return {.sample = sample,
+          .target = {},
+          .classes = classes,
+          .train_samples = static_cast<int64_t>(images.sizes[0])};
 }
 
 std::shared_ptr<const Dataset> load_images(const ImageFiles& files, int64_t classes,

@@ -90,8 +90,8 @@ Splits points(const nn::Args& args, const std::vector<std::string>& names, Draw 
   return splits;
 }
 
-Signature point_signature(int64_t classes) {
-  return {{2}, {}, DType::Int64, classes};
+Signature point_signature(int64_t classes, const nn::Args& args) {
+  return {.sample = {2}, .target = {}, .classes = classes, .train_samples = train_count(args)};
 }
 
 nn::Param number(const char* name, nn::ParamType type, nn::Value fallback, const char* help,
@@ -212,8 +212,7 @@ const DatasetSpec& two_moons() {
         "https://scikit-learn.org/stable/modules/generated/sklearn.datasets.make_moons.html";
     spec.params = toy_params(0.1);
     spec.signature = [](const nn::Args& args) {
-      checked(two_moons(), args);
-      return point_signature(2);
+      return point_signature(2, checked(two_moons(), args));
     };
     spec.load = [](const nn::Args& args) {
       return points(checked(two_moons(), args), {"upper moon", "lower moon"}, moon_point);
@@ -234,8 +233,9 @@ const DatasetSpec& spirals() {
     spec.params = toy_params(
         0.02, {number("arms", nn::ParamType::Int, int64_t{2}, "Arms, each a class.", 2, 20),
                number("turns", nn::ParamType::Real, 1.5, "How often an arm winds around.", 0, 10)});
-    spec.signature = [](const nn::Args& args) {
-      return point_signature(checked(spirals(), args).integer("arms"));
+    spec.signature = [](const nn::Args& given) {
+      const nn::Args args = checked(spirals(), given);
+      return point_signature(args.integer("arms"), args);
     };
     spec.load = [](const nn::Args& given) {
       const nn::Args args = checked(spirals(), given);
@@ -260,8 +260,7 @@ const DatasetSpec& circles() {
         toy_params(0.05, {number("factor", nn::ParamType::Real, 0.5,
                                  "Radius of the inner circle; the outer has 1.", 0, 0.99)});
     spec.signature = [](const nn::Args& args) {
-      checked(circles(), args);
-      return point_signature(2);
+      return point_signature(2, checked(circles(), args));
     };
     spec.load = [](const nn::Args& args) {
       return points(checked(circles(), args), {"outer circle", "inner circle"}, circle_point);
@@ -282,8 +281,7 @@ const DatasetSpec& exclusive_or() {
     spec.reference = "https://en.wikipedia.org/wiki/Perceptrons_(book)";
     spec.params = toy_params(0.05);
     spec.signature = [](const nn::Args& args) {
-      checked(exclusive_or(), args);
-      return point_signature(2);
+      return point_signature(2, checked(exclusive_or(), args));
     };
     spec.load = [](const nn::Args& args) {
       return points(checked(exclusive_or(), args), {"equal signs", "different signs"},
@@ -305,8 +303,10 @@ const DatasetSpec& noisy_sine() {
     spec.params = toy_params(
         0.1, {number("periods", nn::ParamType::Real, 2.0, "Full waves between −1 and 1.", 0, 100)});
     spec.signature = [](const nn::Args& args) {
-      checked(noisy_sine(), args);
-      return Signature{{1}, {1}, DType::Float32, 0};
+      return Signature{.sample = {1},
+                       .target = {1},
+                       .target_dtype = DType::Float32,
+                       .train_samples = train_count(checked(noisy_sine(), args))};
     };
     spec.load = load_sine;
     return spec;

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <optional>
+
+#include "core/graph/project.h"
+#include "core/optim/schedule.h"
+#include "core/train/averaging.h"
+#include "core/train/checkpoint.h"
+
+namespace nw::train {
+
+/// What changes the weights in a run, in the order of the usual PyTorch script: gradients are
+/// clipped, the optimiser steps, the learning rate follows its schedulers, the average of the
+/// weights follows them. Not thread-safe.
+class Updates {
+ public:
+  /// `model` must outlive this; draws nothing from default_generator(). `batches`: of an epoch.
+  /// Throws Error for settings that do not go together.
+  Updates(const graph::Project& project, const data::Signature& data, graph::Model& model,
+          int64_t batches);
+
+  optim::Optimizer& optimizer() const { return *optimizer_; }
+  const optim::Schedule& schedule() const { return schedule_; }
+  /// Between backward() and the optimiser's step.
+  void clip() const;
+  /// After the step by a batch (1 for the first) of an epoch (1 for the first).
+  void after_batch(int64_t epoch, int64_t batch);
+  /// After an epoch's validation.
+  void after_epoch(const optim::Schedule::Figures& figures) { schedule_.after_epoch(figures); }
+
+  bool averages() const { return averaging_.has_value(); }
+  /// The model to evaluate and to keep: the average where there is one.
+  graph::Model& evaluated() const { return averages() ? averaging_->model() : model_; }
+
+  /// Puts copies of all that it holds into a checkpoint, and takes it up from there.
+  void save(Checkpoint& checkpoint) const;
+  void load(const Checkpoint& checkpoint);
+
+ private:
+  graph::Model& model_;
+  std::vector<Tensor> params_;
+  std::optional<double> clip_norm_;
+  std::optional<double> clip_value_;
+  std::unique_ptr<optim::Optimizer> optimizer_;
+  optim::Schedule schedule_;
+  std::optional<Averaging> averaging_;
+};
+
+}  // namespace nw::train
