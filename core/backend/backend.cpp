@@ -33,6 +33,10 @@ Backend& backend_of(Device device) {
   return *backend;
 }
 
+Backend* find_backend(DeviceType type) {
+  return slot(type).load(std::memory_order_acquire);
+}
+
 const Kernels& kernels_of(const Tensor& tensor) {
   return backend_of(tensor.device()).kernels();
 }

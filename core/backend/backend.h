@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "core/backend/kernel_types.h"
@@ -143,19 +145,74 @@ struct Kernels {
   const AttentionKernels* attention = nullptr;  // optional
 };
 
+/// What a device is. Compute capability 0.0: not a GPU.
+struct DeviceFacts {
+  std::string name;  // "NVIDIA H100 80GB HBM3"
+  int major = 0, minor = 0;
+};
+
+/// Bytes of one device.
+struct MemoryUse {
+  uint64_t total = 0, free = 0;  // of the device, whatever program uses it
+  uint64_t allocated = 0;        // in use by tensors of this program
+  uint64_t reserved = 0;         // these, and what is kept for reuse
+  uint64_t peak = 0;             // the most that was allocated since the start or reset_peak()
+};
+
+/// A moment in the work that one thread has queued on a device.
+class Event {
+ public:
+  virtual ~Event() = default;
+  /// Whether the device has come to it.
+  virtual bool done() const = 0;
+  /// Waits for it on the host; an asynchronous error is thrown here.
+  virtual void wait() = 0;
+  /// Lets all that the calling thread queues from now on come after it.
+  virtual void follow() = 0;
+};
+
+/// A block of bytes that goes from one memory to another, of which one at least is the backend's.
+struct Transfer {
+  const void* from;
+  Device from_device;
+  void* to;
+  Device to_device;
+  size_t bytes;
+};
+
 /// One kind of device: its memory, its streams, its table of kernels. Lives as long as the program.
+/// Work is queued in order for each thread; a method that gives numbers to the host waits for them.
 class Backend {
  public:
   virtual ~Backend() = default;
   virtual std::string_view name() const = 0;
+  /// How many devices there are; with none, missing() says why and what to do.
+  virtual int device_count() const = 0;
+  virtual std::string missing() const = 0;
+  virtual DeviceFacts facts(Device device) const = 0;
+
   virtual Allocator& allocator(Device device) = 0;
+  /// Memory of the host from which transfers to the devices need not wait.
+  virtual Allocator& host_allocator() = 0;
+  virtual MemoryUse memory(Device device) const = 0;
+  virtual void reset_peak(Device device) = 0;
+  /// Gives back to the system what is kept for reuse.
+  virtual void empty_cache(Device device) = 0;
+
   virtual const Kernels& kernels() const = 0;
-  /// Waits for everything queued on `device`; an asynchronous error is thrown here.
+  /// Copies bytes after what was queued before; waits when `to` is on the host. `from` may be freed
+  /// then, and written to unless host_allocator() gave it: then only when a mark() made now is done.
+  virtual void transfer(const Transfer& transfer) = 0;
+  virtual std::unique_ptr<Event> mark(Device device) = 0;
+  /// Waits for everything queued on `device`; an asynchronous error is thrown here, with the name
+  /// of the op where that is known.
   virtual void synchronize(Device device) = 0;
 };
 
 /// The backend of a device type. Throws Error with a remedy when none is there (no CUDA plugin).
 Backend& backend_of(Device device);
+/// The same, null when none is there.
+Backend* find_backend(DeviceType type);
 const Kernels& kernels_of(const Tensor& tensor);
 /// Adds a backend found at run time. A second one for the same type is an InternalError.
 void register_backend(DeviceType type, Backend& backend);

@@ -30,17 +30,41 @@ Tensor full(const Dims& sizes, const Scalar& value, DType dtype, Device device) 
 namespace raw {
 namespace {
 
-/// The kernels that move numbers between two devices: those of the one that is not the CPU.
-const Kernels& movers(Device from, Device to) {
+bool lie_alike(const Tensor& a, const Tensor& b) {
+  return a.dtype() == b.dtype() && a.sizes() == b.sizes() && a.strides() == b.strides() &&
+         is_dense_any_order(a.sizes(), a.strides());
+}
+
+/// The same bytes on another device; the tensors lie alike.
+void transfer(const Tensor& from, const Tensor& to) {
+  if (from.numel() == 0) return;
+  const size_t bytes = static_cast<size_t>(from.numel()) * item_bytes(from.dtype());
+  backend_of(to.device() == kCpu ? from.device() : to.device())
+      .transfer({from.raw(), from.device(), to.raw(), to.device(), bytes});
+}
+
+/// target (any strides, dtype and device) = source, broadcast
+void copy_to(const Tensor& source, const Tensor& target) {
+  const Device from = source.device();
+  const Device to = target.device();
   NW_CHECK(from.type != DeviceType::Meta || to.type == DeviceType::Meta,
            "[copy] a meta tensor has no numbers to copy to ", to_string(to));
-  return backend_of(to.type == DeviceType::Cpu ? from : to).kernels();
+  if (from == to || to.type == DeviceType::Meta) {
+    kernels_of(target).copy(expand(source, target.sizes()), target);
+  } else if (lie_alike(source, target)) {
+    transfer(source, target);
+  } else {
+    // What is sent is dense and not broadcast; the other side puts it in its place.
+    const Tensor dense = contiguous(source);
+    const Tensor arrived = empty(source.sizes(), source.dtype(), to);
+    transfer(dense, arrived);
+    kernels_of(target).copy(expand(arrived, target.sizes()), target);
+  }
 }
 
 Tensor copied(const Tensor& x, DType dtype, Device device) {
-  const Kernels& kernels = movers(x.device(), device);
   const Tensor out = empty(x.sizes(), dtype, device);
-  kernels.copy(x, out);
+  copy_to(x, out);
   return out;
 }
 
@@ -63,8 +87,7 @@ Tensor to(const Tensor& x, Device device) {
 }
 
 void copy_(const Tensor& target, const Tensor& source) {
-  const Tensor from = expand(source, target.sizes());
-  movers(source.device(), target.device()).copy(from, target);
+  copy_to(source, target);
   target.storage()->bump_version();
 }
 

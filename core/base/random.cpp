@@ -4,6 +4,8 @@
 #include <numbers>
 #include <numeric>
 
+#include "core/base/error.h"
+
 namespace nw {
 
 void Generator::manual_seed(uint64_t seed) {
@@ -13,7 +15,19 @@ void Generator::manual_seed(uint64_t seed) {
     words_[i] = 1812433253u * (words_[i - 1] ^ (words_[i - 1] >> 30)) + static_cast<uint32_t>(i);
   }
   next_ = kWords;
+  philox_offset_ = 0;
   cached_normal_.reset();
+}
+
+Generator::Philox Generator::philox(uint64_t numbers) {
+  const Philox place{seed_, philox_offset_};
+  philox_offset_ += (numbers + 3) / 4 * 4;
+  return place;
+}
+
+void Generator::set_philox_offset(uint64_t offset) {
+  NW_CHECK(offset % 4 == 0, "[random] expects an offset that is a multiple of 4, gets ", offset);
+  philox_offset_ = offset;
 }
 
 void Generator::refill() {

@@ -10,7 +10,8 @@
 namespace nw {
 
 /// The 32-bit Mersenne Twister with PyTorch's ways of drawing from it: the same seed gives the same
-/// bits as PyTorch's CPU generator (1.13, x86). Not thread-safe; one generator belongs to one
+/// bits as PyTorch's CPU generator (1.13, x86). GPUs count on from the same seed on their own
+/// (philox). Not thread-safe; one generator belongs to one
 /// thread. Source: Matsumoto & Nishimura 1998;
 /// https://pytorch.org/docs/stable/generated/torch.Generator.html
 class Generator {
@@ -40,6 +41,19 @@ class Generator {
   /// [0, 2⁶³): `torch.empty((), dtype=torch.int64).random_()`; the seeds a DataLoader draws.
   int64_t random_int63();
 
+  /// Where a GPU draws `numbers` 32-bit numbers for each of its threads: Philox4x32-10 counts on
+  /// from the seed, in steps of 4, as torch.cuda's generator does.
+  struct Philox {
+    uint64_t seed = 0;
+    uint64_t offset = 0;
+    friend bool operator==(const Philox&, const Philox&) = default;
+  };
+  Philox philox(uint64_t numbers);
+  /// How far the GPU has come; not part of state().
+  uint64_t philox_offset() const { return philox_offset_; }
+  /// Throws Error for one that is no multiple of 4.
+  void set_philox_offset(uint64_t offset);
+
   /// The state as the bytes of torch.get_rng_state(), which either side continues alike.
   static constexpr size_t kStateBytes = 5056;
   std::array<uint8_t, kStateBytes> state() const;
@@ -55,6 +69,7 @@ class Generator {
   std::array<uint32_t, kWords> words_{};
   int next_ = kWords;
   uint64_t seed_ = 0;
+  uint64_t philox_offset_ = 0;
   std::optional<double> cached_normal_;
 };
 

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "core/base/intrusive.h"
 #include "core/tensor/device.h"
@@ -17,6 +18,11 @@ class Allocator {
   /// Throws Error naming the needed bytes when there is not enough.
   virtual void* allocate(size_t bytes) = 0;
   virtual void free(void* memory, size_t bytes) noexcept = 0;
+  /// Copies `bytes` from this memory to the host's, after all that was queued before. `from` is not
+  /// null.
+  virtual void read(const void* from, size_t bytes, void* to) const {
+    std::memcpy(to, from, bytes);
+  }
   /// How often memory was asked of the system since the start; does not grow in a warm loop.
   virtual uint64_t system_requests() const { return 0; }
 };
@@ -31,6 +37,7 @@ class Storage : public RefCounted {
   Device device() const { return device_; }
   size_t bytes() const { return bytes_; }
   void* data() const { return data_; }
+  const Allocator& allocator() const { return allocator_; }
 
   /// Counts in-place edits; a tensor saved for backward compares it before use.
   uint32_t version() const { return version_.load(std::memory_order_relaxed); }

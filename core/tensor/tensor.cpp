@@ -1,5 +1,8 @@
 #include "core/tensor/tensor.h"
 
+#include <array>
+#include <cstddef>
+
 namespace nw {
 namespace {
 
@@ -35,6 +38,44 @@ int64_t reach(const Dims& sizes, const Dims& strides) {
 
 TensorImpl::Gradient& gradient_of(const TensorImpl& impl) {
   return const_cast<TensorImpl&>(impl).own_gradient();
+}
+
+template <typename T>
+T load(const std::byte* bytes) {
+  T value;
+  std::memcpy(&value, bytes, sizeof(T));
+  return value;
+}
+
+/// The number of one element.
+Scalar decode(DType dtype, const std::byte* bytes) {
+  switch (dtype) {
+    case DType::Float32:
+      return load<float>(bytes);
+    case DType::Float64:
+      return load<double>(bytes);
+    case DType::Float16:
+      return static_cast<double>(load<Half>(bytes));
+    case DType::BFloat16:
+      return static_cast<float>(load<BFloat16>(bytes));
+    case DType::Complex64:
+      return std::complex<double>(load<std::complex<float>>(bytes));
+    case DType::Complex128:
+      return load<std::complex<double>>(bytes);
+    case DType::Int64:
+      return load<int64_t>(bytes);
+    case DType::Int32:
+      return load<int32_t>(bytes);
+    case DType::Int16:
+      return int64_t{load<int16_t>(bytes)};
+    case DType::Int8:
+      return int64_t{load<int8_t>(bytes)};
+    case DType::UInt8:
+      return int64_t{load<uint8_t>(bytes)};
+    case DType::Bool:
+      return load<bool>(bytes);
+  }
+  NW_ASSERT(false);
 }
 
 }  // namespace
@@ -120,34 +161,11 @@ double Tensor::item() const {
 
 Scalar Tensor::scalar() const {
   NW_CHECK(numel() == 1, "[item] expects one element, gets ", numel());
-  NW_CHECK(device() == kCpu, "[item] expects a tensor on the CPU, gets ", to_string(device()));
-  switch (dtype()) {
-    case DType::Float32:
-      return *data<float>();
-    case DType::Float64:
-      return *data<double>();
-    case DType::Float16:
-      return static_cast<double>(*data<Half>());
-    case DType::BFloat16:
-      return static_cast<float>(*data<BFloat16>());
-    case DType::Complex64:
-      return std::complex<double>(*data<std::complex<float>>());
-    case DType::Complex128:
-      return *data<std::complex<double>>();
-    case DType::Int64:
-      return *data<int64_t>();
-    case DType::Int32:
-      return *data<int32_t>();
-    case DType::Int16:
-      return int64_t{*data<int16_t>()};
-    case DType::Int8:
-      return int64_t{*data<int8_t>()};
-    case DType::UInt8:
-      return int64_t{*data<uint8_t>()};
-    case DType::Bool:
-      return *data<bool>();
-  }
-  NW_ASSERT(false);
+  NW_CHECK(raw() != nullptr, "[item] expects a tensor with numbers, gets one on ",
+           to_string(device()));
+  alignas(16) std::array<std::byte, sizeof(std::complex<double>)> bytes;
+  storage()->allocator().read(raw(), item_bytes(dtype()), bytes.data());
+  return decode(dtype(), bytes.data());
 }
 
 Tensor Tensor::as_strided(const Dims& sizes, const Dims& strides, int64_t offset) const {

@@ -44,15 +44,16 @@ class Tensor {
   /// Dense with channels innermost; (N, C, spatial…) only.
   bool is_channels_last() const;
 
-  /// Pointer to the first element; null on meta. Throws Error when T is not the dtype.
+  /// Pointer to the first element, in the device's memory; null on meta. Throws Error when T is not
+  /// the dtype.
   template <typename T>
   T* data() const {
     check_dtype(DTypeOf<T>::value);
     return static_cast<T*>(raw());
   }
   void* raw() const;
-  /// The only element as a double (its real part); throws Error unless numel is 1 and the device is
-  /// the CPU.
+  /// The only element as a double (its real part), for which a GPU is waited for; throws Error
+  /// unless numel is 1, and on meta.
   double item() const;
   /// The same in its own kind, exact.
   Scalar scalar() const;

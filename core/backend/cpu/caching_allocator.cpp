@@ -67,6 +67,7 @@ void* CachingAllocator::take_large(size_t bytes) {
   if (memory == nullptr) memory = grow(bytes);
   in_use_ += bytes;
   most_in_use_ = std::max(most_in_use_, in_use_);
+  peak_ = std::max(peak_, in_use_);
   return memory;
 }
 
@@ -109,6 +110,21 @@ void CachingAllocator::free(void* memory, size_t bytes) noexcept {
 size_t CachingAllocator::kept_bytes() const {
   const std::lock_guard lock(mutex_);
   return arena_.free_bytes();
+}
+
+size_t CachingAllocator::used_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return in_use_;
+}
+
+size_t CachingAllocator::peak_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return peak_;
+}
+
+void CachingAllocator::reset_peak() {
+  const std::lock_guard lock(mutex_);
+  peak_ = in_use_;
 }
 
 void CachingAllocator::trim() {

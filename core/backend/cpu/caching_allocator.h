@@ -24,6 +24,10 @@ class CachingAllocator final : public Allocator {
   /// Bytes that are kept for reuse, without the small blocks of threads. The system counts only
   /// those of them that were ever written to.
   size_t kept_bytes() const;
+  /// Bytes of the larger blocks in use, and the most there were since the start or reset_peak().
+  size_t used_bytes() const;
+  size_t peak_bytes() const;
+  void reset_peak();
   /// Gives back to the system what no block in use needs.
   void trim();
 
@@ -37,6 +41,7 @@ class CachingAllocator final : public Allocator {
   BlockArena arena_;
   size_t in_use_ = 0;
   size_t most_in_use_ = 0;
+  size_t peak_ = 0;
   std::atomic<uint64_t> system_requests_{0};
 };
 

@@ -1,5 +1,10 @@
 #include "core/backend/cpu/cpu_backend.h"
 
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
 #include "core/backend/cpu/activation_parts.h"
 #include "core/backend/cpu/attention.h"
 #include "core/backend/cpu/caching_allocator.h"
@@ -59,11 +64,45 @@ constexpr Kernels kKernels{
     .attention = &kAttentionKernels,
 };
 
+/// The CPU has done its work when the call returns.
+class NothingToWaitFor final : public Event {
+ public:
+  bool done() const override { return true; }
+  void wait() override {}
+  void follow() override {}
+};
+
+uint64_t pages(int name) {
+  return static_cast<uint64_t>(std::max(sysconf(name), 0L)) *
+         static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
 class CpuBackend final : public Backend {
  public:
   std::string_view name() const override { return "cpu"; }
+  int device_count() const override { return 1; }
+  std::string missing() const override { return {}; }
+  DeviceFacts facts(Device) const override { return {"CPU"}; }
+
   Allocator& allocator(Device) override { return caching_allocator(); }
+  Allocator& host_allocator() override { return caching_allocator(); }
+  MemoryUse memory(Device) const override {
+    const CachingAllocator& memory = caching_allocator();
+    const uint64_t used = memory.used_bytes();
+    return {.total = pages(_SC_PHYS_PAGES),
+            .free = pages(_SC_AVPHYS_PAGES),
+            .allocated = used,
+            .reserved = used + memory.kept_bytes(),
+            .peak = memory.peak_bytes()};
+  }
+  void reset_peak(Device) override { caching_allocator().reset_peak(); }
+  void empty_cache(Device) override { caching_allocator().trim(); }
+
   const Kernels& kernels() const override { return kKernels; }
+  void transfer(const Transfer& transfer) override {
+    std::memcpy(transfer.to, transfer.from, transfer.bytes);
+  }
+  std::unique_ptr<Event> mark(Device) override { return std::make_unique<NothingToWaitFor>(); }
   void synchronize(Device) override {}
 };
 

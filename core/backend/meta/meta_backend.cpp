@@ -1,54 +1,18 @@
 #include "core/backend/meta/meta_backend.h"
 
-#include <type_traits>
-#include <utility>
-
-#include "core/backend/activation_kernels.h"
-#include "core/backend/attention_kernels.h"
-#include "core/backend/index_kernels.h"
-#include "core/backend/loss_kernels.h"
-#include "core/backend/norm_kernels.h"
-#include "core/backend/recurrent_kernels.h"
-#include "core/backend/resample_kernels.h"
+#include "core/backend/kernel_table.h"
 
 namespace nw::meta {
 namespace {
 
-/// Turns into a function of whatever signature is asked for, which does nothing, or into a whole
-/// group of such functions.
+/// Does nothing, but for noting that it was asked to.
+template <typename Group, size_t kIndex, size_t>
 struct Nothing {
   template <typename... Arguments>
-  using Function = void (*)(Arguments...);
-  template <typename... Arguments>
-  constexpr operator Function<Arguments...>() const {
-    return [](Arguments...) {};
+  static void run(Arguments...) {
+    kernel_table::note(kernel_table::names_of<Group>()[kIndex]);
   }
-  template <typename Group>
-  requires std::is_class_v<Group>
-  constexpr operator const Group*() const;
 };
-
-template <typename Group, size_t... kEntries>
-constexpr Group fill_table(std::index_sequence<kEntries...>) {
-  return Group{(static_cast<void>(kEntries), Nothing())...};
-}
-
-/// A table with Nothing in every entry, however many there are.
-template <typename Group>
-constexpr Group make_table() {
-  constexpr size_t kEntryBytes = sizeof(void (*)());
-  static_assert(std::is_aggregate_v<Group> && sizeof(Group) % kEntryBytes == 0);
-  return fill_table<Group>(std::make_index_sequence<sizeof(Group) / kEntryBytes>());
-}
-
-template <typename Group>
-constexpr Group kTable = make_table<Group>();
-
-template <typename Group>
-requires std::is_class_v<Group>
-constexpr Nothing::operator const Group*() const {
-  return &kTable<Group>;
-}
 
 class NoMemory final : public Allocator {
  public:
@@ -56,11 +20,29 @@ class NoMemory final : public Allocator {
   void free(void*, size_t) noexcept override {}
 };
 
+class NoWork final : public Event {
+ public:
+  bool done() const override { return true; }
+  void wait() override {}
+  void follow() override {}
+};
+
 class MetaBackend final : public Backend {
  public:
   std::string_view name() const override { return "meta"; }
+  int device_count() const override { return 1; }
+  std::string missing() const override { return {}; }
+  DeviceFacts facts(Device) const override { return {"meta"}; }
+
   Allocator& allocator(Device) override { return memory_; }
-  const Kernels& kernels() const override { return kTable<Kernels>; }
+  Allocator& host_allocator() override { return memory_; }
+  MemoryUse memory(Device) const override { return {}; }
+  void reset_peak(Device) override {}
+  void empty_cache(Device) override {}
+
+  const Kernels& kernels() const override { return kernel_table::kMade<Nothing>; }
+  void transfer(const Transfer&) override {}
+  std::unique_ptr<Event> mark(Device) override { return std::make_unique<NoWork>(); }
   void synchronize(Device) override {}
 
  private:
