@@ -92,6 +92,9 @@ using MakeProcessGroup = std::function<std::unique_ptr<ProcessGroup>(const Group
 /// Adds a kind of group: "gloo" is there from the start, "nccl" comes with the CUDA plugin.
 void register_process_group(std::string backend, MakeProcessGroup make);
 
+/// Throws Error with a remedy unless there is such a backend.
+void check_backend(const std::string& backend);
+
 /// A group beside the default one; waits until all ranks of `options` have come. Throws Error with
 /// a remedy for an unknown backend.
 std::unique_ptr<ProcessGroup> make_process_group(const std::string& backend,

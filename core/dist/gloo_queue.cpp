@@ -1,0 +1,176 @@
+#include "core/dist/gloo_queue.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "core/base/error.h"
+
+namespace nw::dist {
+namespace {
+
+// How much later a rank that does not know who is missing gives up: the others tell it.
+constexpr std::chrono::milliseconds kPatience{1000};
+
+}  // namespace
+
+bool GlooWork::is_completed() const {
+  const std::lock_guard lock(mutex_);
+  return done_;
+}
+
+void GlooWork::wait() {
+  std::unique_lock lock(mutex_);
+  completed_.wait(lock, [&] { return done_; });
+  if (!problem_.empty()) throw Error(problem_);
+}
+
+void GlooWork::complete(std::string problem) {
+  const std::lock_guard lock(mutex_);
+  done_ = true;
+  problem_ = std::move(problem);
+  completed_.notify_all();
+}
+
+GlooQueue::GlooQueue(GlooMesh& mesh, std::chrono::milliseconds timeout)
+    : mesh_(mesh), timeout_(timeout), worker_([this] { work(); }), timer_([this] { watch(); }) {}
+
+GlooQueue::~GlooQueue() {
+  abort(concat("rank ", mesh_.rank(), " has left the group"));
+  {
+    const std::lock_guard lock(mutex_);
+    ending_ = true;
+    more_.notify_all();
+    end_.notify_all();
+  }
+  worker_.join();
+  timer_.join();
+  for (Side& side : sides_) side.thread.join();
+}
+
+WorkHandle GlooQueue::queue(GlooTask task) {
+  auto work = std::make_shared<GlooWork>();
+  const std::lock_guard lock(mutex_);
+  queue_.push_back({std::move(task), work});
+  more_.notify_one();
+  return work;
+}
+
+WorkHandle GlooQueue::start(GlooTask task, const std::function<void()>& begin) {
+  join_done();
+  Waiting waiting{std::move(task), std::make_shared<GlooWork>()};
+  const std::shared_ptr<GlooWork> work = waiting.work;
+  std::string problem = attempt(waiting.task, begin);
+  if (!problem.empty()) {
+    work->complete(std::move(problem));
+    return work;
+  }
+  const std::lock_guard lock(mutex_);
+  Side& side = sides_.emplace_back();
+  side.thread = std::thread([this, &side, waiting = std::move(waiting)]() mutable {
+    run(std::move(waiting));
+    const std::lock_guard done_lock(mutex_);
+    side.done = true;
+  });
+  return work;
+}
+
+void GlooQueue::abort(const std::string& cause) {
+  set_cause(mesh_.break_all(cause));
+}
+
+void GlooQueue::work() {
+  for (;;) {
+    std::unique_lock lock(mutex_);
+    more_.wait(lock, [&] { return ending_ || !queue_.empty(); });
+    if (queue_.empty()) return;
+    Waiting next = std::move(queue_.front());
+    queue_.pop_front();
+    lock.unlock();
+    run(std::move(next));
+  }
+}
+
+void GlooQueue::run(Waiting waiting) {
+  std::string problem = attempt(waiting.task, waiting.task.run);
+  waiting.task.run = nullptr;  // lets go of the tensors before anyone is told
+  waiting.work->complete(std::move(problem));
+}
+
+std::string GlooQueue::attempt(const GlooTask& task, const std::function<void()>& body) {
+  std::unique_lock lock(mutex_);
+  if (!cause_.empty()) return problem_text(task, cause_);
+  const auto entry = running_.insert(running_.end(), {&task, deadline_in(timeout_)});
+  lock.unlock();
+  std::string problem;
+  try {
+    body();
+  } catch (const std::exception& error) {
+    set_cause(mesh_.break_after(error));
+    problem = problem_text(task, cause());
+  }
+  lock.lock();
+  running_.erase(entry);
+  return problem;
+}
+
+void GlooQueue::watch() {
+  std::unique_lock lock(mutex_);
+  while (!ending_) {
+    // What begins meanwhile ends no earlier than one timeout from now.
+    Clock::time_point next = deadline_in(timeout_);
+    for (const Running& running : running_) next = std::min(next, running.deadline);
+    end_.wait_until(lock, next);
+    const std::optional<std::string> cause = overdue(Clock::now());
+    if (!cause) continue;
+    lock.unlock();
+    abort(*cause);
+    lock.lock();
+    for (Running& running : running_) running.deadline = deadline_in(std::chrono::hours(24));
+  }
+}
+
+/// The cause to give up with, where the time of a running operation is over.
+std::optional<std::string> GlooQueue::overdue(Clock::time_point now) {
+  for (Running& running : running_) {
+    if (now < running.deadline) continue;
+    const int missing = running.task->rank >= 0 ? running.task->rank : mesh_.awaited.load();
+    if (missing < 0 && !running.patient) {
+      running.patient = true;
+      running.deadline = now + std::min(kPatience, timeout_ / 4);
+      continue;
+    }
+    return concat("rank ", mesh_.rank(), " waited ", to_text(timeout_), " in ", running.task->text,
+                  missing >= 0 ? concat(" for rank ", missing, ", which did not come to it")
+                               : std::string(", which did not end"),
+                  " (the timeout)");
+  }
+  return {};
+}
+
+std::string GlooQueue::problem_text(const GlooTask& task, const std::string& cause) const {
+  return concat("[", task.op, "] failed on rank ", mesh_.rank(), " of ", mesh_.size(), ": ", cause);
+}
+
+std::string GlooQueue::cause() const {
+  const std::lock_guard lock(mutex_);
+  return cause_;
+}
+
+void GlooQueue::set_cause(const std::string& cause) {
+  const std::lock_guard lock(mutex_);
+  if (cause_.empty()) cause_ = cause;
+}
+
+void GlooQueue::join_done() {
+  const std::lock_guard lock(mutex_);
+  for (auto side = sides_.begin(); side != sides_.end();) {
+    if (!side->done) {
+      ++side;
+      continue;
+    }
+    side->thread.join();
+    side = sides_.erase(side);
+  }
+}
+
+}  // namespace nw::dist
