@@ -24,12 +24,24 @@ std::atomic<Backend*>& slot(DeviceType type) {
   return slots.backends[static_cast<size_t>(type)];
 }
 
+void check_index(const Backend& backend, Device device) {
+  const int count = backend.device_count();
+  if (device.index < count) [[likely]]
+    return;
+  const std::string why =
+      count == 0 ? backend.missing()
+                 : concat("this machine shows ", count, count == 1 ? " GPU" : " GPUs",
+                          ", the first is cuda:0");
+  throw Error(concat("[device] ", to_string(device), " is not there: ", why));
+}
+
 }  // namespace
 
 Backend& backend_of(Device device) {
   Backend* backend = slot(device.type).load(std::memory_order_acquire);
   NW_CHECK(backend != nullptr, "[device] ", to_string(device),
            " needs the CUDA plugin, which is not loaded; install it or choose the device cpu");
+  if (device.type == DeviceType::Cuda) check_index(*backend, device);
   return *backend;
 }
 

@@ -2,9 +2,9 @@
 
 #include <map>
 
-#include "tests/support/block_case.h"
+#include "core/trial/block_case.h"
 
-namespace nw::test {
+namespace nw::trial {
 
 /// Draws the sizes of a block's inputs by the layouts of its ports, so that they fit one another.
 class SizeDraw {
@@ -31,4 +31,4 @@ class SizeDraw {
 std::string layout_of(const nn::Port& port, const nn::Args& args);
 std::vector<std::string> words(const std::string& text);
 
-}  // namespace nw::test
+}  // namespace nw::trial

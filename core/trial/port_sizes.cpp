@@ -1,9 +1,9 @@
-#include "tests/support/block_inputs.h"
+#include "core/trial/port_sizes.h"
 
 #include <algorithm>
 #include <sstream>
 
-namespace nw::test {
+namespace nw::trial {
 namespace {
 
 /// How many classes the class weights among the arguments speak of; 0: there are none.
@@ -64,9 +64,9 @@ void SizeDraw::append(const std::string& word, const std::string& layout, Dims& 
   }
   if (value != nullptr) {
     if (const auto* items = std::get_if<std::vector<int64_t>>(value)) {
-      for (int64_t item : *items) sizes.push_back(item);
+      for (int64_t item : *items) sizes.push_back(std::max<int64_t>(item, 0));
     } else {
-      sizes.push_back(std::get<int64_t>(*value));
+      sizes.push_back(std::max<int64_t>(std::get<int64_t>(*value), 0));
     }
     return;
   }
@@ -84,4 +84,4 @@ void SizeDraw::append(const std::string& word, const std::string& layout, Dims& 
   sizes.push_back(size);
 }
 
-}  // namespace nw::test
+}  // namespace nw::trial

@@ -2,9 +2,9 @@
 #include <numeric>
 
 #include "core/backend/creation.h"
-#include "tests/support/block_case.h"
+#include "core/trial/block_case.h"
 
-namespace nw::test {
+namespace nw::trial {
 namespace {
 
 /// A copy whose dimensions lie in memory in the order of `order`, the innermost last; every number
@@ -55,4 +55,4 @@ Tensor arranged(Draw& draw, const Tensor& dense) {
   return at < 0.96 ? repeated(draw, dense) : dense;
 }
 
-}  // namespace nw::test
+}  // namespace nw::trial

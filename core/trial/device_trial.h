@@ -1,0 +1,69 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/trial/block_case.h"
+
+namespace nw::trial {
+
+/// One pass of a case on one device, forward and, once feed() was called, backward.
+class Pass {
+ public:
+  /// Computed on `device` from the same initial weights, whatever it is; in `dtype` where the case
+  /// has another one.
+  Pass(const BlockCase& drawn, Device device, DType dtype);
+  Pass(const BlockCase& drawn, Device device) : Pass(drawn, device, drawn.dtype) {}
+
+  /// Why the block refused; empty: it did not.
+  const std::string& error() const { return error_; }
+  const std::vector<Tensor>& outputs() const { return outputs_; }
+  /// Backward from all outputs at once; gradients lie on the CPU, one for each output.
+  void feed(const std::vector<Tensor>& gradients);
+
+  struct Named {
+    std::string name;
+    Tensor tensor;  // on the CPU; undefined where there is none
+  };
+  /// Outputs, inputs that were written, gradients, parameters and buffers as they are now.
+  std::vector<Named> numbers() const;
+
+ private:
+  void forward(const BlockCase& drawn, DType dtype);
+
+  Device device_;
+  std::string error_;
+  std::shared_ptr<nn::Module> module_;
+  Tensors inputs_;
+  Tensors fed_;  // of an inplace module
+  std::vector<Tensor> outputs_;
+};
+
+/// What a device made of a case beside the CPU.
+struct DeviceVerdict {
+  std::string problem = {};  // the first difference in words; empty: none
+  bool accepted = false;     // by both
+  bool backward = false;     // gradients were compared, too
+};
+
+/// Runs the case on the CPU and on `device`, twice: the second time must give the same bits as the
+/// first, and these the CPU's numbers within what rounding explains. Where the device draws other
+/// random numbers than the CPU, numbers that depend on them are only compared with themselves.
+DeviceVerdict compare_device(Draw& draw, const BlockCase& drawn, Device device);
+
+/// The same for the CPU: with all its threads, with one, and with all again, which must give the
+/// same bits.
+DeviceVerdict compare_threads(Draw& draw, const BlockCase& drawn);
+
+/// Whether the same seed draws the same numbers on a device as on the CPU.
+bool draws_alike(Device device);
+
+/// Where two passes differ by a bit; empty: nowhere.
+std::string bit_difference(const std::vector<Pass::Named>& a, const std::vector<Pass::Named>& b);
+/// Where they differ by more than rounding explains; `exact` (may be empty) are the numbers in
+/// float64.
+std::string difference(const std::vector<Pass::Named>& ours, const std::vector<Pass::Named>& cpu,
+                       const std::vector<Pass::Named>& exact);
+
+}  // namespace nw::trial
