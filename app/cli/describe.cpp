@@ -42,6 +42,8 @@ Json param_json(const nn::Param& param) {
   if (param.max) out["max"] = *param.max;
   if (param.min_exclusive) out["min_exclusive"] = true;
   if (param.max_exclusive) out["max_exclusive"] = true;
+  if (param.usual_min) out["usual_min"] = *param.usual_min;
+  if (param.usual_max) out["usual_max"] = *param.usual_max;
   if (param.type == nn::ParamType::IntTuple || param.type == nn::ParamType::RealTuple) {
     out["arity"] = param.arity;
   }
@@ -62,6 +64,11 @@ std::string range_text(const nn::Param& param) {
     text += (text.empty() ? "" : ", ") + std::string(param.max_exclusive ? "< " : "<= ") +
             number(*param.max);
   }
+  const auto add_usual = [&](const char* relation, const std::optional<double>& bound) {
+    if (bound) text += (text.empty() ? "usually " : ", usually ") + (relation + number(*bound));
+  };
+  add_usual(">= ", param.usual_min);
+  add_usual("<= ", param.usual_max);
   for (const std::string& choice : param.choices) text += (text.empty() ? "" : " | ") + choice;
   if (!param.unit.empty()) text += (text.empty() ? "" : " ") + param.unit;
   return text;

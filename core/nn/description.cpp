@@ -1,5 +1,7 @@
 #include "core/nn/description.h"
 
+#include <cctype>
+
 #include "core/base/edit_distance.h"
 #include "core/base/error.h"
 
@@ -28,6 +30,31 @@ std::string unknown_name(const std::vector<Param>& params, std::string_view name
   std::string names;
   for (const Param& param : params) names += (names.empty() ? "" : ", ") + param.name;
   return text + "; it has " + names;
+}
+
+/// Whether `name` stands in `text` as a word of its own.
+bool names(std::string_view text, std::string_view name) {
+  const auto goes_on = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) || c == '_';
+  };
+  for (size_t at = text.find(name); at != text.npos; at = text.find(name, at + 1)) {
+    const size_t end = at + name.size();
+    const bool begins = at == 0 || !goes_on(text[at - 1]);
+    if (begins && (end == text.size() || !goes_on(text[end]))) return true;
+  }
+  return false;
+}
+
+/// "stride must be 1, gets stride=2": the values of the parameters that the constraint names.
+std::string broken(const Constraint& constraint, const std::vector<Param>& params,
+                   const Args& args) {
+  std::string values;
+  for (const Param& param : params) {
+    if (!names(constraint.text, param.name)) continue;
+    values += concat(values.empty() ? ", gets " : ", ", param.name, "=",
+                     to_python(*args.find(param.name)));
+  }
+  return constraint.text + values;
 }
 
 }  // namespace
@@ -60,7 +87,7 @@ std::vector<std::string> Description::problems(const Args& args) const {
   if (!found.empty()) return found;
   const Args all = complete(args);
   for (const Constraint& constraint : constraints) {
-    if (!constraint.holds(all)) found.push_back(op + constraint.text);
+    if (!constraint.holds(all)) found.push_back(op + broken(constraint, params, all));
   }
   return found;
 }

@@ -32,8 +32,14 @@ struct Param {
   std::optional<double> max = {};
   bool min_exclusive = false;
   bool max_exclusive = false;
-  size_t arity = 1;         // of a tuple; 0: any number of items, at least one
-  bool none_items = false;  // items of an IntTuple may be None (kNoneItem)
+  /// Where useful values lie, if that is narrower than what is taken: editors step and tests draw
+  /// mostly in there. Refuses nothing.
+  std::optional<double> usual_min = {};
+  std::optional<double> usual_max = {};
+  size_t arity = 1;                  // of a tuple; 0: any number of items, at least one
+  std::vector<size_t> arities = {};  // other numbers of items; one item stands for all
+  bool strict = false;               // of a Bool: torch takes neither 0 nor 1 for it
+  bool none_items = false;           // items of an IntTuple may be None (kNoneItem)
   std::vector<std::string> choices = {};
   std::string unit = {};      // "px", "%", "samples"; empty: none
   bool optional = false;      // None is a meaning of its own (stride=None)
@@ -43,11 +49,18 @@ struct Param {
   bool call = false;          // torch takes it as an argument of forward, not of the constructor
   bool real_list = false;     // Text that holds real numbers: "1, 0.5, 2" (torch: a tensor)
   std::string tuple = {};     // torch takes it as an item of the tuple of this name (Adam's betas)
+
+  /// The ends of the useful values; empty where they go on for ever.
+  std::optional<double> low() const { return usual_min ? usual_min : min; }
+  std::optional<double> high() const { return usual_max ? usual_max : max; }
 };
 
 struct Constraint {
-  std::string text;                           // "in_channels must be divisible by groups"
-  bool (*holds)(const Args& args) = nullptr;  // called with complete, well-typed arguments
+  /// "in_channels must be divisible by groups"; a problem adds the values of the parameters that it
+  /// names.
+  std::string text;
+  /// Called with complete, well-typed arguments.
+  bool (*holds)(const Args& args) = nullptr;
 };
 
 /// What every described thing has. From it derive the palette, the inspector, validation, undo
@@ -65,6 +78,7 @@ struct Description {
   std::vector<Param> params;  // in torch's argument order
   std::vector<Constraint> constraints;
   bool ignores_arguments = false;  // torch takes any arguments and looks at none (Identity)
+  bool factory = false;            // torch's constructor takes device and dtype, too
 
   const Param* find(std::string_view name) const;
   /// The defaults with `args` over them; inferred and optional ones may stay None.

@@ -130,7 +130,10 @@ std::string joined(const std::vector<std::string>& words) {
 /// " or 2 integers" of a parameter that takes so many.
 std::string several(const Param& param, std::string_view what) {
   if (param.arity == 1) return {};
-  const std::string count = param.arity == 0 ? "several" : std::to_string(param.arity);
+  std::string count = param.arity == 0 ? "several" : std::to_string(param.arity);
+  for (size_t other : param.arities) {
+    if (other > 1) count += " or " + std::to_string(other);
+  }
   return concat(" or ", count, " ", what, param.none_items ? " or None" : "");
 }
 
@@ -145,7 +148,7 @@ std::string plain(double number) {
 }
 
 std::string range_problem(const Param& param, double number) {
-  if (!std::isfinite(number)) return param.name + " must be a finite number";
+  if ((param.min || param.max) && std::isnan(number)) return param.name + " cannot be nan";
   const std::string is = ", is " + plain(number);
   if (param.min && param.min_exclusive && number <= *param.min) {
     return concat(param.name, " must be greater than ", plain(*param.min), is);
@@ -185,7 +188,9 @@ std::string text_problem(const Param& param, const std::string& text) {
 
 /// Whether a tuple of `count` items fits.
 bool has_arity(const Param& param, size_t count) {
-  return param.arity == 0 ? count > 0 : count == param.arity;
+  if (param.arity == 0) return count > 0;
+  const auto& others = param.arities;
+  return count == param.arity || std::find(others.begin(), others.end(), count) != others.end();
 }
 
 std::string tuple_problem(const Param& param, const std::vector<int64_t>& items) {
@@ -239,7 +244,9 @@ template <typename Item>
 Value shortened(const Param& param, const std::vector<Item>& items) {
   const bool alike =
       std::all_of(items.begin(), items.end(), [&](Item item) { return item == items.front(); });
-  const bool one_stands_for_all = param.arity == 0 ? items.size() == 1 : alike;
+  // A tuple of any length stays one: its length may have to fit an input.
+  const bool one_stands_for_all =
+      param.arity != 0 && alike && (items.size() == param.arity || items.size() == 1);
   if (!has_arity(param, items.size()) || !one_stands_for_all) return items;
   return items.front() == static_cast<Item>(kNoneItem) ? Value(items) : Value(items.front());
 }
@@ -263,6 +270,13 @@ Value normalized_call(const Call& call) {
 std::optional<int64_t> whole(double number) {
   if (std::floor(number) != number || std::abs(number) > kExactIntegers) return std::nullopt;
   return static_cast<int64_t>(number);
+}
+
+/// "inf", "-inf" and "nan", as a project file has them, as the number; other text as it is.
+Value non_finite(const Param& param, const std::string& text) {
+  const bool known = text == "inf" || text == "-inf" || text == "nan";
+  if (!known || param.type != ParamType::Real) return text;
+  return *read_number<double>(text);
 }
 
 }  // namespace
@@ -341,6 +355,7 @@ std::string problem_of(const Param& param, const Value& given) {
 }
 
 Value normalized(const Param& param, const Value& value) {
+  if (const auto* text = std::get_if<std::string>(&value)) return non_finite(param, *text);
   const bool wants_integer = param.type == ParamType::Int || param.type == ParamType::IntTuple;
   const bool wants_real = param.type == ParamType::Real || param.type == ParamType::RealTuple;
   if (const auto* number = std::get_if<int64_t>(&value); number && wants_real) {

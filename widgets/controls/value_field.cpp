@@ -80,18 +80,25 @@ int64_t boundOf(double bound) {
 int64_t stepInt(const nn::Param& param, int64_t value, int steps) {
   int64_t next = 0;
   if (__builtin_add_overflow(value, int64_t{steps}, &next)) return value;
-  if (param.min) next = std::max(next, boundOf(*param.min) + (param.min_exclusive ? 1 : 0));
-  if (param.max) next = std::min(next, boundOf(*param.max) - (param.max_exclusive ? 1 : 0));
-  return next;
+  if (const auto low = param.low()) {
+    next = std::max(next, boundOf(*low) + (param.min_exclusive ? 1 : 0));
+  }
+  if (const auto high = param.high()) {
+    next = std::min(next, boundOf(*high) - (param.max_exclusive ? 1 : 0));
+  }
+  // No step leads back from what was typed beyond the useful values.
+  return steps > 0 ? std::max(value, next) : steps < 0 ? std::min(value, next) : next;
 }
 
 double stepReal(const nn::Param& param, double value, int steps) {
   // A share moves evenly; what may span decades moves along them.
-  const bool share = param.min && param.max && *param.max - *param.min <= 1;
+  const auto least = param.low();
+  const auto most = param.high();
+  const bool share = least && most && *most - *least <= 1;
   if (share) {
     const double next = rounded(value + 0.05 * steps);
-    const double low = *param.min + (param.min_exclusive ? 0.05 : 0);
-    const double high = *param.max - (param.max_exclusive ? 0.05 : 0);
+    const double low = *least + (param.min_exclusive ? 0.05 : 0);
+    const double high = *most - (param.max_exclusive ? 0.05 : 0);
     return steps > 0 ? std::max(value, std::min(next, high)) : std::min(value, std::max(next, low));
   }
   for (int i = 0; i < std::abs(steps); ++i) {
@@ -240,7 +247,7 @@ nn::Value ValueField::stepped(const nn::Value& from, int steps) const {
   if (std::holds_alternative<nn::None>(from)) {
     if (param_.type == nn::ParamType::Module) return from;
     const bool real = param_.type == nn::ParamType::Real || param_.type == nn::ParamType::RealTuple;
-    const double low = param_.min.value_or(0);
+    const double low = param_.low().value_or(0);
     if (real) return low + (param_.min_exclusive ? 0.1 : 0);
     return stepInt(param_, boundOf(low), 0);
   }

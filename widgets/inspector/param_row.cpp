@@ -33,10 +33,20 @@ QString rangeText(const nn::Param& param) {
   return parts.join(QStringLiteral(", "));
 }
 
+/// "at least 1, at most 2" of the values that are useful among those that are taken.
+QString usualText(const nn::Param& param) {
+  QStringList parts;
+  if (param.usual_min) parts << ParamRow::tr("at least %1").arg(valueText(*param.usual_min));
+  if (param.usual_max) parts << ParamRow::tr("at most %1").arg(valueText(*param.usual_max));
+  return parts.join(QStringLiteral(", "));
+}
+
 QString tooltip(const nn::Param& param) {
   QStringList lines{QString::fromStdString(param.help)};
   const QString range = rangeText(param);
   if (!range.isEmpty()) lines << ParamRow::tr("Range: %1").arg(range);
+  const QString usual = usualText(param);
+  if (!usual.isEmpty()) lines << ParamRow::tr("Usually %1").arg(usual);
   if (param.inferred) {
     lines << ParamRow::tr("Automatic: taken from what arrives at the input.");
   } else if (!param.required) {

@@ -102,8 +102,8 @@ std::vector<Param> params() {
            .type = ParamType::Real,
            .fallback = 0.0,
            .help = "The probability with which a weight becomes 0 while training.",
-           .min = 0,
-           .max = 1},
+           .usual_min = 0,
+           .usual_max = 1},
           flag("bias", true, "Whether the projections add learnable numbers."),
           flag("add_bias_kv", false, "Whether one more key and value, which are learnt, is seen."),
           flag("add_zero_attn", false, "Whether one more key and value, of zeros, is seen."),
@@ -137,6 +137,7 @@ Block multihead_attention_block() {
   block.synonyms = "self-attention, cross-attention, query key value, mha";
   block.id = "MultiheadAttention";
   block.torch_name = "nn.MultiheadAttention";
+  block.factory = true;
   block.category = "attention";
   block.icon = "attention";
   block.summary = "Lets each position gather what it needs from all others.";

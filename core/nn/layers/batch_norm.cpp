@@ -49,6 +49,7 @@ Block batch_norm_block(int spatial) {
   Block block;
   block.id = name_of(spatial);
   block.torch_name = "nn." + block.id;
+  block.factory = true;
   block.category = "normalisation";
   block.icon = "batch_norm";
   block.common = spatial == 2;

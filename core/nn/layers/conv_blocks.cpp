@@ -130,7 +130,8 @@ Param in_channels() {
   return {.name = "in_channels",
           .type = ParamType::Int,
           .help = "Channels that come in: 1 for grey images, 3 for colour.",
-          .min = 1,
+          .min = 0,
+          .usual_min = 1,
           .inferred = true,
           .required = true};
 }
@@ -166,6 +167,7 @@ Param padding(size_t spatial, std::string help, std::vector<std::string> words) 
           .help = std::move(help),
           .min = 0,
           .arity = spatial,
+          .arities = spatial::one_item(spatial),
           .choices = std::move(words),
           .unit = "px"};
 }
@@ -208,6 +210,7 @@ std::vector<Param> transpose_params(size_t spatial) {
                "the sizes that stride maps to the input's is meant.",
        .min = 0,
        .arity = spatial,
+       .arities = spatial::one_item(spatial),
        .unit = "px"},
       groups(),
       bias(),
@@ -245,6 +248,7 @@ template <size_t N>
 Block common_conv(std::string_view stem) {
   Block block = spatial::block(stem, N, "convolution", "conv2d");
   block.synonyms = "convolution, filter, kernel, depthwise";
+  block.factory = true;
   block.summary = concat("Slides small learned kernels over ", spatial::things(N),
                          " and writes how well each fits.");
   block.formula = concat("y[o, ", spatial::places(N), "] = b[o] + Σ W[o, c, …] · x[c, ",
@@ -264,6 +268,7 @@ template <size_t N>
 Block common_transpose(std::string_view stem) {
   Block block = spatial::block(stem, N, "convolution", "conv_transpose");
   block.synonyms = "deconvolution, upconvolution, upsampling";
+  block.factory = true;
   block.summary = "Spreads each number over a window by learned kernels: a convolution backwards.";
   block.formula = concat("y[o, ", spatial::tapped(N), "] += W[c, o, …] · x[c, ", spatial::places(N),
                          "],  then + b[o]");

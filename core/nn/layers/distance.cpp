@@ -70,7 +70,7 @@ Block cosine_similarity_block() {
                    .type = ParamType::Real,
                    .fallback = 1e-8,
                    .help = "The least length that a vector is taken to have.",
-                   .min = 0}};
+                   .usual_min = 0}};
   block.outputs = {{"output", "The inputs' sizes without that dimension", false}};
   block.make = make_similarity;
   return block;
@@ -88,16 +88,17 @@ Block pairwise_distance_block() {
                    .type = ParamType::Real,
                    .fallback = 2.0,
                    .help = "Which norm: 2 is the usual length, 1 adds up the differences.",
-                   .min = 1},
+                   .usual_min = 1},
                   {.name = "eps",
                    .type = ParamType::Real,
                    .fallback = 1e-6,
                    .help = "Added to each difference, so that equal vectors have a slope.",
-                   .min = 0},
+                   .usual_min = 0},
                   {.name = "keepdim",
                    .type = ParamType::Bool,
                    .fallback = false,
-                   .help = "Whether the dimension of the vectors stays with size 1."}};
+                   .help = "Whether the dimension of the vectors stays with size 1.",
+                   .strict = true}};
   block.outputs = {{"output", "One number for each pair (N)", false}};
   block.make = make_distance;
   return block;

@@ -171,33 +171,37 @@ std::vector<Param> table_params() {
        .type = ParamType::Int,
        .fallback = int64_t{100},
        .help = "How many different numbers there are: the size of the vocabulary.",
-       .min = 1,
+       .min = 0,
+       .usual_min = 1,
        .required = true},
       {.name = "embedding_dim",
        .type = ParamType::Int,
        .fallback = int64_t{16},
        .help = "The size of each vector.",
-       .min = 1,
+       .min = 0,
+       .usual_min = 1,
        .required = true},
       {.name = "max_norm",
        .type = ParamType::Real,
        .fallback = None{},
        .help = "Vectors that are longer are shortened to this length when they are used.",
-       .min = 0,
+       .usual_min = 0,
        .optional = true},
       {.name = "norm_type",
        .type = ParamType::Real,
        .fallback = 2.0,
        .help = "The p of the p-norm that max_norm looks at.",
-       .min = 1},
+       .usual_min = 1},
       {.name = "scale_grad_by_freq",
        .type = ParamType::Bool,
        .fallback = false,
-       .help = "Whether the gradient of a vector is divided by how often the batch names it."},
+       .help = "Whether the gradient of a vector is divided by how often the batch names it.",
+       .strict = true},
       {.name = "sparse",
        .type = ParamType::Bool,
        .fallback = false,
-       .help = "PyTorch's sparse gradients; here they are dense, with the same numbers."},
+       .help = "PyTorch's sparse gradients; here they are dense, with the same numbers.",
+       .strict = true},
   };
 }
 
@@ -209,6 +213,7 @@ Block embedding_block() {
   block.synonyms = "words, tokens, lookup table, vocabulary";
   block.id = "Embedding";
   block.torch_name = "nn.Embedding";
+  block.factory = true;
   block.category = "linear";
   block.icon = "embedding";
   block.summary = "Looks up a learned vector for each whole number.";
@@ -236,6 +241,7 @@ Block embedding_bag_block() {
   Block block;
   block.id = "EmbeddingBag";
   block.torch_name = "nn.EmbeddingBag";
+  block.factory = true;
   block.category = "linear";
   block.icon = "embedding_bag";
   block.summary = "Adds up or averages the learned vectors of a bag of whole numbers.";
@@ -254,6 +260,7 @@ Block embedding_bag_block() {
                           .type = ParamType::Bool,
                           .fallback = false,
                           .help = "Whether the offsets also tell where the last bag ends.",
+                          .strict = true,
                           .keyword_only = true});
   Param padding = padding_param("A number that is left out of its bag.");
   padding.keyword_only = true;

@@ -94,9 +94,15 @@ std::string channel_shuffle_layout(const Args& args) {
   return concat("N ", 3 * args.integer("groups"), " H W");
 }
 
+/// torch takes one number or two here, no tuple of one.
+Param pair_only(Param param) {
+  param.arities.clear();
+  return param;
+}
+
 std::vector<Param> window_params() {
   return {spatial::kernel_size(2, 3),
-          spatial::dilation(2),
+          pair_only(spatial::dilation(2)),
           {.name = "padding",
            .type = ParamType::IntTuple,
            .fallback = int64_t{0},
@@ -104,7 +110,7 @@ std::vector<Param> window_params() {
            .min = 0,
            .arity = 2,
            .unit = "px"},
-          spatial::stride(2, 1)};
+          pair_only(spatial::stride(2, 1))};
 }
 
 Block mover(std::string id, std::string_view icon, std::string_view category) {

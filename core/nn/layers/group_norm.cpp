@@ -59,12 +59,6 @@ void infer(const Dims& input, Args& args) {
   if (args.is_none("num_channels") && fits) args.set("num_channels", input[1]);
 }
 
-/// With 0 the gradient of a group without spread has no value.
-Param above_zero(Param param) {
-  param.min_exclusive = true;
-  return param;
-}
-
 bool groups_fit(const Args& args) {
   return args.is_none("num_channels") ||
          args.integer("num_channels") % args.integer("num_groups") == 0;
@@ -96,6 +90,7 @@ Block group_norm_block() {
   block.synonyms = "group normalization, gn";
   block.id = "GroupNorm";
   block.torch_name = "nn.GroupNorm";
+  block.factory = true;
   block.category = "normalisation";
   block.icon = "group_norm";
   block.summary = "Gives each group of channels of each sample mean 0 and variance 1.";
@@ -113,10 +108,11 @@ Block group_norm_block() {
       {.name = "num_channels",
        .type = ParamType::Int,
        .help = "Channels that come in: the size of the input's dimension C.",
-       .min = 1,
+       .min = 0,
+       .usual_min = 1,
        .inferred = true,
        .required = true},
-      above_zero(eps_param()),
+      eps_param(),
       affine_param("affine", true),
   };
   block.constraints = {{"num_channels must be divisible by num_groups", groups_fit}};

@@ -70,6 +70,7 @@ Block instance_norm_block(int spatial) {
   Block block;
   block.id = name_of(spatial);
   block.torch_name = "nn." + block.id;
+  block.factory = true;
   block.category = "normalisation";
   block.icon = "instance_norm";
   block.summary = "Gives each channel of each sample mean 0 and variance 1.";

@@ -67,6 +67,7 @@ Block layer_norm_block() {
   block.synonyms = "layer normalization, ln";
   block.id = "LayerNorm";
   block.torch_name = "nn.LayerNorm";
+  block.factory = true;
   block.category = "normalisation";
   block.icon = "layer_norm";
   block.summary = "Gives the features of each sample mean 0 and variance 1.";
@@ -79,7 +80,8 @@ Block layer_norm_block() {
       {.name = "normalized_shape",
        .type = ParamType::IntTuple,
        .help = "Sizes of the last dimensions, over which mean and variance are taken.",
-       .min = 1,
+       .min = 0,
+       .usual_min = 1,
        .arity = 0,
        .inferred = true,
        .required = true},

@@ -69,7 +69,8 @@ Param out_features_param() {
           .type = ParamType::Int,
           .fallback = int64_t{10},
           .help = "Features that go out; in the last layer of a classifier, the number of classes.",
-          .min = 1,
+          .min = 0,
+          .usual_min = 1,
           .required = true};
 }
 
@@ -85,6 +86,7 @@ Block common_block() {
   block.category = "linear";
   block.icon = "linear";
   block.formula = "y = x·Wᵀ + b";
+  block.factory = true;
   block.outputs = {{"output", "The same sizes but the last: (…, out_features)", false}};
   block.multiply_adds = multiply_adds;
   return block;
@@ -105,7 +107,8 @@ Block linear_block() {
   block.params = {{.name = "in_features",
                    .type = ParamType::Int,
                    .help = "Features that come in: the size of the input's last dimension.",
-                   .min = 1,
+                   .min = 0,
+                   .usual_min = 1,
                    .inferred = true,
                    .required = true},
                   out_features_param(),

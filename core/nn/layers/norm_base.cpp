@@ -16,7 +16,8 @@ Tensor filled_parameter(int64_t size, double value) {
 
 RunningNorm::RunningNorm(const Options& options, std::string_view op) : options_(options) {
   const int64_t features = options.num_features;
-  NW_CHECK(features >= 0, "[", op, "] num_features cannot be negative, is ", features);
+  const bool counts = options.affine || options.track_running_stats;
+  NW_CHECK(features >= 0 || !counts, "[", op, "] num_features cannot be negative, is ", features);
   weight_ = register_parameter("weight", options.affine ? filled_parameter(features, 1) : Tensor());
   bias_ = register_parameter("bias", options.affine ? filled_parameter(features, 0) : Tensor());
   if (options.track_running_stats) {
@@ -53,7 +54,7 @@ Param eps_param() {
           .type = ParamType::Real,
           .fallback = 1e-5,
           .help = "Added to the variance, so that a constant input does not divide by 0.",
-          .min = 0};
+          .usual_min = 0};
 }
 
 Param affine_param(std::string name, bool fallback) {
@@ -68,7 +69,7 @@ std::vector<Param> running_norm_params(bool affine, bool track_running_stats) {
       {.name = "num_features",
        .type = ParamType::Int,
        .help = "Channels that come in: the size of the input's dimension C.",
-       .min = 1,
+       .usual_min = 1,
        .inferred = true,
        .required = true},
       eps_param(),
@@ -77,8 +78,8 @@ std::vector<Param> running_norm_params(bool affine, bool track_running_stats) {
        .fallback = 0.1,
        .help = "How much of each batch goes into the running statistics; None: all batches count "
                "alike.",
-       .min = 0,
-       .max = 1,
+       .usual_min = 0,
+       .usual_max = 1,
        .optional = true},
       affine_param("affine", affine),
       {.name = "track_running_stats",

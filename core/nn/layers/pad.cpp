@@ -13,13 +13,14 @@ std::string PadNd<N>::kind() const {
 template <size_t N>
 Tensor PadNd<N>::forward(const Tensor& input) {
   ops::Pads pads;
-  for (size_t i = N; i-- > 0;) pads.push_back({padding_[2 * i], padding_[2 * i + 1]});
+  for (size_t i = padding_.size() / 2; i-- > 0;)
+    pads.push_back({padding_[2 * i], padding_[2 * i + 1]});
   return ops::pad(input, pads, mode_, ops::window_op(stem_, N), value_);
 }
 
 template <size_t N>
 std::string ConstantPad<N>::extra_repr() const {
-  return concat("padding=", this->padding().tuple_text(), ", value=", to_python(this->value()));
+  return concat("padding=", to_python(this->padding()), ", value=", to_python(this->value()));
 }
 
 template class PadNd<1>;
@@ -32,8 +33,18 @@ template class ConstantPad<3>;
 namespace {
 
 template <size_t N>
+Sides<N> sides(const Args& args) {
+  if (const auto* all = std::get_if<int64_t>(args.find("padding"))) return *all;
+  return args.integers("padding");
+}
+
+template <size_t N>
 std::unique_ptr<Module> make_constant(const Args& args) {
-  return std::make_unique<ConstantPad<N>>(extents_of<2 * N>(args, "padding"), args.real("value"));
+  return std::make_unique<ConstantPad<N>>(sides<N>(args), args.real("value"));
+}
+
+std::unique_ptr<Module> make_zero(const Args& args) {
+  return std::make_unique<ZeroPad<2>>(sides<2>(args));
 }
 
 template <typename Layer, size_t N>
@@ -43,7 +54,17 @@ std::unique_ptr<Module> make(const Args& args) {
 
 template <size_t N>
 std::string caption(const Args& args) {
-  return brief(args.integers("padding", 2 * N));
+  return brief(sides<N>(args).items());
+}
+
+/// How many numbers a padding of N dimensions may have besides 2 N: those of fewer, and of the
+/// channels and samples.
+std::vector<size_t> other_sides(size_t spatial) {
+  std::vector<size_t> counts;
+  for (size_t dims = 1; dims <= spatial + 2; ++dims) {
+    if (dims != spatial) counts.push_back(2 * dims);
+  }
+  return counts;
 }
 
 /// What all paddings have; `front` names the dimensions that stand before the padded ones.
@@ -81,6 +102,7 @@ Block constant() {
                           .fallback = 0.0,
                           .help = "What the padding holds.",
                           .required = true});
+  block.params[0].arities = other_sides(N);
   block.make = make_constant<N>;
   return block;
 }
@@ -121,7 +143,8 @@ Block zero_pad_block() {
   block.when_to_use =
       "To make sizes fit what follows, or to pad the sides differently, which a "
       "convolution's own padding cannot.";
-  block.make = make<ZeroPad<2>, 2>;
+  block.params[0].arities = other_sides(2);
+  block.make = make_zero;
   return block;
 }
 

@@ -99,6 +99,7 @@ Param padding(size_t spatial, std::string help) {
           .help = std::move(help),
           .min = 0,
           .arity = spatial,
+          .arities = spatial::one_item(spatial),
           .unit = "px"};
 }
 
@@ -128,6 +129,7 @@ Block max_pool() {
   block.common = N == 2;
   block.synonyms = "maximum pooling, subsampling, downsampling";
   add_padding<N>(block);
+  block.params[0].arities = spatial::one_item(N);
   block.summary = "Keeps the largest number of each window.";
   block.formula =
       concat("y[", spatial::places(N), "] = max x[", spatial::tapped(N), "] over the window");
@@ -147,6 +149,7 @@ Block avg_pool() {
   block.common = N == 2;
   block.synonyms = "average pooling, mean, subsampling, downsampling";
   add_padding<N>(block);
+  block.params[0].arities = spatial::one_item(N);
   block.summary = "Keeps the mean of each window.";
   block.formula = concat("y[", spatial::places(N), "] = Σ x[", spatial::tapped(N),
                          "] / number of places,  d = 1");
@@ -156,14 +159,19 @@ Block avg_pool() {
   block.params.push_back({.name = "count_include_pad",
                           .type = ParamType::Bool,
                           .fallback = true,
-                          .help = "Whether the padding's zeros count in the mean."});
+                          .help = "Whether the padding's zeros count in the mean.",
+                          .strict = true});
   if (N > 1) {
     block.params.push_back({.name = "divisor_override",
                             .type = ParamType::Int,
                             .fallback = None{},
                             .help = "Divides by this number and not by the window's size.",
-                            .min = 1,
+                            .usual_min = 1,
                             .optional = true});
+    block.constraints.push_back({"divisor_override must not be 0", [](const Args& args) {
+                                   return args.is_none("divisor_override") ||
+                                          args.integer("divisor_override") != 0;
+                                 }});
   }
   block.make = make_avg_pool<N>;
   return block;
@@ -181,8 +189,7 @@ Block lp_pool() {
                                              .type = ParamType::Real,
                                              .fallback = 2.0,
                                              .help = "The power p.",
-                                             .min = 0,
-                                             .min_exclusive = true,
+                                             .usual_min = 0.5,
                                              .required = true});
   block.params.push_back(spatial::ceil_mode());
   block.make = make_lp_pool<N>;
@@ -193,6 +200,10 @@ template <size_t N>
 Block max_unpool() {
   Block block = pool<N>("MaxUnpool", "max_unpool");
   block.params.push_back(padding(N, "What the pooling had added at each side."));
+  block.params.back().min.reset();
+  block.params.back().usual_min = 0;
+  // torch reads an item for each dimension here.
+  for (Param& param : block.params) param.arities.clear();
   block.summary = "Puts the numbers of a MaxPool back where they came from, among zeros.";
   block.formula = "y[indices[i]] = x[i],  0 elsewhere";
   block.when_to_use =

@@ -70,7 +70,8 @@ std::vector<Param> common_params() {
       {.name = "input_size",
        .type = ParamType::Int,
        .help = "Features of each step that come in: the size of the input's last dimension.",
-       .min = 1,
+       .min = 0,
+       .usual_min = 1,
        .inferred = true,
        .required = true},
       {.name = "hidden_size",
@@ -87,12 +88,14 @@ std::vector<Param> common_params() {
       {.name = "bias",
        .type = ParamType::Bool,
        .fallback = true,
-       .help = "Whether learnable numbers are added to each gate."},
+       .help = "Whether learnable numbers are added to each gate.",
+       .strict = true},
       {.name = "batch_first",
        .type = ParamType::Bool,
        .fallback = false,
        .help = "Whether sequences come as (N, time, features), as from a data set; otherwise as "
-               "(time, N, features)."},
+               "(time, N, features).",
+       .strict = true},
       {.name = "dropout",
        .type = ParamType::Real,
        .fallback = 0.0,
@@ -103,8 +106,8 @@ std::vector<Param> common_params() {
       {.name = "bidirectional",
        .type = ParamType::Bool,
        .fallback = false,
-       .help =
-           "Whether each layer also reads the sequence from its end; what both give is joined."},
+       .help = "Whether each layer also reads the sequence from its end; what both give is joined.",
+       .strict = true},
   };
 }
 
@@ -143,6 +146,7 @@ Block common_block() {
   Block block;
   block.category = "recurrent";
   block.icon = "recurrent";
+  block.factory = true;
   block.params = common_params();
   Port input;
   input.name = "input";

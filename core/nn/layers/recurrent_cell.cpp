@@ -121,18 +121,21 @@ Block common_block() {
   Block block;
   block.category = "recurrent";
   block.icon = "recurrent";
+  block.factory = true;
   block.params = {
       {.name = "input_size",
        .type = ParamType::Int,
        .help = "Features that come in: the size of the input's last dimension.",
-       .min = 1,
+       .min = 0,
+       .usual_min = 1,
        .inferred = true,
        .required = true},
       {.name = "hidden_size",
        .type = ParamType::Int,
        .fallback = int64_t{128},
        .help = "Numbers in the state that goes from step to step.",
-       .min = 1,
+       .min = 0,
+       .usual_min = 1,
        .required = true},
       {.name = "bias",
        .type = ParamType::Bool,

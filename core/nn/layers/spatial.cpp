@@ -44,6 +44,10 @@ Block block(std::string_view stem, size_t spatial, std::string_view category,
   return block;
 }
 
+std::vector<size_t> one_item(size_t spatial) {
+  return spatial == 1 ? std::vector<size_t>() : std::vector<size_t>{1};
+}
+
 Param kernel_size(size_t spatial, int64_t fallback) {
   return {.name = "kernel_size",
           .type = ParamType::IntTuple,
@@ -62,6 +66,7 @@ Param stride(size_t spatial, int64_t fallback) {
           .help = "Steps of the window; 2 halves the size.",
           .min = 1,
           .arity = spatial,
+          .arities = one_item(spatial),
           .unit = "px"};
 }
 
@@ -80,6 +85,7 @@ Param dilation(size_t spatial) {
           .help = "Distance between the points of the window; 1 leaves no gaps.",
           .min = 1,
           .arity = spatial,
+          .arities = one_item(spatial),
           .unit = "px"};
 }
 
@@ -87,7 +93,8 @@ Param ceil_mode() {
   return {.name = "ceil_mode",
           .type = ParamType::Bool,
           .fallback = false,
-          .help = "Whether a window that only starts inside the input counts too."};
+          .help = "Whether a window that only starts inside the input counts too.",
+          .strict = true};
 }
 
 Param return_indices() {

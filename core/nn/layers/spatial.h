@@ -25,6 +25,8 @@ Block block(std::string_view stem, size_t spatial, std::string_view category,
 /// The page of the documentation for a class of torch.nn.
 std::string reference(const std::string& name);
 
+/// Param::arities of what torch also takes as a tuple of one item, where that is not the usual one.
+std::vector<size_t> one_item(size_t spatial);
 Param kernel_size(size_t spatial, int64_t fallback);
 Param stride(size_t spatial, int64_t fallback);
 /// stride, where None stands for the kernel's size.

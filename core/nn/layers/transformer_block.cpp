@@ -170,7 +170,9 @@ Param flag(std::string name, bool fallback, std::string help) {
 }
 
 std::vector<Param> feedforward_params() {
-  return {integer("dim_feedforward", 2048, 1, "Features between the two Linear layers."),
+  Param width = integer("dim_feedforward", 2048, 0, "Features between the two Linear layers.");
+  width.usual_min = 1;
+  return {width,
           {.name = "dropout",
            .type = ParamType::Real,
            .fallback = 0.1,
@@ -189,7 +191,7 @@ std::vector<Param> order_params() {
            .type = ParamType::Real,
            .fallback = 1e-5,
            .help = "Added to the variance in the LayerNorms.",
-           .min = 0},
+           .usual_min = 0},
           flag("batch_first", false,
                "Whether the batch is the first dimension: (N, length, features)."),
           flag("norm_first", false,
@@ -255,6 +257,7 @@ Block transformer_encoder_layer_block() {
   block.synonyms = "self-attention, BERT, ViT";
   block.id = "TransformerEncoderLayer";
   block.torch_name = "nn.TransformerEncoderLayer";
+  block.factory = true;
   block.summary = "Lets all positions of a sequence look at one another, and thinks over each.";
   block.formula = "z = norm(x + attention(x));  y = norm(z + W₂·relu(W₁·z))";
   block.when_to_use =
@@ -275,6 +278,7 @@ Block transformer_decoder_layer_block() {
   Block block = attention_block();
   block.id = "TransformerDecoderLayer";
   block.torch_name = "nn.TransformerDecoderLayer";
+  block.factory = true;
   block.summary = "Lets what was written so far look at itself and at what the encoder read.";
   block.formula =
       "z = norm(x + attention(x));  u = norm(z + attention(z, memory));  y = norm(u + "
@@ -329,6 +333,7 @@ Block transformer_block() {
   Block block = attention_block();
   block.id = "Transformer";
   block.torch_name = "nn.Transformer";
+  block.factory = true;
   block.summary = "Reads one sequence with an encoder and writes another with a decoder.";
   block.formula = "y = decoder(tgt, encoder(src))";
   block.when_to_use = "For translation and the like: sequences into other sequences.";

@@ -222,6 +222,7 @@ Block upsample_block() {
                           .fallback = None{},
                           .help = "Whether the corners' centres stay in place, and not the outer "
                                   "edges. For the linear and cubic modes only.",
+                          .strict = true,
                           .optional = true});
   block.params.push_back({.name = "recompute_scale_factor",
                           .type = ParamType::Bool,

@@ -43,7 +43,8 @@ Block ctc_loss_block() {
                   {.name = "zero_infinity",
                    .type = ParamType::Bool,
                    .fallback = false,
-                   .help = "Whether targets too long for their input count 0 and not infinity."}};
+                   .help = "Whether targets too long for their input count 0 and not infinity.",
+                   .strict = true}};
   block.inputs = {
       {"log_probs", "Log-probabilities (steps, N, classes)", false, "T N C"},
       {"targets", "Labels (N, most labels), the rest of a row unused; or all in one row", false,

@@ -65,12 +65,13 @@ class TestDescription : public QObject {
     row("Conv2d", "groups", "None", "[Conv2d] groups expects an integer, gets None");
     row("Conv2d", "groups", "True", "[Conv2d] groups expects an integer, gets True");
     row("Dropout", "p", "1.5", "[Dropout] p must be at most 1, is 1.5");
-    row("Dropout", "p", "nan", "[Dropout] p must be a finite number");
+    row("Dropout", "p", "nan", "[Dropout] p cannot be nan");
     row("Dropout", "p", "'half'", "[Dropout] p expects a number, gets 'half'");
     row("CrossEntropyLoss", "weight", "'1, x'",
         "[CrossEntropyLoss] weight expects numbers separated by commas or None, gets '1, x'");
-    row("CrossEntropyLoss", "weight", "'1, -2'",
-        "[CrossEntropyLoss] weight must be at least 0, is -2");
+    row("ConstantPad2d", "padding", "(1, 2, 3)",
+        "[ConstantPad2d] padding expects an integer or 4 or 2 or 6 or 8 integers, gets (1, 2, 3)");
+    row("CELU", "alpha", "0.0", "[CELU] alpha must not be 0, gets alpha=0.0");
   }
 
   void problems_say_what_is_expected() {
@@ -97,14 +98,34 @@ class TestDescription : public QObject {
     QCOMPARE(only_problem("Conv2d", {{"in_channels", int64_t{4}},
                                      {"groups", int64_t{3}},
                                      {"out_channels", int64_t{6}}}),
-             std::string("[Conv2d] in_channels must be divisible by groups"));
+             std::string("[Conv2d] in_channels must be divisible by groups, gets in_channels=4, "
+                         "groups=3"));
     // Channels that the wire will tell cannot be wrong yet.
     QVERIFY(
         block("Conv2d").problems({{"groups", int64_t{3}}, {"out_channels", int64_t{6}}}).empty());
-    QCOMPARE(only_problem("Conv2d", {{"padding", std::string("same")}, {"stride", pair(1, 2)}}),
-             std::string("[Conv2d] padding 'same' needs stride 1"));
+    QCOMPARE(
+        only_problem("Conv2d", {{"padding", std::string("same")}, {"stride", pair(1, 2)}}),
+        std::string("[Conv2d] padding 'same' needs stride 1, gets stride=(1, 2), padding='same'"));
     QCOMPARE(only_problem("MaxPool2d", {{"kernel_size", pair(4, 2)}, {"padding", int64_t{2}}}),
-             std::string("[MaxPool2d] padding must be at most half of kernel_size"));
+             std::string("[MaxPool2d] padding must be at most half of kernel_size, gets "
+                         "kernel_size=(4, 2), padding=2"));
+  }
+
+  void what_is_unusual_is_taken() {
+    const auto taken = [](const char* id, const char* name, const Value& value) {
+      return problem_of(*block(id).find(name), value).empty();
+    };
+    constexpr double kInfinity = std::numeric_limits<double>::infinity();
+    QVERIFY(taken("Linear", "out_features", int64_t{0}));
+    QVERIFY(!taken("Linear", "out_features", int64_t{-1}));
+    QVERIFY(taken("BatchNorm2d", "momentum", -1.5));
+    QVERIFY(taken("GroupNorm", "eps", 0.0));
+    QVERIFY(taken("Hardtanh", "max_val", kInfinity));
+    QVERIFY(taken("Hardtanh", "max_val", std::string("inf")));  // as a project file has it
+    QVERIFY(!taken("Hardtanh", "max_val", std::string("many")));
+    QVERIFY(taken("ConstantPad2d", "padding", pair(0, 1)));
+    QVERIFY(taken("MaxPool3d", "stride", std::vector<int64_t>{2}));
+    QVERIFY(!taken("Conv2d", "kernel_size", std::vector<int64_t>{2}));
   }
 
   void values_take_the_parameter_s_type_where_nothing_is_lost() {
