@@ -9,7 +9,8 @@
 #include "core/data/dataset.h"
 #include "core/graph/project.h"
 #include "core/nn/category.h"
-#include "core/optim/optimizer.h"
+#include "core/optim/scheduler.h"
+#include "core/trial/kernel_use.h"
 
 namespace nw::cli {
 namespace {
@@ -71,6 +72,10 @@ void print_all() {
       if (!titled) print_heading(category.title);
       titled = true;
       print(description_text(block));
+  out["schedulers"] = Json::array();
+  for (const auto& one : optim::schedulers().all()) {
+    out["schedulers"].push_back(description_json(one));
+  }
     }
   }
   print_heading("Optimisers");
@@ -83,7 +88,7 @@ void print_all() {
 
 void add_blocks(CLI::App& app) {
   CLI::App* verb =
-      app.add_subcommand("blocks", "Describe every block, optimiser and data set of the program");
+      app.add_subcommand("blocks", "Describe every block, optimiser, scheduler and data set");
   const auto json = std::make_shared<bool>(false);
   verb->add_flag("--json", *json, "Print the descriptions as one JSON object");
   verb->footer("Example:\n  netwright-cli blocks --json | jq -r '.blocks[].id'");
@@ -93,6 +98,8 @@ void add_blocks(CLI::App& app) {
     } else {
       print_all();
     }
+  print_heading("Schedulers");
+  for (const auto& one : optim::schedulers().all()) print(description_text(one));
   });
 }
 

@@ -28,7 +28,9 @@ void Curves::add(const train::EpochDone& epoch) {
 }
 
 std::string Curves::csv(bool classifies) const {
-  std::string out = "step,epoch,train_loss,train_accuracy,validation_loss,validation_accuracy\n";
+  std::string out =
+      "step,epoch,train_loss,train_accuracy,validation_loss,validation_accuracy,"
+      "learning_rate\n";
   for (const Row& row : rows_) {
     out += std::to_string(row.step.step) + "," + std::to_string(row.step.epoch) + ",";
     append(out, row.step.loss);
@@ -38,6 +40,8 @@ std::string Curves::csv(bool classifies) const {
     append(out, row.validation_loss);
     out += ',';
     if (classifies) append(out, row.validation_accuracy);
+    out += ',';
+    append(out, row.step.learning_rate);
     out += '\n';
   }
   return out;

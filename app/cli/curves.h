@@ -17,8 +17,8 @@ class Curves {
   bool empty() const { return rows_.empty(); }
   /// CSV with a heading. Columns: step (1 for the first batch), epoch (1 for the first), train_loss
   /// and train_accuracy (means over the batch), validation_loss and validation_accuracy (after the
-  /// epoch, on its last row; else empty). Accuracies are shares from 0 to 1, empty unless
-  /// `classifies`.
+  /// epoch, on its last row; else empty), learning_rate (of the update by this batch). Accuracies
+  /// are shares from 0 to 1, empty unless `classifies`.
   std::string csv(bool classifies) const;
 
  private:

@@ -11,6 +11,8 @@
 #include "core/codegen/expression.h"
 #include "core/io/state_file.h"
 #include "core/io/tensor_file.h"
+#include "core/optim/clip.h"
+#include "core/optim/schedule.h"
 
 namespace nw::cli {
 namespace {
@@ -194,20 +196,47 @@ class Runner {
     const codegen::OptimizerExpression wanted = codegen::parse_optimizer(request_.optimizer);
     const auto optimizer =
         wanted.spec->make(model_.module->parameters(), wanted.spec->complete(wanted.args));
+    optim::Schedule schedule = schedule_of(*optimizer);
     std::vector<double> losses;
+    std::vector<double> rates;
     const auto look = [&] {
       optimizer->zero_grad();
       for (const Tensor& input : inputs_) {
         if (input.defined()) input.set_grad(Tensor());
       }
       pass(true);
+      clip();
       return loss_value_;
     };
-    for (int64_t step = 0; step < request_.steps; ++step) {
+    for (int64_t step = 1; step <= request_.steps; ++step) {
+      rates.push_back(optimizer->learning_rate());
       const Tensor loss = optimizer->step(look);
       losses.push_back(raw::to(loss.detach(), DType::Float64).item());
+      schedule.after_batch(step, 1);
+      schedule.after_epoch({losses.back(), {}});
     }
     put("losses", tensor_of<double>(losses, {request_.steps}));
+    put("learning_rates", tensor_of<double>(rates, {request_.steps}));
+  }
+
+  /// Each update counts as an epoch of one batch.
+  optim::Schedule schedule_of(optim::Optimizer& optimizer) const {
+    std::vector<optim::ScheduleItem> items;
+    for (const std::string& text : request_.schedulers) {
+      for (const auto& one : codegen::parse_schedulers(text)) {
+        items.push_back({one.spec, one.args, one.spec->step_at});
+      }
+    }
+    optim::Schedule schedule(items, optimizer, {request_.steps, 1});
+    schedule.check_length();
+    schedule.check_figures(true, false);
+    return schedule;
+  }
+
+  void clip() const {
+    const std::vector<Tensor> params = model_.module->parameters();
+    if (request_.clip_norm) optim::clip_grad_norm_(params, *request_.clip_norm);
+    if (request_.clip_value) optim::clip_grad_value_(params, *request_.clip_value);
   }
 
   void put(std::string key, const Tensor& tensor) {

@@ -15,8 +15,11 @@ struct ModelRun {
   std::vector<std::string> inputs;   // files
   std::vector<std::string> targets;  // files
   std::string weights;
-  std::string loss;       // an expression; empty: the project's own
-  std::string optimizer;  // an expression
+  std::string loss;                     // an expression; empty: the project's own
+  std::string optimizer;                // an expression
+  std::vector<std::string> schedulers;  // expressions, stepped after each update
+  std::optional<double> clip_norm;
+  std::optional<double> clip_value;
   std::string grad_output;
   std::string dtype;  // torch's name; empty: float32
   std::string device = "cpu";
@@ -27,7 +30,8 @@ struct ModelRun {
 };
 
 /// Runs the model once, or `steps` updates, and gives what it was asked for by name: the outputs,
-/// loss, grad.…, initial.… and state.…. Throws Error for anything that does not fit.
+/// loss, grad.…, initial.…, state.…, and of updates losses and learning_rates. Throws Error for
+/// anything that does not fit.
 nn::StateDict run_model(const ModelRun& request);
 
 }  // namespace nw::cli

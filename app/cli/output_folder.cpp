@@ -61,6 +61,12 @@ std::string OutputFolder::keep_elsewhere(const nn::StateDict& state) {
   }
 }
 
+void OutputFolder::save_trained(const nn::StateDict& state) {
+  const std::string file = path(stem_ + "-trained.pt");
+  io::save_state(state, file, io::StateFormat::Pt);
+  files_.push_back(file);
+}
+
 void OutputFolder::save_curves(const std::string& csv) {
   const std::string file = path("curves.csv");
   write_file_atomically(file, csv);

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/base/error.h"
+#include "core/codegen/expression.h"
 #include "core/optim/optimizer.h"
 
 namespace nw::cli {
@@ -41,6 +42,16 @@ nn::Value checked_value(const nn::Param& param, const std::string& option,
   throw CLI::ValidationError(option, problem);
 }
 
+/// What `read` gives of an option's text. Throws CLI::ValidationError.
+template <typename Read>
+auto checked_expression(const std::string& option, const Read& read) {
+  try {
+    return read();
+  } catch (const Error& error) {
+    throw CLI::ValidationError(option, error.text());
+  }
+}
+
 }  // namespace
 
 void Overrides::add_options(CLI::App& verb) {
@@ -50,6 +61,13 @@ void Overrides::add_options(CLI::App& verb) {
     verb.add_option(option_name(param.name), values_[param.name], help)
         ->type_name(placeholder(param));
   }
+  verb.add_option("--optimizer", optimizer_, "Such as \"Adam(lr=1e-3)\"")->type_name("EXPRESSION");
+  verb.add_option("--scheduler", schedulers_,
+                  "Changes the learning rate, such as \"StepLR(step_size=2)\"; may be given more "
+                  "than once; none: no scheduler")
+      ->type_name("EXPRESSION")
+      ->expected(1)
+      ->take_all();
   verb.add_option("--lr", learning_rate_, "Learning rate of the optimiser")->type_name("X");
 }
 
@@ -61,7 +79,23 @@ void Overrides::apply(graph::RunSettings& settings) const {
     args.set(name, checked_value(*description.find(name), option_name(name), text));
   }
   graph::apply_args(args, settings);
+  apply_choices(settings);
   if (!learning_rate_.empty()) apply_learning_rate(settings);
+}
+
+void Overrides::apply_choices(graph::RunSettings& settings) const {
+  if (!optimizer_.empty()) {
+    const auto chosen =
+        checked_expression("--optimizer", [this] { return codegen::parse_optimizer(optimizer_); });
+    settings.optimizer = {chosen.spec->id, chosen.args};
+  }
+  if (!schedulers_.empty()) settings.schedulers.clear();
+  for (const std::string& text : schedulers_) {
+    if (text == "none" || text == "None") continue;
+    const auto chosen =
+        checked_expression("--scheduler", [&] { return codegen::parse_schedulers(text); });
+    for (const auto& one : chosen) settings.schedulers.push_back({one.spec->id, one.args});
+  }
 }
 
 void Overrides::apply_learning_rate(graph::RunSettings& settings) const {

@@ -86,6 +86,18 @@ void add_learning_options(CLI::App& verb, ModelRun& run) {
       ->type_name("N");
   verb.add_option("--optimizer", run.optimizer, "Such as \"optim.Adam(lr=1e-3)\"")
       ->type_name("EXPRESSION");
+  verb.add_option("--scheduler", run.schedulers,
+                  "Such as \"StepLR(step_size=5)\", stepped after each update; may be given more "
+                  "than once")
+      ->type_name("EXPRESSION")
+      ->expected(1)
+      ->take_all();
+  verb.add_option("--clip-norm", run.clip_norm,
+                  "Before each update shrinks all gradients together to at most this norm")
+      ->type_name("X");
+  verb.add_option("--clip-value", run.clip_value,
+                  "Before each update holds each number of the gradients between -X and X")
+      ->type_name("X");
 }
 
 }  // namespace
@@ -107,7 +119,8 @@ void add_run(CLI::App& app) {
       "and\n"
       "state.KEY (after the run). With --steps the outputs, loss and gradients are those of the "
       "last\n"
-      "step, before its update, and losses has the loss of each.\n\n"
+      "step, before its update (clipped, where that is asked for); losses and learning_rates have "
+      "those\nof each.\n\n"
       "Examples:\n"
       "  netwright-cli run \"nn.Conv2d(1, 6, 5, padding=2)\" --input x.npy --backward -o "
       "out.safetensors\n"

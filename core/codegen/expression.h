@@ -9,7 +9,7 @@
 
 #include "core/nn/block.h"
 #include "core/nn/python_syntax.h"
-#include "core/optim/optimizer.h"
+#include "core/optim/scheduler.h"
 
 namespace nw::codegen {
 
@@ -50,6 +50,16 @@ OptimizerExpression parse_optimizer(std::string_view text);
 
 /// Builds the module on default_device(), drawing initial weights from default_generator() in the
 /// order in which Python would. Its keys are torch's. Throws Error, with the layer's place, for
+/// A scheduler of the learning rate with its arguments.
+struct SchedulerExpression {
+  const optim::SchedulerSpec* spec = nullptr;
+  nn::Args args;  // what was given, checked
+};
+
+/// The same for schedulers: "StepLR(step_size=2)", "lr_scheduler.OneCycleLR(optimizer, 0.1)", or
+/// several, "ChainedScheduler([LinearLR(), ExponentialLR(0.9)])"; the optimiser is passed over.
+std::vector<SchedulerExpression> parse_schedulers(std::string_view text);
+
 /// arguments that the layer itself refuses.
 std::unique_ptr<nn::Module> build_module(const Expression& expression);
 

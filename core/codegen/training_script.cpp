@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/codegen/python_code.h"
+#include "core/codegen/update_code.h"
 #include "core/nn/call.h"
 
 namespace nw::codegen {
@@ -29,10 +30,10 @@ std::string head(const std::string& name, const PythonModel& model, const std::s
       "from torch.utils.data import DataLoader, TensorDataset, random_split\n\n");
 }
 
-std::string settings(const graph::RunSettings& run) {
+std::string settings(const graph::RunSettings& run, const UpdateCode& updates) {
   return concat("seed = ", run.seed, "\nepochs = ", run.epochs, "\nbatch_size = ", run.batch_size,
                 "\nvalidation = ", nn::to_python(nn::Value(run.validation)),
-                "  # share of the training samples\n\n",
+                "  # share of the training samples\n", updates.settings, "\n",
                 "parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])\n",
                 "parser.add_argument(\"--steps\", type=int, help=\"stop after so many steps\")\n",
                 "parser.add_argument(\"--save\", metavar=\"FILE\", help=\"write the weights at the "
@@ -60,79 +61,100 @@ std::string make_optimizer(const graph::RunSettings& run) {
   return "optimizer = " + formatted_call("torch." + spec->torch_name, arguments, 0, 12) + "\n";
 }
 
+std::string lines(const UpdateCode::Lines& code, size_t indent) {
+  std::string text;
+  for (const std::string& line : code) text += std::string(indent, ' ') + line + "\n";
+  return text;
+}
+
 /// The loss of one sample, whether the loss averages a batch or adds it up.
 std::string run_model(const PythonModel& model, bool adds_up) {
   return concat(
-      "\n\ndef run(inputs, targets):\n    \"\"\"What the model answers, and the loss of "
+      "\n\ndef run(model, inputs, targets):\n    \"\"\"What the model answers, and the loss of "
       "that.\"\"\"\n    ",
       joined(model.results), " = model(inputs)\n    return prediction, loss_fn(",
       joined(model.loss_arguments), ")\n", "\n\ndef per_sample(loss, count):\n",
       "    return loss.item()", adds_up ? " / count" : "", "\n");
 }
 
-std::string evaluation(bool classifies) {
-  std::string text = R"(
+std::string evaluation(bool classifies, const UpdateCode& updates) {
+  const std::string& model = updates.evaluated;
+  std::string text = concat(R"(
 
 def evaluate(name, x, t):
     """Prints the mean loss of all samples. Draws no random numbers."""
     if x is None:
         return
-    model.eval()
+    )",
+                            model, R"(.eval()
     total = 0.0
-)";
+)");
   if (classifies) text += "    right = 0\n";
-  text += R"(    with torch.no_grad():
+  text += concat(R"(    with torch.no_grad():
         for begin in range(0, len(x), batch_size):
             inputs, targets = x[begin : begin + batch_size], t[begin : begin + batch_size]
-            prediction, loss = run(inputs, targets)
+            prediction, loss = run()",
+                 model, R"(, inputs, targets)
             total += per_sample(loss, len(inputs)) * len(inputs)
-)";
+)");
   if (classifies) text += "            right += (prediction.argmax(1) == targets).sum().item()\n";
-  text += "    model.train()\n";
+  text += "    " + model + ".train()\n";
   text += classifies ? "    print(f\"{name} loss {total / len(x):.9g} accuracy {right / "
                        "len(x):.6g}\", flush=True)\n"
                      : "    print(f\"{name} loss {total / len(x):.9g}\", flush=True)\n";
+  if (updates.needs_accuracy) {
+    text += "    return total / len(x), right / len(x)\n";
+  } else if (updates.needs_loss) {
+    text += "    return total / len(x)\n";
+  }
   return text;
 }
 
-constexpr const char* kStep = R"(            optimizer.zero_grad()
-            _, loss = run(inputs, targets)
-            loss.backward()
-            optimizer.step()
-)";
+std::string one_step(const UpdateCode& updates) {
+  return concat("            optimizer.zero_grad()\n            _, loss = run(model, inputs, ",
+                "targets)\n            loss.backward()\n", lines(updates.clip, 12),
+                "            optimizer.step()\n");
+}
 
 /// For optimisers that look at several points of a batch; the loss is that of the first look.
-constexpr const char* kStepByLooks = R"(
+std::string step_by_looks(const UpdateCode& updates) {
+  return concat(R"(
             def look():
                 optimizer.zero_grad()
-                _, loss = run(inputs, targets)
+                _, loss = run(model, inputs, targets)
                 loss.backward()
-                return loss
+)",
+                lines(updates.clip, 16), R"(                return loss
 
             loss = optimizer.step(look)
-)";
+)");
+}
 
-std::string training(const graph::RunSettings& run) {
+std::string training(const graph::RunSettings& run, const UpdateCode& updates) {
   const bool looks = optim::optimizers().find(run.optimizer.id)->needs_closure;
-  return concat(R"(
-
-def train_model():
-    step = 0
-    for epoch in range(1, epochs + 1):
-        for inputs, targets in DataLoader(train, batch_size, shuffle=True):
-            if step == options.steps:
-                return
-)",
-                looks ? kStepByLooks : kStep, R"(            step += 1
+  const std::string samples = "DataLoader(train, batch_size, shuffle=True)";
+  const std::string loop = updates.counts_batches
+                               ? "batch, (inputs, targets) in enumerate(" + samples + ", start=1)"
+                               : "inputs, targets in " + samples;
+  const std::string figures = updates.needs_accuracy ? "validation_loss, validation_accuracy = "
+                              : updates.needs_loss   ? "validation_loss = "
+                                                     : "";
+  return concat(
+      "\n\ndef train_model():\n    step = 0\n    for epoch in range(1, epochs + 1):\n        for ",
+      loop, ":\n            if step == options.steps:\n                return\n",
+      looks ? step_by_looks(updates) : one_step(updates), lines(updates.after_batch, 12),
+      R"(            step += 1
             print(f"step {step} loss {per_sample(loss, len(inputs)):.9g}", flush=True)
-        evaluate(f"epoch {epoch} validation", x_validation, t_validation)
-
+        )",
+      figures, R"(evaluate(f"epoch {epoch} validation", x_validation, t_validation)
+)",
+      lines(updates.after_epoch, 8), R"(
 
 train_model()
 evaluate("test", x_test, t_test)
 if options.save:
-    torch.save(model.state_dict(), options.save)
-)");
+    torch.save()",
+      updates.kept, ".state_dict(), options.save)\n");
 }
 
 }  // namespace
@@ -151,12 +173,15 @@ std::string training_script(const graph::Project& project, const data::Signature
   const bool learns_targets = std::find(asked.begin(), asked.end(), "targets") != asked.end();
   const std::string definition = model.definition.empty() ? "" : "\n\n" + model.definition + "\n\n";
   const std::string gap = data_code.starts_with("def ") ? "\n" : "";
-  return head(name, model, data_code) + settings(project.run) + gap + data_code + definition +
-         (definition.empty() ? "\n" : "") + kSplit + "model = " + model.construction +
-         "\nloss_fn = " + model.loss + "\n" + make_optimizer(project.run) +
-         run_model(model, adds_up) +
-         evaluation(data.classes > 0 && data.target.empty() && learns_targets) +
-         training(project.run);
+  const bool classifies = data.classes > 0 && data.target.empty() && learns_targets;
+  const UpdateCode updates = update_code(project.run);
+  NW_CHECK(classifies || !updates.needs_accuracy,
+           "[run] a scheduler looks at the accuracy, of which this network has none");
+  return head(name, model, data_code) + settings(project.run, updates) + gap + data_code +
+         definition + (definition.empty() ? "\n" : "") + kSplit + "model = " + model.construction +
+         "\nloss_fn = " + model.loss + "\n" + make_optimizer(project.run) + updates.setup +
+         run_model(model, adds_up) + evaluation(classifies, updates) +
+         training(project.run, updates);
 }
 
 }  // namespace nw::codegen

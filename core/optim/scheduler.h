@@ -88,6 +88,9 @@ struct SchedulerSpec : nn::Description {
   bool sets_rate = false;
   /// Whether the metric is one of which more is better, such as an accuracy; null: never.
   bool (*more_is_better)(const nn::Args& args) = nullptr;
+  /// What a freshly chosen one has set for a training of so many epochs, so that something is to be
+  /// seen; null: torch's own defaults are enough.
+  void (*suggest)(int64_t epochs, nn::Args& args) = nullptr;
   /// Sets arguments that a training of so many epochs and batches tells; null: there are none.
   void (*fit)(int64_t epochs, int64_t batches, nn::Args& args) = nullptr;
 };

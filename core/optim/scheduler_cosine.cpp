@@ -117,6 +117,7 @@ SchedulerSpec cosine_annealing_lr_spec() {
   nn::Param half = count_param("T_max", int64_t{10}, "Epochs until the lowest rate.");
   half.required = true;
   spec.params = {half, eta_min_param()};
+  spec.suggest = [](int64_t epochs, nn::Args& args) { args.set("T_max", epochs); };
   spec.make = make_started<CosineAnnealingLR>;
   return spec;
 }
@@ -132,6 +133,7 @@ SchedulerSpec cosine_warm_restarts_spec() {
   spec.params = {first,
                  count_param("T_mult", int64_t{1}, "How much longer each fall is than the last."),
                  eta_min_param()};
+  spec.suggest = [](int64_t epochs, nn::Args& args) { args.set("T_0", (epochs + 2) / 3); };
   spec.step_at = StepAt::Fraction;
   spec.sets_rate = true;
   spec.make = make_started<CosineAnnealingWarmRestarts>;

@@ -133,6 +133,11 @@ class PolynomialLR final : public Scheduler {
   double power_;
 };
 
+/// Three steps in a training.
+int64_t third_of(int64_t epochs) {
+  return (epochs + 2) / 3;
+}
+
 nn::Param gamma_param(double fallback) {
   return real_param("gamma", fallback, "What the learning rate is multiplied with each time.");
 }
@@ -154,6 +159,7 @@ SchedulerSpec step_lr_spec() {
   nn::Param size = count_param("step_size", int64_t{30}, "Epochs between two falls.");
   size.required = true;
   spec.params = {size, gamma_param(0.1)};
+  spec.suggest = [](int64_t epochs, nn::Args& args) { args.set("step_size", third_of(epochs)); };
   spec.make = make_started<StepLR>;
   return spec;
 }
@@ -170,6 +176,10 @@ SchedulerSpec multi_step_lr_spec() {
                   .arity = 0,
                   .required = true},
                  gamma_param(0.1)};
+  spec.suggest = [](int64_t epochs, nn::Args& args) {
+    const int64_t third = third_of(epochs);
+    args.set("milestones", std::vector<int64_t>{third, 2 * third});
+  };
   spec.make = make_started<MultiStepLR>;
   return spec;
 }
@@ -181,6 +191,7 @@ SchedulerSpec constant_lr_spec() {
   spec.when_to_use = "As a simple warm-up.";
   spec.params = {factor_param("factor", 1.0 / 3, "How low it is in the beginning."),
                  count_param("total_iters", int64_t{5}, "Epochs until it is as set.")};
+  spec.suggest = [](int64_t epochs, nn::Args& args) { args.set("total_iters", third_of(epochs)); };
   spec.make = make_started<ConstantLR>;
   return spec;
 }
@@ -193,6 +204,7 @@ SchedulerSpec linear_lr_spec() {
   end.max = 1;
   spec.params = {factor_param("start_factor", 1.0 / 3, "What part of the rate it starts with."),
                  end, count_param("total_iters", int64_t{5}, "Epochs that it takes.")};
+  spec.suggest = [](int64_t epochs, nn::Args& args) { args.set("total_iters", third_of(epochs)); };
   spec.make = make_started<LinearLR>;
   return spec;
 }
@@ -216,6 +228,7 @@ SchedulerSpec polynomial_lr_spec() {
   spec.when_to_use = "For segmentation networks; with power 1 it falls evenly.";
   spec.params = {count_param("total_iters", int64_t{5}, "Epochs until it is 0."),
                  real_param("power", 1, "How early it falls.")};
+  spec.suggest = [](int64_t epochs, nn::Args& args) { args.set("total_iters", epochs); };
   spec.make = make_started<PolynomialLR>;
   return spec;
 }
