@@ -10,12 +10,14 @@ build_packages=(
 )
 # To see the window: fonts, and the plugin for Wayland screens (that for X11 comes with Qt).
 window_packages=(fonts-noto-core qt6-wayland)
+# To make the folder that runs anywhere.
+portable_packages=(patchelf)
 # To run the tests: PyTorch is their oracle, Eigen that of the matrix products, Xvfb a screen without
-# a monitor.
+# a monitor, iproute2 a network of two machines on one.
 test_packages=(
   libeigen3-dev
   python3-torch python3-torchvision python3-numpy xvfb xauth fonts-noto-core
-  clang-format-14
+  clang-format-14 iproute2
 )
 
 # install_missing PACKAGE...: installs from Debian what is not there yet, and says what.
