@@ -31,8 +31,10 @@ struct Expression {
 ///     nn.Sequential(nn.Linear(2, 16), nn.ReLU(), nn.Linear(16, 2))
 ///     nn.Sequential(OrderedDict([("fc1", nn.Linear(2, 16)), …]))
 ///     Sequential(\n  (0): Linear(in_features=2, out_features=16, bias=True)\n  …)
-/// with or without `nn.` and `torch.`, with comments and line breaks. Throws Error for anything
-/// else: "line 2, column 14: expected ',' or ')' after an argument, found '='".
+/// with or without `nn.` and `torch.`, with comments and line breaks, below imports and assignments
+/// of what it uses (core/nn/python_syntax.h). Throws Error for anything else, and for named layers
+/// whose weights would be shared or drawn in another order: "line 2, column 14: expected ',' or ')'
+/// after an argument, found '='".
 Expression parse_model(std::string_view text);
 
 /// The same for a loss: "nn.CrossEntropyLoss(label_smoothing=0.1)".
@@ -48,8 +50,6 @@ struct OptimizerExpression {
 /// is passed over. Throws Error as parse_model.
 OptimizerExpression parse_optimizer(std::string_view text);
 
-/// Builds the module on default_device(), drawing initial weights from default_generator() in the
-/// order in which Python would. Its keys are torch's. Throws Error, with the layer's place, for
 /// A scheduler of the learning rate with its arguments.
 struct SchedulerExpression {
   const optim::SchedulerSpec* spec = nullptr;
@@ -60,6 +60,8 @@ struct SchedulerExpression {
 /// several, "ChainedScheduler([LinearLR(), ExponentialLR(0.9)])"; the optimiser is passed over.
 std::vector<SchedulerExpression> parse_schedulers(std::string_view text);
 
+/// Builds the module on default_device(), drawing initial weights from default_generator() in the
+/// order in which Python would. Its keys are torch's. Throws Error, with the layer's place, for
 /// arguments that the layer itself refuses.
 std::unique_ptr<nn::Module> build_module(const Expression& expression);
 

@@ -47,10 +47,12 @@ void add_item(Expression& sequential, const std::string& name, nn::Place name_pl
   sequential.items.emplace_back(name, model_of(layer));
 }
 
-/// OrderedDict([("conv1", nn.Conv2d(…)), …]) or OrderedDict(conv1=nn.Conv2d(…), …).
+/// OrderedDict([("conv1", nn.Conv2d(…)), …]), OrderedDict({"conv1": nn.Conv2d(…), …}) or
+/// OrderedDict(conv1=nn.Conv2d(…), …).
 void add_dictionary(Expression& sequential, const Syntax& dictionary) {
   const auto is_pairs = [](const Syntax& item) {
-    return item.label == Label::None && (item.kind == Kind::List || item.kind == Kind::Tuple);
+    return item.label == Label::None &&
+           (item.kind == Kind::List || item.kind == Kind::Tuple || item.kind == Kind::Dict);
   };
   for (const Syntax& item : dictionary.items) {
     if (item.label == Label::Keyword) {
@@ -61,8 +63,8 @@ void add_dictionary(Expression& sequential, const Syntax& dictionary) {
       fail_at(item.place, concat("expected a list of (\"name\", layer), found ", item.shown()));
     }
     for (const Syntax& pair : item.items) {
-      const bool fits =
-          is_pairs(pair) && pair.items.size() == 2 && pair.items[0].kind == Kind::Text;
+      const bool fits = is_pairs(pair) && pair.kind != Kind::Dict && pair.items.size() == 2 &&
+                        pair.items[0].kind == Kind::Text;
       if (!fits) fail_at(pair.place, concat("expected (\"name\", layer), found ", pair.shown()));
       add_item(sequential, pair.items[0].text, pair.items[0].place, pair.items[1]);
     }
@@ -133,14 +135,6 @@ std::optional<nn::Args> printed_arguments(const nn::Block& block, const Syntax& 
   return std::nullopt;
 }
 
-/// torch's layers with weights, and no others, can be made in a dtype of their own.
-void check_dtype(const Expression& layer) {
-  const DeviceGuard meta(kMeta);
-  const auto module = layer.block->make(layer.block->complete(layer.args));
-  if (!module->parameters().empty() || !module->buffers().empty()) return;
-  fail_at(layer.place, concat("[", layer.block->id, "] takes no dtype: it has no weights"));
-}
-
 /// What is written though it is the default says nothing.
 nn::Args without_defaults(const nn::Block& block, nn::Args args) {
   for (const nn::Param& param : block.params) {
@@ -167,7 +161,6 @@ Expression layer_of(const Syntax& syntax) {
   }
   out.args = without_defaults(block, std::move(out.args));
   out.dtype = factory.dtype;
-  if (out.dtype) check_dtype(out);
   return out;
 }
 
@@ -189,6 +182,60 @@ Expression model_of(const Syntax& syntax) {
   return layer_of(syntax);
 }
 
+bool is_layer(const Syntax& syntax) {
+  if (syntax.kind != Kind::Call) return false;
+  const std::string_view name = nn::last_name(syntax.text);
+  return std::any_of(nn::blocks().all().begin(), nn::blocks().all().end(),
+                     [&](const nn::Block& block) {
+                       return !block.torch_name.empty() && nn::last_name(block.torch_name) == name;
+                     });
+}
+
+/// The layers that are not made of others, as build_module makes them one after the other.
+void collect_layers(const Syntax& syntax, std::vector<const Syntax*>& out) {
+  const size_t before = out.size();
+  for (const Syntax& item : syntax.items) collect_layers(item, out);
+  if (out.size() == before && is_layer(syntax)) out.push_back(&syntax);
+}
+
+bool has_state(const Syntax& layer) {
+  const Expression read = layer_of(layer);
+  const DeviceGuard meta(kMeta);
+  const auto module = read.block->make(read.block->complete(read.args));
+  return !module->parameters().empty() || !module->buffers().empty();
+}
+
+/// Python makes a layer where it is written: one that was assigned to a name draws its weights
+/// before those further down, and shares them when the name stands twice. What is read here has
+/// each layer's weights once, drawn in its order.
+void check_named_layers(const Syntax& model, const std::vector<Syntax>& unused) {
+  for (const Syntax& value : unused) {
+    std::vector<const Syntax*> layers;
+    collect_layers(value, layers);
+    for (const Syntax* layer : layers) {
+      if (has_state(*layer)) fail_at(layer->place, "expected a layer that the model uses");
+    }
+  }
+  std::vector<const Syntax*> layers;
+  collect_layers(model, layers);
+  const auto in_order = [](const Syntax* a, const Syntax* b) { return a->place < b->place; };
+  if (std::is_sorted(layers.begin(), layers.end(), in_order)) {
+    const auto same = [](const Syntax* a, const Syntax* b) { return a->place == b->place; };
+    if (std::adjacent_find(layers.begin(), layers.end(), same) == layers.end()) return;
+  }
+  std::erase_if(layers, [](const Syntax* layer) { return !has_state(*layer); });
+  for (size_t i = 1; i < layers.size(); ++i) {
+    if (in_order(layers[i - 1], layers[i])) continue;
+    const bool twice =
+        std::any_of(layers.begin(), layers.begin() + static_cast<ptrdiff_t>(i),
+                    [&](const Syntax* other) { return other->place == layers[i]->place; });
+    fail_at(layers[i]->place,
+            twice ? "expected a layer that is used once; twice it would share its weights"
+                  : "expected this layer below those that stand in front of it in the model: "
+                    "PyTorch draws weights in the order in which layers are written");
+  }
+}
+
 /// Whether the first argument says what to optimise.
 bool is_parameters(const Syntax& item) {
   return item.label == Label::None && (item.kind == Kind::Call || item.kind == Kind::Name);
@@ -197,7 +244,11 @@ bool is_parameters(const Syntax& item) {
 }  // namespace
 
 Expression parse_model(std::string_view text) {
-  return model_of(nn::parse_python(text));
+  std::vector<Syntax> unused;
+  const Syntax syntax = nn::parse_python(text, &unused);
+  Expression model = model_of(syntax);
+  check_named_layers(syntax, unused);
+  return model;
 }
 
 Expression parse_loss(std::string_view text) {

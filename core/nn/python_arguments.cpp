@@ -92,8 +92,8 @@ Value raw_value(const Param& param, const Syntax& syntax, std::string_view op) {
     case Kind::Bool:
       return syntax.boolean;
     case Kind::Int:
-      if (param.type == ParamType::Bool && (syntax.integer == 0 || syntax.integer == 1)) {
-        return syntax.integer == 1;
+      if (param.type == ParamType::Bool && !param.strict) {
+        if (syntax.integer == 0 || syntax.integer == 1) return syntax.integer == 1;
       }
       return syntax.integer;
     case Kind::Real:
@@ -101,6 +101,7 @@ Value raw_value(const Param& param, const Syntax& syntax, std::string_view op) {
       if (is_type || param.type == ParamType::IntTuple) fail_expecting(param, syntax, op);
       return syntax.real;
     case Kind::Text:
+      if (param.type == ParamType::Real) fail_expecting(param, syntax, op);
       return syntax.text;
     case Kind::Name:
       // print(model) leaves out quotes, and an activation may be given as the function itself.
@@ -110,10 +111,14 @@ Value raw_value(const Param& param, const Syntax& syntax, std::string_view op) {
       return std::string(last_name(syntax.text));
     case Kind::Tuple:
     case Kind::List:
-      if (param.type != ParamType::IntTuple && param.type != ParamType::RealTuple) {
+      // torch takes a list for integers only.
+      if (param.type != ParamType::IntTuple &&
+          (param.type != ParamType::RealTuple || syntax.kind == Kind::List)) {
         fail_expecting(param, syntax, op);
       }
       return tuple_value(param, syntax, op);
+    case Kind::Dict:
+      fail_expecting(param, syntax, op);
     case Kind::Call:
       if (param.type == ParamType::Module) return nested_value(syntax);
       if (last_name(syntax.text) == "Size" && syntax.items.size() == 1) {
@@ -231,6 +236,10 @@ class Binder {
 
   bool take_factory(const Syntax& item) {
     if (factory_ == nullptr || description_.find(item.key) != nullptr) return false;
+    const bool of_factory = item.key == "dtype" || item.key == "device";
+    if (of_factory && !description_.factory) {
+      fail_at(item.key_place, concat(op(), "takes no ", item.key));
+    }
     if (item.key == "dtype") {
       if (item.kind != Kind::None) factory_->dtype = dtype_of(item);
       return true;

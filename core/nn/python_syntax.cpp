@@ -1,12 +1,15 @@
 #include "core/nn/python_syntax.h"
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
+#include <array>
 #include <limits>
+#include <optional>
 
 #include "core/base/error.h"
+#include "core/nn/python_names.h"
+#include "core/nn/python_numbers.h"
 #include "core/nn/python_tokens.h"
+#include "core/nn/value.h"
 
 namespace nw::nn {
 namespace {
@@ -16,22 +19,8 @@ constexpr size_t kLargestBytes = size_t{1} << 20;
 
 using Kind = Syntax::Kind;
 
-Syntax whole_number(int64_t value) {
-  Syntax out;
-  out.kind = Kind::Int;
-  out.integer = value;
-  return out;
-}
-
-Syntax real_number(double value) {
-  Syntax out;
-  out.kind = Kind::Real;
-  out.real = value;
-  return out;
-}
-
-double as_real(const Syntax& number) {
-  return number.kind == Kind::Int ? static_cast<double>(number.integer) : number.real;
+bool is_sequence(const Syntax& syntax) {
+  return syntax.kind == Kind::Tuple || syntax.kind == Kind::List;
 }
 
 class Parser {
@@ -39,17 +28,25 @@ class Parser {
   explicit Parser(const std::vector<Token>& tokens) : tokens_(tokens) {}
 
   Syntax run() {
-    skip_imports();
-    skip_assignment();
-    Syntax result = expression();
-    while (peek().is(";")) ++at_;
-    if (peek().kind == Token::Kind::End) return result;
-    if (peek().is(".")) {
-      fail(concat("expected the end of the model, found '.", peek(1).text,
-                  "'; leave out what is called on the finished model"));
+    for (;;) {
+      skip_imports();
+      refuse_statement();
+      const std::vector<std::string> targets = assigned_names();
+      Syntax value = targets.size() > 1 ? values() : expression();
+      const int line = tokens_[at_ > 0 ? at_ - 1 : 0].place.line;
+      bool ended = peek().place.line > line;
+      while (take(";")) ended = true;
+      if (peek().kind == Token::Kind::End) return value;
+      if (peek().is(".")) {
+        fail(concat("expected the end of the model, found '.", peek(1).text,
+                    "'; leave out what is called on the finished model"));
+      }
+      if (targets.empty() || !ended) fail_expecting("the end of the text");
+      assign(targets, std::move(value));
     }
-    fail_expecting("the end of the text");
   }
+
+  std::vector<Syntax> unused() const { return names_.unused(); }
 
  private:
   const Token& peek(size_t ahead = 0) const {
@@ -74,19 +71,86 @@ class Parser {
   void skip_imports() {
     while (peek().kind == Token::Kind::Name && (peek().text == "import" || peek().text == "from")) {
       const int line = peek().place.line;
+      const std::string from = peek().text == "from" ? dotted(1) + "." : "";
       int depth = 0;
       while (peek().kind != Token::Kind::End && (depth > 0 || peek().place.line == line)) {
         const Token& token = take();
         depth += token.is("(") ? 1 : token.is(")") ? -1 : 0;
         if (depth == 0 && token.is(";")) break;
+        if (token.kind == Token::Kind::Name && token.text == "as") name_import(from);
       }
     }
   }
 
-  void skip_assignment() {
+  /// import torch.nn as N: the name behind the `as` that was just taken is another for what stands
+  /// in front of it.
+  void name_import(const std::string& from) {
+    size_t begin = at_ - 2;
+    while (begin > 1 && tokens_[begin - 1].is(".")) begin -= 2;
+    Syntax original;
+    original.kind = Kind::Name;
+    for (size_t i = begin; i + 1 < at_; ++i) original.text += tokens_[i].text;
+    original.text = from + original.text;
+    if (peek().kind == Token::Kind::Name) {
+      names_.set(std::string(peek().text), std::move(original));
+    }
+  }
+
+  /// The dotted name that begins `ahead` tokens from here; empty: none.
+  std::string dotted(size_t ahead) const {
+    std::string name;
+    while (peek(ahead).kind == Token::Kind::Name) {
+      name += peek(ahead).text;
+      if (!peek(ahead + 1).is(".")) break;
+      name += ".";
+      ahead += 2;
+    }
+    return name;
+  }
+
+  void refuse_statement() const {
+    constexpr std::array<std::string_view, 8> kWords = {"class", "def",  "for",    "if",
+                                                        "while", "with", "return", "lambda"};
+    if (peek().kind != Token::Kind::Name) return;
+    if (std::find(kWords.begin(), kWords.end(), peek().text) == kWords.end()) return;
+    fail(concat("expected a model, found '", peek().text,
+                "'; only imports and assignments may stand above it"));
+  }
+
+  /// The names in front of a '=' that stands here: `model =`, `self.net =`, `a, b =`; empty: none.
+  std::vector<std::string> assigned_names() {
+    std::vector<std::string> names;
     size_t end = 0;
-    while (peek(end).kind == Token::Kind::Name && peek(end + 1).is(".")) end += 2;
-    if (peek(end).kind == Token::Kind::Name && peek(end + 1).is("=")) at_ += end + 2;
+    for (;; ++end) {
+      const std::string name = dotted(end);
+      if (name.empty() || name.back() == '.') return {};
+      end += 1 + 2 * static_cast<size_t>(std::count(name.begin(), name.end(), '.'));
+      names.push_back(name);
+      if (!peek(end).is(",")) break;
+    }
+    if (!peek(end).is("=")) return {};
+    at_ += end + 1;
+    return names;
+  }
+
+  /// Values parted by commas, without brackets around them.
+  Syntax values() {
+    Syntax out;
+    out.kind = Kind::Tuple;
+    out.place = peek().place;
+    do {
+      out.items.push_back(expression());
+    } while (take(","));
+    return out.items.size() == 1 ? out.items[0] : out;
+  }
+
+  void assign(const std::vector<std::string>& names, Syntax value) {
+    if (names.size() == 1) return names_.set(names[0], std::move(value));
+    const bool fits = is_sequence(value) && value.items.size() == names.size();
+    if (!fits) {
+      fail_at(value.place, concat("expected ", names.size(), " values, found ", value.shown()));
+    }
+    for (size_t i = 0; i < names.size(); ++i) names_.set(names[i], std::move(value.items[i]));
   }
 
   Syntax expression() {
@@ -115,14 +179,7 @@ class Parser {
     if (++depth_ > kDeepest) fail(concat("expected at most ", kDeepest, " signs in a row"));
     Syntax operand = factor();
     --depth_;
-    check_number(sign, operand);
-    if (sign.is("-")) {
-      if (operand.integer == std::numeric_limits<int64_t>::min()) fail_at(sign.place, kTooLarge);
-      operand.integer = -operand.integer;
-      operand.real = -operand.real;
-    }
-    operand.place = sign.place;
-    return operand;
+    return signed_number(sign, std::move(operand));
   }
 
   Syntax power() {
@@ -135,68 +192,13 @@ class Parser {
     return out;
   }
 
-  void check_number(const Token& sign, const Syntax& operand) const {
-    if (operand.is_number()) return;
-    fail_at(operand.place,
-            concat("expected a number beside '", sign.text, "', found ", operand.shown()));
-  }
-
-  Syntax combined(const Token& sign, const Syntax& left, const Syntax& right) const {
-    check_number(sign, left);
-    check_number(sign, right);
-    const bool divides = sign.is("/") || sign.is("//") || sign.is("%");
-    if (divides && as_real(right) == 0) fail_at(right.place, "expected a divisor that is not 0");
-    const bool integers = left.kind == Kind::Int && right.kind == Kind::Int && !sign.is("/") &&
-                          !(sign.is("**") && right.integer < 0);
-    Syntax out = integers ? of_integers(sign, left.integer, right.integer)
-                          : of_reals(sign, as_real(left), as_real(right));
-    out.place = left.place;
-    return out;
-  }
-
-  static Syntax of_integers(const Token& sign, int64_t a, int64_t b) {
-    int64_t out = 0;
-    bool overflow = false;
-    if (sign.is("+")) overflow = __builtin_add_overflow(a, b, &out);
-    if (sign.is("-")) overflow = __builtin_sub_overflow(a, b, &out);
-    if (sign.is("*")) overflow = __builtin_mul_overflow(a, b, &out);
-    if (sign.is("//") || sign.is("%")) {
-      overflow = a == std::numeric_limits<int64_t>::min() && b == -1;
-      if (!overflow) {
-        // Python rounds down, and the remainder has the divisor's sign.
-        const int64_t remainder = (a % b != 0 && (a % b < 0) != (b < 0)) ? a % b + b : a % b;
-        out = sign.is("%") ? remainder : (a - remainder) / b;
-      }
-    }
-    if (sign.is("**")) {
-      out = 1;
-      const bool trivial = a == 0 || a == 1 || a == -1;
-      const int64_t steps = trivial && b > 2 ? 2 + b % 2 : b;
-      for (int64_t i = 0; i < steps && !overflow; ++i) {
-        overflow = __builtin_mul_overflow(out, a, &out);
-      }
-    }
-    if (overflow) fail_at(sign.place, kTooLarge);
-    return whole_number(out);
-  }
-
-  static Syntax of_reals(const Token& sign, double a, double b) {
-    if (sign.is("+")) return real_number(a + b);
-    if (sign.is("-")) return real_number(a - b);
-    if (sign.is("*")) return real_number(a * b);
-    if (sign.is("/")) return real_number(a / b);
-    if (sign.is("//")) return real_number(std::floor(a / b));
-    if (sign.is("**")) return real_number(std::pow(a, b));
-    return real_number(a - std::floor(a / b) * b);
-  }
-
   Syntax atom() {
     const Token& token = peek();
     Syntax out;
     out.place = token.place;
     switch (token.kind) {
       case Token::Kind::Number:
-        out = number(token);
+        out = number_of(token);
         ++at_;
         break;
       case Token::Kind::Text:
@@ -209,34 +211,9 @@ class Parser {
       default:
         if (token.is("(")) return tuple();
         if (token.is("[")) return list();
+        if (token.is("{")) return dictionary();
         fail_expecting("a layer or a value");
     }
-    return out;
-  }
-
-  Syntax number(const Token& token) const {
-    std::string digits;
-    for (char c : token.text) {
-      if (c != '_') digits += c;
-    }
-    const char* const begin = digits.data();
-    const char* const end = begin + digits.size();
-    Syntax out = whole_number(0);
-    const bool prefixed = digits.size() > 2 && digits[0] == '0' && (digits[1] | 0x20) == 'x';
-    const auto as_integer = prefixed ? std::from_chars(begin + 2, end, out.integer, 16)
-                                     : std::from_chars(begin, end, out.integer);
-    if (as_integer.ptr == end && as_integer.ec == std::errc::result_out_of_range) {
-      fail_at(token.place, kTooLarge);
-    }
-    if (as_integer.ptr != end || as_integer.ec != std::errc()) {
-      out = real_number(0);
-      const auto as_double = std::from_chars(begin, end, out.real);
-      if (as_double.ptr != end || as_double.ec == std::errc::invalid_argument) {
-        fail_at(token.place, concat("expected a number, found ", token.shown()));
-      }
-      if (as_double.ec != std::errc()) fail_at(token.place, kTooLarge);
-    }
-    out.place = token.place;
     return out;
   }
 
@@ -249,8 +226,31 @@ class Parser {
       if (peek().kind != Token::Kind::Name) fail_expecting("a name after '.'");
       out.text += concat(".", take().text);
     }
+    out.text = names_.original(out.text);
     if (peek().is("(")) return call(std::move(out));
-    return constant(std::move(out));
+    std::optional<Syntax> value = names_.find(out.text, out.place);
+    return value ? item_of(std::move(*value)) : constant(std::move(out));
+  }
+
+  /// sizes[0], sizes[-1]
+  Syntax item_of(Syntax sequence) {
+    while (is_sequence(sequence) && peek().is("[")) {
+      ++at_;
+      const Syntax index = expression();
+      if (index.kind != Kind::Int) {
+        fail_at(index.place, concat("expected a whole number in '[]', found ", index.shown()));
+      }
+      if (!take("]")) fail_expecting("']' after an index");
+      const auto size = static_cast<int64_t>(sequence.items.size());
+      if (index.integer < -size || index.integer >= size) {
+        fail_at(index.place,
+                concat("expected the number of one of ", size, " items, found ", index.integer));
+      }
+      Syntax item = sequence.items[static_cast<size_t>((index.integer + size) % size)];
+      if (!holds_calls(item)) item.place = sequence.place;
+      sequence = std::move(item);
+    }
+    return sequence;
   }
 
   static Syntax constant(Syntax name) {
@@ -311,6 +311,27 @@ class Parser {
     out.place = take().place;
     bool comma = false;
     out.items = items("]", out.place, comma);
+    return out;
+  }
+
+  /// {"conv1": nn.Conv2d(…), …}
+  Syntax dictionary() {
+    Syntax out;
+    out.kind = Kind::Dict;
+    out.place = take().place;
+    while (!take("}")) {
+      if (peek().kind == Token::Kind::End) fail_open("}", out.place);
+      Syntax pair;
+      pair.kind = Kind::Tuple;
+      pair.place = peek().place;
+      pair.items.push_back(expression());
+      if (!take(":")) fail_expecting("':' after a key");
+      pair.items.push_back(expression());
+      out.items.push_back(std::move(pair));
+      if (take(",") || peek().is("}")) continue;
+      if (peek().kind == Token::Kind::End) fail_open("}", out.place);
+      fail_expecting("',' or '}' after an item");
+    }
     return out;
   }
 
@@ -403,35 +424,22 @@ class Parser {
     for (Syntax& item : items.items) call.items.push_back(std::move(item));
   }
 
-  /// float('inf'): how Python writes what has no literal.
-  static Syntax real_of_text(const Syntax& call) {
-    const bool one = call.items.size() == 1 && call.items[0].label == Syntax::Label::None;
-    const Syntax* item = one ? &call.items[0] : nullptr;
-    double value = 0;
-    if (item != nullptr && item->is_number()) {
-      value = as_real(*item);
-    } else if (item != nullptr && item->kind == Kind::Text) {
-      const std::string& text = item->text;
-      const char* begin = text.data() + (text.starts_with("+") ? 1 : 0);
-      const auto [end, error] = std::from_chars(begin, text.data() + text.size(), value);
-      if (error != std::errc() || end != text.data() + text.size()) item = nullptr;
-    } else {
-      item = nullptr;
-    }
-    if (item == nullptr) fail_at(call.place, "expected a number in float(…), as float('inf')");
-    Syntax out = real_number(value);
-    out.place = call.place;
-    return out;
-  }
-
-  static constexpr std::string_view kTooLarge = "expected a number that a computer can hold";
-
   const std::vector<Token>& tokens_;
   size_t at_ = 0;
   int depth_ = 0;
+  PythonNames names_;
 };
 
 }  // namespace
+
+std::string Syntax::shown_items(std::string_view open, std::string_view close) const {
+  constexpr size_t kMost = 6;
+  std::string out(open);
+  for (size_t i = 0; i < items.size() && i <= kMost; ++i) {
+    out += concat(i > 0 ? ", " : "", i < kMost ? items[i].shown() : "…");
+  }
+  return concat(out, close);
+}
 
 std::string Syntax::shown() const {
   switch (kind) {
@@ -442,26 +450,32 @@ std::string Syntax::shown() const {
     case Kind::Int:
       return std::to_string(integer);
     case Kind::Real:
-      return concat(real);
+      return to_python(Value(real));
     case Kind::Text:
       return concat("'", text, "'");
     case Kind::Name:
       return concat("'", text, "'");
     case Kind::Tuple:
-      return "a tuple";
+      return shown_items("(", items.size() == 1 ? ",)" : ")");
     case Kind::List:
-      return "a list";
+      return shown_items("[", "]");
+    case Kind::Dict:
+      return "a dictionary";
     case Kind::Call:
       return concat(text, items.empty() ? "()" : "(…)");
   }
   return {};
 }
 
-Syntax parse_python(std::string_view text) {
+Syntax parse_python(std::string_view text, std::vector<Syntax>* unused) {
   if (text.size() > kLargestBytes) {
     fail_at({}, concat("expected a model of at most 1 MiB of text, found ", text.size(), " bytes"));
   }
-  return Parser(tokens_of(text)).run();
+  const std::vector<Token> tokens = tokens_of(text);
+  Parser parser(tokens);
+  Syntax value = parser.run();
+  if (unused != nullptr) *unused = parser.unused();
+  return value;
 }
 
 }  // namespace nw::nn

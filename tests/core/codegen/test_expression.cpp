@@ -29,6 +29,16 @@ const char* const kGood[] = {
     "+ -(-2)))",
     "self.net = nn.Linear(in_features=20 // 3, out_features=7 % 4, bias=False)",
     "nn.Sequential(*[nn.Linear(2, 2), nn.ReLU()], nn.Linear(2, 1))",
+    "nn.Sequential(OrderedDict({'a': nn.Linear(2, 3), \"b\": nn.ReLU(),}))",
+    "import torch.nn as nn\nfrom torch.nn import Linear as L\nhidden = 16\nact = nn.ReLU\n"
+    "sizes, p = [8, hidden * 2], 0.25  # two\nmodel = nn.Sequential(L(sizes[0], sizes[-1]), "
+    "act(),\n"
+    "  nn.Dropout(p), nn.Linear(in_features=sizes[1], out_features=hidden // 4 - 1))",
+    "layers = [nn.Linear(2, 3), nn.Tanh()]\nhead = nn.Linear(3, 1)\n"
+    "model = nn.Sequential(*layers, head)",
+    "relu = nn.ReLU(inplace=True)\nmode, k = 'nearest', (2, 3)\n"
+    "model = nn.Sequential(nn.Linear(2, 3), relu, nn.Linear(3, 2), relu, nn.Upsample(k, "
+    "mode=mode))",
     "nn.Dropout(1/4)",
     "nn.Dropout(p=5e-1, inplace=True)",
     "nn.Linear(3, 4, dtype=torch.float64, device=None)",
@@ -66,12 +76,20 @@ const Bad kBad[] = {
     {"nn.Conv2d(3, 6, (5, 5, 5))",
      "line 1, column 17: [Conv2d] kernel_size expects an integer or 2 integers, gets"},
     {"nn.Conv2d(3, 6, 3, groups=2)",
-     "line 1, column 1: [Conv2d] in_channels must be divisible by groups"},
+     "line 1, column 1: [Conv2d] in_channels must be divisible by groups, gets in_channels=3, "
+     "groups=2"},
     {"nn.Conv2d(3, 6, 3, padding='sane')", "line 1, column 28: [Conv2d] padding expects"},
     {"nn.Conv2d(3, 6, 3, device='cuda')", "line 1, column 27: expected device=None or 'cpu'"},
     {"nn.Linear(2, 3, dtype=torch.float65)",
      "line 1, column 23: expected a dtype as torch.float64"},
-    {"nn.ReLU(dtype=torch.float64)", "line 1, column 1: [ReLU] takes no dtype"},
+    {"nn.ReLU(dtype=torch.float64)", "line 1, column 9: [ReLU] takes no dtype"},
+    {"nn.Flatten(device=None)", "line 1, column 12: [Flatten] takes no device"},
+    {"nn.LSTM(2, 3, bias=1)", "line 1, column 20: [LSTM] bias expects True or False, gets 1"},
+    {"nn.Linear(3.0, 3)",
+     "line 1, column 11: [Linear] in_features expects an integer or None, gets 3.0"},
+    {"nn.Upsample(scale_factor=[2, 1])",
+     "line 1, column 26: [Upsample] scale_factor expects a number or several numbers or None, gets "
+     "[2, 1]"},
     {"nn.MSELoss(size_average=False)", "line 1, column 12: [MSELoss] size_average is deprecated"},
     {"nn.CrossEntropyLoss(weight=[1, 2])",
      "line 1, column 28: [CrossEntropyLoss] weight expects torch.tensor"},
@@ -93,7 +111,25 @@ const Bad kBad[] = {
      "line 1, column 1: expected a layer of PyTorch, found 'LeNet', whose print"},
     {"nn.Sequential(nn.Linear(2, 3, **options))",
      "line 1, column 31: expected an argument by place or by name, found '**'"},
-    {"nn.Sequential({})", "line 1, column 15: expected a layer or a value, found '{'"},
+    {"nn.Sequential({})", "line 1, column 15: expected a layer, found a dictionary"},
+    {"nn.Sequential(OrderedDict({'a' nn.ReLU()}))",
+     "line 1, column 32: expected ':' after a key, found 'nn'"},
+    {"nn.Sequential(OrderedDict({3: nn.ReLU()}))",
+     "line 1, column 28: expected (\"name\", layer), found"},
+    {"nn.Sequential(OrderedDict({'a': nn.ReLU()",
+     "line 1, column 42: expected '}' for the bracket of line 1, column 27"},
+    {"h = 2.5\nmodel = nn.Linear(h, 3)", "line 2, column 19: [Linear] in_features expects"},
+    {"h = 2 g = 3\nnn.Linear(h, g)", "line 1, column 7: expected the end of the text, found 'g'"},
+    {"nn.ReLU()\nnn.Tanh()", "line 2, column 1: expected the end of the text, found 'nn'"},
+    {"a, b = 1, 2, 3\nnn.Linear(a, b)", "line 1, column 8: expected 2 values, found (1, 2, 3)"},
+    {"s = [1, 2]\nnn.Linear(s[2], 1)", "line 2, column 13: expected the number of one of 2"},
+    {"class Net(nn.Module):\n  pass", "line 1, column 1: expected a model, found 'class'; only"},
+    {"head = nn.Linear(3, 1)\nnn.Sequential(nn.Linear(2, 3), head)",
+     "line 1, column 8: expected this layer below those"},
+    {"fc = nn.Linear(2, 2)\nnn.Sequential(fc, nn.ReLU(), fc)",
+     "line 1, column 6: expected a layer that is used once"},
+    {"old = nn.Linear(2, 2)\nnn.Linear(2, 3)",
+     "line 1, column 7: expected a layer that the model uses"},
 };
 
 QString text_of(const std::string& words) {
@@ -184,10 +220,7 @@ class TestExpression : public QObject {
     QFETCH(QString, text);
     const std::string source = text.toStdString();
     const codegen::Expression read = parse_model(source);
-    // Our code is on one line, and what was written last is the model.
-    const size_t assigned = source.find("= nn.");
-    const std::string model = assigned == source.npos ? source : source.substr(assigned + 2);
-    const std::string expected = repr(model);
+    const std::string expected = repr_of_text(source);
     QCOMPARE(repr(codegen::to_python(read)), expected);
     QVERIFY(parse_model(codegen::to_python(read)) == read);
     QCOMPARE(nn::to_text(*codegen::build_module(read)), expected);
@@ -197,9 +230,7 @@ class TestExpression : public QObject {
     // Losses print no arguments, and dtype is not printed.
     for (const char* text : kGood) {
       const std::string source = text;
-      const size_t assigned = source.find("= nn.");
-      const std::string printed =
-          repr(assigned == source.npos ? source : source.substr(assigned + 2));
+      const std::string printed = repr_of_text(source);
       QCOMPARE(repr(codegen::to_python(parse_model(printed))), printed);
     }
   }
@@ -306,11 +337,21 @@ class TestExpression : public QObject {
   }
 
   void refuses_endless_nesting() {
-    for (const char* piece : {"(", "[", "-", "2**", "nn.Sequential(", "*[", "a("}) {
+    for (const char* piece : {"(", "[", "-", "2**", "nn.Sequential(", "*[", "a(", "{1:"}) {
       std::string text;
       for (int i = 0; i < 100'000; ++i) text += piece;
       QVERIFY(!error_of(text).empty());
     }
+  }
+
+  /// Names that stand for names: deeper and deeper, and larger and larger.
+  void refuses_endless_names() {
+    std::string deep = "a = [1]\n";
+    for (int i = 0; i < 1'000; ++i) deep += "a = [a]\n";
+    QVERIFY(error_of(deep).find("nested at most") != std::string::npos);
+    std::string doubled = "a = (1, 1)\n";
+    for (int i = 0; i < 60; ++i) doubled += "a = (a, a)\n";
+    QVERIFY(error_of(doubled).find("at most 1000000 values") != std::string::npos);
   }
 
  private:
@@ -331,6 +372,19 @@ class TestExpression : public QObject {
   std::string repr(const std::string& model) {
     const Oracle::Reply torch = reply(model);
     return torch.ok() ? torch.texts.at("text") : model + ": " + torch.error;
+  }
+
+  /// Of what the last statement of a text says.
+  std::string repr_of_text(const std::string& text) {
+    size_t last = text.rfind("model = ");
+    if (last != text.npos) last += 8;
+    if (last == text.npos && text.starts_with("self.net = ")) last = 11;
+    if (last == text.npos) return repr(text);
+    const std::string above = text.starts_with("self") ? "" : text.substr(0, last - 8);
+    const Oracle::Reply torch = oracle_.run(
+        above + "\nfrom collections import OrderedDict\ntext = repr(" + text.substr(last) + ")", {},
+        {"text"});
+    return torch.ok() ? torch.texts.at("text") : text + ": " + torch.error;
   }
 
   void compare_print(const std::string& code, const std::string& printed) {
