@@ -235,6 +235,16 @@ Tensor roll(const Tensor& x, const Dims& shifts, const Dims& dims) {
   return out.is_same(x) ? clone(x) : out;
 }
 
+Tensor cartesian_prod(std::span<const Tensor> vectors) {
+  for (const Tensor& vector : vectors) {
+    NW_CHECK(vector.dim() == 1, "[cartesian_prod] expects vectors, gets ", describe(vector));
+  }
+  if (vectors.size() == 1) return vectors[0];
+  Tensors columns;
+  for (const Tensor& grid : meshgrid(vectors)) columns.push_back(reshape(grid, {-1}));
+  return stack(std::vector<Tensor>(columns.begin(), columns.end()), 1);
+}
+
 Tensors meshgrid(std::span<const Tensor> vectors, GridIndexing indexing) {
   NW_CHECK(!vectors.empty(), "[meshgrid] expects at least one vector");
   std::vector<Tensor> ordered(vectors.begin(), vectors.end());

@@ -30,6 +30,9 @@ Tensor flip(const Tensor& x, const Dims& dims);
 /// elements are shifted as one row.
 Tensor roll(const Tensor& x, const Dims& shifts, const Dims& dims = {});
 
+/// All combinations of one element of each of the vectors (n₁), (n₂), …: (n₁·n₂·…, how many); one
+/// vector stays as it is.
+Tensor cartesian_prod(std::span<const Tensor> vectors);
 /// Which of torch.meshgrid's two orders of dimensions.
 enum class GridIndexing : uint8_t { MatrixIj, CartesianXy };
 /// Views of vectors (n₁), (n₂), … repeated to (n₁, n₂, …).

@@ -48,6 +48,11 @@ Tensor var(const Tensor& x, const Dims& dims = {}, int64_t correction = 1, Keep 
 /// torch.std
 Tensor std_dev(const Tensor& x, const Dims& dims = {}, int64_t correction = 1,
                Keep keep = Keep::No);
+/// The variance, or its root, and the mean.
+std::pair<Tensor, Tensor> var_mean(const Tensor& x, const Dims& dims = {}, int64_t correction = 1,
+                                   Keep keep = Keep::No);
+std::pair<Tensor, Tensor> std_mean(const Tensor& x, const Dims& dims = {}, int64_t correction = 1,
+                                   Keep keep = Keep::No);
 /// (Σ|x|ᵖ)^(1/p); p may be ±∞ (the largest or smallest |x|) and 0 (how many are not 0). Floating
 /// point or complex, the result real.
 Tensor norm(const Tensor& x, double p = 2, const Dims& dims = {}, Keep keep = Keep::No);

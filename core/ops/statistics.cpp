@@ -102,6 +102,16 @@ Tensor std_dev(const Tensor& x, const Dims& dims, int64_t correction, Keep keep)
   return to(root(var(widened(x), dims, correction, keep)), real_of(x.dtype()));
 }
 
+std::pair<Tensor, Tensor> var_mean(const Tensor& x, const Dims& dims, int64_t correction,
+                                   Keep keep) {
+  return {var(x, dims, correction, keep), mean(x, dims, keep)};
+}
+
+std::pair<Tensor, Tensor> std_mean(const Tensor& x, const Dims& dims, int64_t correction,
+                                   Keep keep) {
+  return {std_dev(x, dims, correction, keep), mean(x, dims, keep)};
+}
+
 Tensor norm(const Tensor& given, double p, const Dims& dims, Keep keep) {
   check_inexact(given, "norm");
   const Tensor wide = widened(given);

@@ -1,10 +1,15 @@
 #include <QtTest>
+#include <array>
 #include <cmath>
 
 #include "core/ops/arithmetic.h"
 #include "core/ops/comparison.h"
+#include "core/ops/contraction.h"
+#include "core/ops/diagonal.h"
 #include "core/ops/elementwise.h"
+#include "core/ops/gamma.h"
 #include "core/ops/matmul.h"
+#include "core/ops/rank.h"
 #include "core/ops/reduction.h"
 #include "tests/support/gradcheck_ops.h"
 
@@ -52,6 +57,8 @@ std::vector<GradRow> rows() {
       above("sqrt", ops::sqrt),
       above("rsqrt", ops::rsqrt),
       above("reciprocal", ops::reciprocal),
+      above("lgamma", ops::lgamma),
+      above("digamma", ops::digamma),
       above("acosh", [](const Tensor& x) { return ops::acosh(x + 1); }),
       anywhere("sin", ops::sin, true),
       anywhere("cos", ops::cos, true),
@@ -128,6 +135,30 @@ std::vector<GradRow> rows() {
        [](const Tensors& t) { return ops::norm(t[0], 3, Dims{1}); },
        {{2, 3, 2}},
        {.takes_complex = true}},
+      {"einsum",
+       [](const Tensors& t) {
+         return ops::einsum("bij,jk,bk->bi", std::array{t[0], t[1], t[2]});
+       },
+       {{2, 3, 4}, {4, 2}, {2, 2}},
+       {.takes_complex = true, .batched = {0, 2}}},
+      {"tensordot",
+       [](const Tensors& t) {
+         return ops::tensordot(t[0], t[1], Dims{1, 2}, Dims{1, 0});
+       },
+       {{2, 3, 4}, {4, 3, 2}},
+       {.takes_complex = true, .batched = {0}}},
+      {"baddbmm",
+       [](const Tensors& t) { return ops::baddbmm(t[0], t[1], t[2], 0.5, 2); },
+       {{3, 2}, {2, 3, 4}, {2, 4, 2}},
+       {.batched = {1, 2}}},
+      {"cross",
+       [](const Tensors& t) { return ops::cross(t[0], t[1], 1); },
+       {{2, 3}, {2, 3}},
+       {.takes_complex = true}},
+      {"median", [](const Tensors& t) { return ops::median(t[0], 1).values; }, {{2, 3, 2}}},
+      {"kthvalue", [](const Tensors& t) { return ops::kthvalue(t[0], 2, 1).values; }, {{2, 3, 2}}},
+      {"cummax", [](const Tensors& t) { return ops::cummax(t[0], 1).values; }, {{2, 3, 2}}},
+      {"diag_embed", [](const Tensors& t) { return ops::diag_embed(t[0], 1); }, {{2, 3}}},
       {"logsumexp", [](const Tensors& t) { return ops::logsumexp(t[0], Dims{1}); }, {{2, 3, 2}}},
   };
 }
