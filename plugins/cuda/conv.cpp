@@ -1,0 +1,323 @@
+#include <array>
+#include <memory>
+#include <unordered_map>
+
+#include "core/backend/creation.h"
+#include "core/backend/fallback.h"
+#include "plugins/cuda/conv_shape.h"
+#include "plugins/cuda/cudnn_handle.h"
+#include "plugins/cuda/kernels/kernels.h"
+#include "plugins/cuda/math_mode.h"
+
+// Convolutions by cuDNN. Algorithms are chosen once for each shape, among those that repeat bit for
+// bit: by cuDNN's own judgement, or by trying (math_mode().benchmark).
+namespace nw::cuda {
+namespace {
+
+constexpr size_t kMostWorkspaceBytes = size_t{1} << 30;
+constexpr size_t kMostPlans = 1024;
+constexpr int kMostAlgorithms = 16;
+
+/// The descriptors of a shape.
+struct Descriptors {
+  CudnnDescriptor<cudnnTensorDescriptor_t> x{NW_CUDNN(cudnnCreateTensorDescriptor),
+                                             NW_CUDNN(cudnnDestroyTensorDescriptor)};
+  CudnnDescriptor<cudnnTensorDescriptor_t> y{NW_CUDNN(cudnnCreateTensorDescriptor),
+                                             NW_CUDNN(cudnnDestroyTensorDescriptor)};
+  CudnnDescriptor<cudnnFilterDescriptor_t> weight{NW_CUDNN(cudnnCreateFilterDescriptor),
+                                                  NW_CUDNN(cudnnDestroyFilterDescriptor)};
+  CudnnDescriptor<cudnnConvolutionDescriptor_t> conv{NW_CUDNN(cudnnCreateConvolutionDescriptor),
+                                                     NW_CUDNN(cudnnDestroyConvolutionDescriptor)};
+
+  explicit Descriptors(const ConvShape& shape) {
+    const cudnnDataType_t type = cudnn_type(shape.dtype);
+    set_tensor(x.get(), type, shape, shape.x);
+    set_tensor(y.get(), type, shape, shape.y);
+    const cudnnTensorFormat_t format = shape.innermost ? CUDNN_TENSOR_NHWC : CUDNN_TENSOR_NCHW;
+    check_cudnn(
+        NW_CUDNN(cudnnSetFilterNdDescriptor)(weight.get(), type, format, shape.rank, shape.weight),
+        "describe the weight");
+    const bool wide = shape.dtype == DType::Float64;
+    check_cudnn(NW_CUDNN(cudnnSetConvolutionNdDescriptor)(
+                    conv.get(), shape.rank - 2, shape.padding, shape.stride, shape.dilation,
+                    CUDNN_CROSS_CORRELATION, wide ? CUDNN_DATA_DOUBLE : CUDNN_DATA_FLOAT),
+                "describe the convolution");
+    check_cudnn(NW_CUDNN(cudnnSetConvolutionGroupCount)(conv.get(), shape.groups),
+                "set the groups");
+    set_math(is_half(shape.dtype)    ? CUDNN_TENSOR_OP_MATH
+             : math_mode().tf32_conv ? CUDNN_DEFAULT_MATH
+                                     : CUDNN_FMA_MATH);
+  }
+
+  void set_math(cudnnMathType_t type) const {
+    check_cudnn(NW_CUDNN(cudnnSetConvolutionMathType)(conv.get(), type), "set the kind of math");
+  }
+
+ private:
+  static void set_tensor(cudnnTensorDescriptor_t descriptor, cudnnDataType_t type,
+                         const ConvShape& shape, const int* sizes) {
+    int strides[5];
+    shape.strides_of(sizes, strides);
+    check_cudnn(NW_CUDNN(cudnnSetTensorNdDescriptor)(descriptor, type, shape.rank, sizes, strides),
+                "describe a tensor");
+  }
+};
+
+/// The memory of a convolution; what a pass computes is written.
+struct Operands {
+  void* x;
+  void* weight;
+  void* y;
+};
+
+/// The three passes, with the same function names inside.
+struct ForwardPass {
+  using Algorithm = cudnnConvolutionFwdAlgo_t;
+  using Result = cudnnConvolutionFwdAlgoPerf_t;
+
+  static cudnnStatus_t advise(cudnnHandle_t handle, const Descriptors& d, int* count,
+                              Result* results) {
+    return NW_CUDNN(cudnnGetConvolutionForwardAlgorithm_v7)(handle, d.x.get(), d.weight.get(),
+                                                            d.conv.get(), d.y.get(),
+                                                            kMostAlgorithms, count, results);
+  }
+  static cudnnStatus_t measure(cudnnHandle_t handle, const Descriptors& d, const Operands& o,
+                               void* room, size_t bytes, int* count, Result* results) {
+    return NW_CUDNN(cudnnFindConvolutionForwardAlgorithmEx)(
+        handle, d.x.get(), o.x, d.weight.get(), o.weight, d.conv.get(), d.y.get(), o.y,
+        kMostAlgorithms, count, results, room, bytes);
+  }
+  static cudnnStatus_t run(cudnnHandle_t handle, const Descriptors& d, const Operands& o,
+                           const void* one, const void* zero, Algorithm algorithm, void* room,
+                           size_t bytes) {
+    return NW_CUDNN(cudnnConvolutionForward)(handle, one, d.x.get(), o.x, d.weight.get(), o.weight,
+                                             d.conv.get(), algorithm, room, bytes, zero, d.y.get(),
+                                             o.y);
+  }
+};
+
+struct InputPass {
+  using Algorithm = cudnnConvolutionBwdDataAlgo_t;
+  using Result = cudnnConvolutionBwdDataAlgoPerf_t;
+
+  static cudnnStatus_t advise(cudnnHandle_t handle, const Descriptors& d, int* count,
+                              Result* results) {
+    return NW_CUDNN(cudnnGetConvolutionBackwardDataAlgorithm_v7)(handle, d.weight.get(), d.y.get(),
+                                                                 d.conv.get(), d.x.get(),
+                                                                 kMostAlgorithms, count, results);
+  }
+  static cudnnStatus_t measure(cudnnHandle_t handle, const Descriptors& d, const Operands& o,
+                               void* room, size_t bytes, int* count, Result* results) {
+    return NW_CUDNN(cudnnFindConvolutionBackwardDataAlgorithmEx)(
+        handle, d.weight.get(), o.weight, d.y.get(), o.y, d.conv.get(), d.x.get(), o.x,
+        kMostAlgorithms, count, results, room, bytes);
+  }
+  static cudnnStatus_t run(cudnnHandle_t handle, const Descriptors& d, const Operands& o,
+                           const void* one, const void* zero, Algorithm algorithm, void* room,
+                           size_t bytes) {
+    return NW_CUDNN(cudnnConvolutionBackwardData)(handle, one, d.weight.get(), o.weight, d.y.get(),
+                                                  o.y, d.conv.get(), algorithm, room, bytes, zero,
+                                                  d.x.get(), o.x);
+  }
+};
+
+struct WeightPass {
+  using Algorithm = cudnnConvolutionBwdFilterAlgo_t;
+  using Result = cudnnConvolutionBwdFilterAlgoPerf_t;
+
+  static cudnnStatus_t advise(cudnnHandle_t handle, const Descriptors& d, int* count,
+                              Result* results) {
+    return NW_CUDNN(cudnnGetConvolutionBackwardFilterAlgorithm_v7)(handle, d.x.get(), d.y.get(),
+                                                                   d.conv.get(), d.weight.get(),
+                                                                   kMostAlgorithms, count, results);
+  }
+  static cudnnStatus_t measure(cudnnHandle_t handle, const Descriptors& d, const Operands& o,
+                               void* room, size_t bytes, int* count, Result* results) {
+    return NW_CUDNN(cudnnFindConvolutionBackwardFilterAlgorithmEx)(
+        handle, d.x.get(), o.x, d.y.get(), o.y, d.conv.get(), d.weight.get(), o.weight,
+        kMostAlgorithms, count, results, room, bytes);
+  }
+  static cudnnStatus_t run(cudnnHandle_t handle, const Descriptors& d, const Operands& o,
+                           const void* one, const void* zero, Algorithm algorithm, void* room,
+                           size_t bytes) {
+    return NW_CUDNN(cudnnConvolutionBackwardFilter)(handle, one, d.x.get(), o.x, d.y.get(), o.y,
+                                                    d.conv.get(), algorithm, room, bytes, zero,
+                                                    d.weight.get(), o.weight);
+  }
+};
+
+Tensor room_of(size_t bytes, const Tensor& like) {
+  return bytes == 0 ? Tensor() : empty({static_cast<int64_t>(bytes)}, DType::UInt8, like.device());
+}
+
+/// One pass of one shape: descriptors, algorithm, room.
+template <typename Pass>
+class Plan {
+ public:
+  Plan(const ConvShape& shape, const Operands& operands, const Tensor& like)
+      : wide_(shape.dtype == DType::Float64), descriptors_(shape) {
+    cudnnHandle_t handle = cudnn_handle(shape.device);
+    std::array<typename Pass::Result, kMostAlgorithms> results{};
+    int count = 0;
+    if (math_mode().benchmark) {
+      const Tensor room = room_of(kMostWorkspaceBytes / 4, like);
+      check_cudnn(Pass::measure(handle, descriptors_, operands, room.raw(), kMostWorkspaceBytes / 4,
+                                &count, results.data()),
+                  "try the convolution's algorithms");
+    } else {
+      check_cudnn(Pass::advise(handle, descriptors_, &count, results.data()),
+                  "advise on the convolution's algorithms");
+    }
+    choose(results.data(), count);
+    if (there_) descriptors_.set_math(math_);
+  }
+
+  bool run(const ConvShape& shape, const Operands& operands, const Tensor& like) const {
+    if (!there_) return false;
+    const Tensor room = room_of(bytes_, like);
+    const double one = 1;
+    const double zero = 0;
+    const float narrow_one = 1;
+    const float narrow_zero = 0;
+    const void* alpha = wide_ ? static_cast<const void*>(&one) : &narrow_one;
+    const void* beta = wide_ ? static_cast<const void*>(&zero) : &narrow_zero;
+    check_cudnn(Pass::run(cudnn_handle(shape.device), descriptors_, operands, alpha, beta,
+                          algorithm_, room.defined() ? room.raw() : nullptr, bytes_),
+                "run a convolution");
+    return true;
+  }
+
+ private:
+  /// The first, which is the fastest, of those that repeat bit for bit; else the first at all.
+  void choose(const typename Pass::Result* results, int count) {
+    for (const bool repeating : {true, false}) {
+      for (int i = 0; i < count && !there_; ++i) {
+        if (results[i].status != CUDNN_STATUS_SUCCESS || results[i].memory > kMostWorkspaceBytes) {
+          continue;
+        }
+        if (repeating && results[i].determinism != CUDNN_DETERMINISTIC) continue;
+        there_ = true;
+        algorithm_ = results[i].algo;
+        math_ = results[i].mathType;
+        bytes_ = results[i].memory;
+      }
+    }
+  }
+
+  bool wide_;
+  Descriptors descriptors_;
+  bool there_ = false;
+  typename Pass::Algorithm algorithm_{};
+  cudnnMathType_t math_ = CUDNN_DEFAULT_MATH;
+  size_t bytes_ = 0;
+};
+
+/// False: cuDNN has no algorithm. Plans belong to a thread, as cuDNN's handles do.
+template <typename Pass>
+bool run(const ConvShape& shape, const Operands& operands, const Tensor& like) {
+  static thread_local std::unordered_map<ConvShape, std::unique_ptr<Plan<Pass>>, ConvShapeHash>
+      plans;
+  auto found = plans.find(shape);
+  if (found == plans.end()) {
+    if (plans.size() >= kMostPlans) plans.clear();
+    found = plans.emplace(shape, std::make_unique<Plan<Pass>>(shape, operands, like)).first;
+  }
+  return found->second->run(shape, operands, like);
+}
+
+/// Memory of the sizes of `like` in the layout of the shape.
+Tensor laid_out(const Tensor& like, bool innermost) {
+  const Dims strides =
+      innermost ? channels_last_strides(like.sizes()) : contiguous_strides(like.sizes());
+  return empty({like.numel()}, like.dtype(), like.device()).as_strided(like.sizes(), strides, 0);
+}
+
+bool lies_as(const Tensor& x, bool innermost) {
+  return innermost ? x.is_channels_last() : x.is_contiguous();
+}
+
+/// A tensor in the layout that cuDNN is told: itself, or a copy.
+Tensor in_layout(const Tensor& x, bool innermost) {
+  if (lies_as(x, innermost)) return x;
+  const Tensor laid = laid_out(x, innermost);
+  copy(x, laid);
+  return laid;
+}
+
+/// Where a result is written: itself, or memory from which finish() copies.
+class Result {
+ public:
+  Result(const Tensor& out, bool innermost)
+      : out_(out), target_(lies_as(out, innermost) ? out : laid_out(out, innermost)) {}
+  void* raw() const { return target_.raw(); }
+  void finish() const {
+    if (!target_.is_same(out_)) copy(target_, out_);
+  }
+
+ private:
+  const Tensor& out_;
+  Tensor target_;
+};
+
+ConvShape shape_of(const Tensor& x, const Tensor& weight, const Tensor& y, const Window& window) {
+  ConvShape shape(x.sizes(), weight.sizes(), y.sizes(), window);
+  shape.dtype = y.dtype();
+  shape.device = y.device().index;
+  shape.innermost = !x.is_contiguous() || !y.is_contiguous();
+  return shape;
+}
+
+bool is_for_cudnn(const ConvShape& shape, const Tensor& a, const Tensor& b) {
+  return shape.is_plain() && is_floating(shape.dtype) && a.dtype() == shape.dtype &&
+         b.dtype() == shape.dtype;
+}
+
+}  // namespace
+
+void conv(const Tensor& x, const Tensor& weight, const Tensor& bias, const Window& window,
+          const Tensor& y) {
+  const ConvShape shape = shape_of(x, weight, y, window);
+  if (is_for_cudnn(shape, x, weight)) {
+    const Tensor from = in_layout(x, shape.innermost);
+    const Tensor filter = in_layout(weight, shape.innermost);
+    const Result to(y, shape.innermost);
+    if (run<ForwardPass>(shape, {from.raw(), filter.raw(), to.raw()}, y)) {
+      to.finish();
+      if (bias.defined()) add_to_channels(bias, y);
+      return;
+    }
+  }
+  fallback_kernels().conv(x, weight, bias, window, y);
+}
+
+void conv_grad_input(const Tensor& grad, const Tensor& weight, const Window& window,
+                     const Tensor& grad_x) {
+  const ConvShape shape = shape_of(grad_x, weight, grad, window);
+  if (is_for_cudnn(shape, grad_x, weight)) {
+    const Tensor from = in_layout(grad, shape.innermost);
+    const Tensor filter = in_layout(weight, shape.innermost);
+    const Result to(grad_x, shape.innermost);
+    if (run<InputPass>(shape, {to.raw(), filter.raw(), from.raw()}, grad_x)) return to.finish();
+  }
+  fallback_kernels().conv_grad_input(grad, weight, window, grad_x);
+}
+
+void conv_grad_weight(const Tensor& grad, const Tensor& x, const Window& window,
+                      const Tensor& grad_weight, const Tensor& grad_bias) {
+  const ConvShape shape = shape_of(x, grad_weight, grad, window);
+  if (is_for_cudnn(shape, x, grad_weight)) {
+    const Tensor from = in_layout(grad, shape.innermost);
+    const Tensor input = in_layout(x, shape.innermost);
+    const Result to(grad_weight, shape.innermost);
+    if (run<WeightPass>(shape, {input.raw(), to.raw(), from.raw()}, grad)) {
+      to.finish();
+      if (!grad_bias.defined()) return;
+      Dims kept(grad.sizes().size(), 1);
+      kept[1] = grad.size(1);
+      return sum(grad, grad_bias.as_strided(kept, contiguous_strides(kept), grad_bias.offset()));
+    }
+  }
+  fallback_kernels().conv_grad_weight(grad, x, window, grad_weight, grad_bias);
+}
+
+}  // namespace nw::cuda

@@ -1,0 +1,95 @@
+#include "plugins/cuda/conv_shape.h"
+
+#include <cstring>
+#include <limits>
+
+namespace nw::cuda {
+namespace {
+
+/// (N, C, spatial…) with at least two spatial sizes. False: some size is beyond 31 bits.
+bool put_sizes(const Dims& from, int* to) {
+  bool fits = true;
+  int rank = 0;
+  for (size_t d = 0; d < from.size(); ++d) {
+    if (d == 2 && from.size() == 3) to[rank++] = 1;
+    fits = fits && from[d] <= std::numeric_limits<int>::max();
+    to[rank++] = static_cast<int>(from[d]);
+  }
+  return fits;
+}
+
+void put_window(const SmallVector<int64_t, 3>& from, int lead, int* to) {
+  size_t at = 0;
+  if (from.size() == 1) to[at++] = lead;
+  for (const int64_t value : from) to[at++] = static_cast<int>(value);
+}
+
+}  // namespace
+
+ConvShape::ConvShape(const Dims& x_sizes, const Dims& weight_sizes, const Dims& y_sizes,
+                     const Window& window)
+    : rank(static_cast<int>(std::max<size_t>(x_sizes.size(), 4))),
+      groups(static_cast<int>(window.groups)) {
+  fits = put_sizes(x_sizes, x);
+  fits = put_sizes(weight_sizes, weight) && fits;
+  fits = put_sizes(y_sizes, y) && fits;
+  fits = fits && numel(x_sizes) <= INT32_MAX && numel(y_sizes) <= INT32_MAX;
+  put_window(window.padding, 0, padding);
+  put_window(window.stride, 1, stride);
+  put_window(window.dilation, 1, dilation);
+  if (window.dilation.empty()) {
+    for (int& step : dilation) step = 1;
+  }
+}
+
+bool ConvShape::is_plain() const {
+  if (!fits) return false;
+  for (int d = 0; d < rank; ++d) {
+    if (x[d] == 0 || y[d] == 0 || weight[d] == 0) return false;
+  }
+  for (int d = 0; d < rank - 2; ++d) {
+    const int span = (weight[d + 2] - 1) * dilation[d] + 1;
+    const int room = x[d + 2] + 2 * padding[d] - span;
+    if (room < 0 || room / stride[d] + 1 != y[d + 2]) return false;
+  }
+  return true;
+}
+
+void ConvShape::strides_of(const int* sizes, int* strides) const {
+  int step = 1;
+  if (innermost) {
+    strides[1] = 1;
+    step = sizes[1];
+  }
+  for (int d = rank - 1; d >= 2; --d) {
+    strides[d] = step;
+    step *= sizes[d];
+  }
+  if (!innermost) {
+    strides[1] = step;
+    step *= sizes[1];
+  }
+  strides[0] = step;
+}
+
+size_t ConvShapeHash::operator()(const ConvShape& shape) const {
+  size_t hash = static_cast<size_t>(shape.dtype);
+  const auto mix = [&](int value) {
+    hash ^= static_cast<size_t>(value) + 0x9e3779b97f4a7c15u + (hash << 6) + (hash >> 2);
+  };
+  mix(shape.device);
+  mix(shape.groups * 2 + (shape.innermost ? 1 : 0));
+  for (int d = 0; d < 5; ++d) {
+    mix(shape.x[d]);
+    mix(shape.weight[d]);
+    mix(shape.y[d]);
+  }
+  for (int d = 0; d < 3; ++d) {
+    mix(shape.padding[d]);
+    mix(shape.stride[d]);
+    mix(shape.dilation[d]);
+  }
+  return hash;
+}
+
+}  // namespace nw::cuda

@@ -1,0 +1,38 @@
+#include "plugins/cuda/cudnn_handle.h"
+
+#include <unordered_map>
+
+#include "core/base/error.h"
+#include "plugins/cuda/stream.h"
+
+namespace nw::cuda {
+
+void check_cudnn(cudnnStatus_t status, const char* call) {
+  NW_CHECK(status == CUDNN_STATUS_SUCCESS, "[cuda] cuDNN could not ", call, ": ",
+           NW_CUDNN(cudnnGetErrorString)(status));
+}
+
+cudnnHandle_t cudnn_handle(int device) {
+  // A handle is used by one thread at a time. Those of threads that end are kept: they may still
+  // have work in their streams, and threads that train are few.
+  static thread_local auto& handles = *new std::unordered_map<int, cudnnHandle_t>;
+  cudnnHandle_t& handle = handles[device];
+  if (handle == nullptr) check_cudnn(NW_CUDNN(cudnnCreate)(&handle), "start");
+  check_cudnn(NW_CUDNN(cudnnSetStream)(handle, current_stream(device)), "set the stream");
+  return handle;
+}
+
+cudnnDataType_t cudnn_type(DType dtype) {
+  switch (dtype) {
+    case DType::Float64:
+      return CUDNN_DATA_DOUBLE;
+    case DType::Float16:
+      return CUDNN_DATA_HALF;
+    case DType::BFloat16:
+      return CUDNN_DATA_BFLOAT16;
+    default:
+      return CUDNN_DATA_FLOAT;
+  }
+}
+
+}  // namespace nw::cuda

@@ -1,0 +1,73 @@
+#include "core/backend/attention_kernels.h"
+#include "core/backend/resample_kernels.h"
+#include "plugins/cuda/cuda_backend.h"
+#include "plugins/cuda/kernels/kernels.h"
+#include "plugins/cuda/kernels/norm.h"
+
+namespace nw::cuda {
+namespace {
+
+const NormKernels kNormKernels{
+    .batch_norm = batch_norm,
+    .batch_norm_fixed = batch_norm_fixed,
+    .batch_norm_grad = batch_norm_grad,
+    .track = track,
+    .group_norm = group_norm,
+    .group_norm_grad = group_norm_grad,
+    .renorm_rows = nullptr,
+    .bag_rows = nullptr,
+    .bag_rows_grad = nullptr,
+};
+
+const Kernels kKernels{
+    .fill = fill,
+    .copy = copy,
+    .unary = unary,
+    .binary = binary,
+    .where = where,
+    .affine = affine,
+    .axpy = axpy,
+    .sum = sum,
+    .reduce = reduce,
+    .extreme = extreme,
+    .scan = scan,
+    .matmul = matmul,
+    .bmm = bmm,
+    .linear = linear,
+    .conv = conv,
+    .conv_grad_input = conv_grad_input,
+    .conv_grad_weight = conv_grad_weight,
+    .max_pool = max_pool,
+    .max_pool_grad = max_pool_grad,
+    .avg_pool = avg_pool,
+    .avg_pool_grad = avg_pool_grad,
+    .softmax = softmax,
+    .softmax_grad = softmax_grad,
+    .nll = nll,
+    .nll_grad = nll_grad,
+    .cross_entropy = cross_entropy,
+    .arange = arange,
+    .linspace = linspace,
+    .uniform = uniform,
+    .bernoulli = bernoulli,
+    .bernoulli_each = bernoulli_each,
+    .normal = normal,
+    .randint = randint,
+    .sgd = sgd,
+    .adam = adam,
+    .activation = &kActivationKernels,
+    .index = &kIndexKernels,
+    .norm = &kNormKernels,
+    .recurrent = &kRecurrentKernels,
+    .resample = nullptr,
+    .loss = &kLossKernels,
+    .attention = nullptr,
+};
+
+}  // namespace
+
+const Kernels& native_kernels() {
+  return kKernels;
+}
+
+}  // namespace nw::cuda

@@ -1,0 +1,275 @@
+#include <cublasLt.h>
+
+#include <array>
+#include <mutex>
+#include <unordered_map>
+
+#include "core/backend/creation.h"
+#include "core/backend/fallback.h"
+#include "plugins/cuda/kernels/kernels.h"
+#include "plugins/cuda/libraries.h"
+#include "plugins/cuda/math_mode.h"
+#include "plugins/cuda/product.h"
+#include "plugins/cuda/stream.h"
+
+// Products by cuBLASLt, with the bias added where the result is written. What it has no code for
+// (whole and complex numbers) is left to the CPU.
+namespace nw::cuda {
+namespace {
+
+/// Room that an algorithm may use: what NVIDIA advises for its largest GPUs.
+constexpr size_t kWorkspaceBytes = size_t{32} << 20;
+constexpr size_t kMostPlans = 4096;
+
+struct Functions {
+  decltype(&::cublasLtCreate) create = NW_SYMBOL(cublas_lt(), cublasLtCreate);
+  decltype(&::cublasLtMatmul) matmul = NW_SYMBOL(cublas_lt(), cublasLtMatmul);
+  decltype(&::cublasLtMatmulAlgoGetHeuristic) heuristic =
+      NW_SYMBOL(cublas_lt(), cublasLtMatmulAlgoGetHeuristic);
+  decltype(&::cublasLtMatmulDescInit_internal) init_product =
+      NW_SYMBOL(cublas_lt(), cublasLtMatmulDescInit_internal);
+  decltype(&::cublasLtMatmulDescSetAttribute) set_product =
+      NW_SYMBOL(cublas_lt(), cublasLtMatmulDescSetAttribute);
+  decltype(&::cublasLtMatrixLayoutInit_internal) init_layout =
+      NW_SYMBOL(cublas_lt(), cublasLtMatrixLayoutInit_internal);
+  decltype(&::cublasLtMatrixLayoutSetAttribute) set_layout =
+      NW_SYMBOL(cublas_lt(), cublasLtMatrixLayoutSetAttribute);
+  decltype(&::cublasLtMatmulPreferenceInit_internal) init_preference =
+      NW_SYMBOL(cublas_lt(), cublasLtMatmulPreferenceInit_internal);
+  decltype(&::cublasLtMatmulPreferenceSetAttribute) set_preference =
+      NW_SYMBOL(cublas_lt(), cublasLtMatmulPreferenceSetAttribute);
+};
+
+const Functions& lt() {
+  static const Functions functions;
+  return functions;
+}
+
+void check(cublasStatus_t status, const char* call) {
+  NW_CHECK(status == CUBLAS_STATUS_SUCCESS, "[cuda] ", call, " of cuBLASLt failed with status ",
+           static_cast<int>(status));
+}
+
+/// One of each device, made on first use; thread-safe, as cuBLASLt's handles are.
+cublasLtHandle_t handle_of(int device) {
+  static std::mutex mutex;
+  static auto& handles = *new std::unordered_map<int, cublasLtHandle_t>;
+  const std::lock_guard lock(mutex);
+  cublasLtHandle_t& handle = handles[device];
+  if (handle == nullptr) check(lt().create(&handle), "cublasLtCreate");
+  return handle;
+}
+
+cudaDataType_t type_of(DType dtype) {
+  switch (dtype) {
+    case DType::Float64:
+      return CUDA_R_64F;
+    case DType::Float16:
+      return CUDA_R_16F;
+    case DType::BFloat16:
+      return CUDA_R_16BF;
+    default:
+      return CUDA_R_32F;
+  }
+}
+
+/// The descriptions of a product. cuBLAS counts columns first, so it is given outᵀ = bᵀ · aᵀ.
+class Description {
+ public:
+  explicit Description(const ProductKey& key) {
+    const bool wide = key.dtype == DType::Float64;
+    const cublasComputeType_t compute = wide       ? CUBLAS_COMPUTE_64F
+                                        : key.tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32
+                                                   : CUBLAS_COMPUTE_32F;
+    check(lt().init_product(&product_, sizeof(product_), compute, wide ? CUDA_R_64F : CUDA_R_32F),
+          "cublasLtMatmulDescInit");
+    set(CUBLASLT_MATMUL_DESC_TRANSA, key.b.transposed ? CUBLAS_OP_T : CUBLAS_OP_N);
+    set(CUBLASLT_MATMUL_DESC_TRANSB, key.a.transposed ? CUBLAS_OP_T : CUBLAS_OP_N);
+    if (key.bias) set(CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
+    lay_out(first_, key, key.b.transposed ? key.k : key.n, key.b.transposed ? key.n : key.k,
+            key.b.leading, key.b_batch);
+    lay_out(second_, key, key.a.transposed ? key.m : key.k, key.a.transposed ? key.k : key.m,
+            key.a.leading, key.a_batch);
+    lay_out(out_, key, key.n, key.m, key.n, key.m * key.n);
+  }
+
+  template <typename Value>
+  void set(cublasLtMatmulDescAttributes_t attribute, const Value& value) {
+    check(lt().set_product(&product_, attribute, &value, sizeof(value)),
+          "cublasLtMatmulDescSetAttribute");
+  }
+
+  cublasLtMatmulDesc_t product() { return &product_; }
+  cublasLtMatrixLayout_t first() { return &first_; }
+  cublasLtMatrixLayout_t second() { return &second_; }
+  cublasLtMatrixLayout_t out() { return &out_; }
+
+ private:
+  static void lay_out(cublasLtMatrixLayoutOpaque_t& layout, const ProductKey& key, int64_t rows,
+                      int64_t columns, int64_t leading, int64_t step) {
+    check(lt().init_layout(&layout, sizeof(layout), type_of(key.dtype), static_cast<uint64_t>(rows),
+                           static_cast<uint64_t>(columns), leading),
+          "cublasLtMatrixLayoutInit");
+    if (key.batch == 1) return;
+    const auto count = static_cast<int32_t>(key.batch);
+    check(lt().set_layout(&layout, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &count, sizeof(count)),
+          "cublasLtMatrixLayoutSetAttribute");
+    check(
+        lt().set_layout(&layout, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, &step, sizeof(step)),
+        "cublasLtMatrixLayoutSetAttribute");
+  }
+
+  cublasLtMatmulDescOpaque_t product_{};
+  cublasLtMatrixLayoutOpaque_t first_{}, second_{}, out_{};
+};
+
+/// An algorithm and the room it wants; none: cuBLASLt has no code for such a product.
+struct Plan {
+  bool there = false;
+  cublasLtMatmulAlgo_t algorithm{};
+  size_t workspace_bytes = 0;
+};
+
+Plan find_plan(const ProductKey& key, Description& description) {
+  cublasLtMatmulPreferenceOpaque_t preference{};
+  check(lt().init_preference(&preference, sizeof(preference)), "cublasLtMatmulPreferenceInit");
+  const auto set = [&](cublasLtMatmulPreferenceAttributes_t attribute, auto value) {
+    check(lt().set_preference(&preference, attribute, &value, sizeof(value)),
+          "cublasLtMatmulPreferenceSetAttribute");
+  };
+  set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, uint64_t{kWorkspaceBytes});
+  for (const auto attribute :
+       {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES,
+        CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES}) {
+    set(attribute, uint32_t{key.alignment});
+  }
+  cublasLtMatmulHeuristicResult_t found{};
+  int count = 0;
+  const cublasStatus_t status = lt().heuristic(
+      handle_of(key.device), description.product(), description.first(), description.second(),
+      description.out(), description.out(), &preference, 1, &found, &count);
+  if (status != CUBLAS_STATUS_SUCCESS || count == 0) return {};
+  return {true, found.algo, found.workspaceSize};
+}
+
+Plan plan_of(const ProductKey& key, Description& description) {
+  static std::mutex mutex;
+  static auto& plans = *new std::unordered_map<ProductKey, Plan, ProductKeyHash>;
+  {
+    const std::lock_guard lock(mutex);
+    const auto known = plans.find(key);
+    if (known != plans.end()) return known->second;
+  }
+  const Plan plan = find_plan(key, description);
+  const std::lock_guard lock(mutex);
+  if (plans.size() >= kMostPlans) plans.clear();
+  plans.emplace(key, plan);
+  return plan;
+}
+
+/// The bias' values, when they are given, must have out's dtype. False: no such algorithm.
+bool run(ProductKey key, const Tensor& a, const Tensor& b, const Tensor& bias, const Tensor& out) {
+  key.alignment = common_alignment({a.raw(), b.raw(), out.raw(), key.bias ? bias.raw() : nullptr});
+  Description description(key);
+  if (key.bias) {
+    const void* values = bias.raw();
+    description.set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, values);
+  }
+  const Plan plan = plan_of(key, description);
+  if (!plan.there) return false;
+  const Tensor room =
+      plan.workspace_bytes == 0
+          ? Tensor()
+          : empty({static_cast<int64_t>(plan.workspace_bytes)}, DType::UInt8, out.device());
+  const double one = 1;
+  const double zero = 0;
+  const float narrow_one = 1;
+  const float narrow_zero = 0;
+  const bool wide = key.dtype == DType::Float64;
+  const void* alpha = wide ? static_cast<const void*>(&one) : &narrow_one;
+  const void* beta = wide ? static_cast<const void*>(&zero) : &narrow_zero;
+  check(
+      lt().matmul(handle_of(key.device), description.product(), alpha, b.raw(), description.first(),
+                  a.raw(), description.second(), beta, out.raw(), description.out(), out.raw(),
+                  description.out(), &plan.algorithm, room.defined() ? room.raw() : nullptr,
+                  plan.workspace_bytes, current_stream(key.device)),
+      "cublasLtMatmul");
+  return true;
+}
+
+/// A matrix, or a stack of them, in memory as cuBLAS takes it: itself, or else a dense copy.
+struct Placed {
+  Tensor tensor;
+  MatrixOperand operand;
+
+  explicit Placed(const Tensor& given) : tensor(given) {
+    const int64_t rows = given.size(-2);
+    const int64_t columns = given.size(-1);
+    const Dims& strides = given.strides();
+    const size_t rank = strides.size();
+    auto found = operand_of(rows, columns, strides[rank - 2], strides[rank - 1]);
+    if (!found) {
+      tensor = raw::contiguous(given);
+      found = MatrixOperand{false, columns};
+    }
+    operand = *found;
+  }
+  int64_t batch_stride() const { return tensor.dim() == 3 ? tensor.strides()[0] : 0; }
+};
+
+/// False: out was not written.
+bool product(const Tensor& a, const Tensor& b, const Tensor& bias, const Tensor& out) {
+  if (!is_floating(out.dtype()) || a.dtype() != out.dtype() || b.dtype() != out.dtype()) {
+    return false;
+  }
+  if (bias.defined() && bias.dtype() != out.dtype()) return false;
+  if (out.numel() == 0) return true;
+  if (a.size(-1) == 0) {
+    if (bias.defined()) {
+      copy(raw::expand(bias, out.sizes()), out);
+    } else {
+      fill(out, 0.0);
+    }
+    return true;
+  }
+  const Placed left(a);
+  const Placed right(b);
+  ProductKey key{out.dtype(),
+                 out.device().index,
+                 out.dim() == 3 ? out.size(0) : 1,
+                 out.size(-2),
+                 out.size(-1),
+                 a.size(-1),
+                 left.operand,
+                 right.operand,
+                 left.batch_stride(),
+                 right.batch_stride(),
+                 bias.defined(),
+                 math_mode().tf32_matmul && out.dtype() == DType::Float32,
+                 0};
+  if (run(key, left.tensor, right.tensor, bias, out)) return true;
+  if (!bias.defined()) return false;
+  key.bias = false;
+  if (!run(key, left.tensor, right.tensor, Tensor(), out)) return false;
+  binary(BinaryOp::Add, out, raw::expand(bias, out.sizes()), out);
+  return true;
+}
+
+}  // namespace
+
+void matmul(const Tensor& a, const Tensor& b, const Tensor& out) {
+  if (!product(a, b, Tensor(), out)) fallback_kernels().matmul(a, b, out);
+}
+
+void bmm(const Tensor& a, const Tensor& b, const Tensor& out) {
+  if (!product(a, b, Tensor(), out)) fallback_kernels().bmm(a, b, out);
+}
+
+void linear(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& y) {
+  const Dims& strides = weight.strides();
+  const Tensor turned = weight.as_strided({weight.size(1), weight.size(0)},
+                                          {strides[1], strides[0]}, weight.offset());
+  if (!product(x, turned, bias, y)) fallback_kernels().linear(x, weight, bias, y);
+}
+
+}  // namespace nw::cuda
