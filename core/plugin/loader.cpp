@@ -46,6 +46,7 @@ void load(const std::string& path, LoadResult& result) {
            "; build it again with this version");
   result.name = plugin->name;
   result.summary = plugin->summary;
+  result.diagnose = plugin->diagnose;
   RegistryHost host;
   plugin->load(host);
 }

@@ -3,6 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "core/plugin/diagnosis.h"
+
 namespace nw::plugin {
 
 /// What became of one file in the plugin folder.
@@ -10,7 +12,8 @@ struct LoadResult {
   std::string path;
   std::string name;  // empty when the library could not be read
   std::string summary;
-  std::string failure;  // empty: loaded. Else why not, and what to do.
+  std::string failure;                         // empty: loaded. Else why not, and what to do.
+  std::vector<Piece> (*diagnose)() = nullptr;  // what it needs from the machine; null: nothing
 };
 
 /// The folders that are searched, in order: those of NETWRIGHT_PLUGINS (separated by ':'), then

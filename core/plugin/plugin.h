@@ -5,12 +5,13 @@
 #include "core/backend/backend.h"
 #include "core/data/dataset.h"
 #include "core/nn/block.h"
+#include "core/plugin/diagnosis.h"
 
 namespace nw::plugin {
 
 /// Grows by one whenever a type that plugins see changes its layout. A plugin built against another
 /// number is refused with a message instead of being run.
-inline constexpr uint32_t kInterface = 1;
+inline constexpr uint32_t kInterface = 2;
 
 /// What a plugin adds things to. Every add throws nw::InternalError for an id that is taken.
 class Host {
@@ -31,6 +32,8 @@ struct Plugin {
   /// Adds what the plugin brings. Called once, on the main thread, before the first graph is
   /// opened.
   void (*load)(Host& host) = nullptr;
+  /// What the plugin needs from the machine, looked for anew; null: nothing.
+  std::vector<Piece> (*diagnose)() = nullptr;
 };
 
 }  // namespace nw::plugin

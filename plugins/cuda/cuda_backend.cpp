@@ -1,0 +1,126 @@
+#include "plugins/cuda/cuda_backend.h"
+
+#include <array>
+#include <mutex>
+
+#include "plugins/cuda/faults.h"
+#include "plugins/cuda/memory_source.h"
+#include "plugins/cuda/stream.h"
+#include "plugins/cuda/trace.h"
+
+namespace nw::cuda {
+namespace {
+
+constexpr int kMostDevices = 64;
+
+void enter(Device device, const char* kernel) {
+  int now = 0;
+  NW_CUDA(cudaGetDevice(&now));
+  if (device.type == DeviceType::Cuda && device.index != now) NW_CUDA(cudaSetDevice(device.index));
+  note_kernel(kernel);
+}
+
+/// Finds a launch that failed where it was made.
+void leave(Device, const char* kernel) {
+  const cudaError_t status = cudaPeekAtLastError();
+  if (status == cudaSuccess) [[likely]]
+    return;
+  cudaGetLastError();
+  check(status, kernel);
+}
+
+/// An index that is there: backend_of() has seen to it.
+int index_of(Device device) {
+  NW_ASSERT(device.type == DeviceType::Cuda && device.index < device_count());
+  return device.index;
+}
+
+class CudaBackend final : public Backend {
+ public:
+  CudaBackend() : kernels_(complete(native_kernels(), {enter, leave})) {}
+
+  std::string_view name() const override { return "cuda"; }
+  int device_count() const override { return cuda::device_count(); }
+  std::string missing() const override { return no_devices(); }
+  DeviceFacts facts(Device device) const override {
+    const Hardware& found = hardware(index_of(device));
+    return {found.name, found.major, found.minor};
+  }
+
+  Allocator& allocator(Device device) override { return memory_of(device); }
+  Allocator& host_allocator() override { return pinned(); }
+  MemoryUse memory(Device device) const override { return memory_of(device).use(); }
+  void reset_peak(Device device) override { memory_of(device).reset_peak(); }
+  void empty_cache(Device device) override {
+    synchronize(device);
+    memory_of(device).empty_cache();
+    pinned().empty_cache();
+  }
+
+  const Kernels& kernels() const override { return kernels_; }
+  void transfer(const Transfer& transfer) override;
+  std::unique_ptr<Event> mark(Device device) override {
+    const int index = index_of(device);
+    return std::make_unique<CudaEvent>(index, current_stream(index));
+  }
+  void synchronize(Device device) override {
+    const DeviceScope scope(index_of(device));
+    NW_CUDA(cudaDeviceSynchronize());
+    throw_fault(device.index);
+  }
+
+ private:
+  static CachingAllocator& memory_of(Device device) {
+    struct Memory {
+      std::once_flag made;
+      CachingAllocator* allocator = nullptr;
+    };
+    static auto& all = *new std::array<Memory, kMostDevices>;
+    const int index = index_of(device);
+    Memory& one = all[static_cast<size_t>(index)];
+    std::call_once(one.made, [&] {
+      one.allocator = new CachingAllocator(std::make_unique<DeviceMemory>(index));
+    });
+    return *one.allocator;
+  }
+
+  static CachingAllocator& pinned() {
+    static auto& one = *new CachingAllocator(std::make_unique<PinnedMemory>());
+    return one;
+  }
+
+  const Kernels& kernels_;
+};
+
+void CudaBackend::transfer(const Transfer& transfer) {
+  const bool from_gpu = transfer.from_device.type == DeviceType::Cuda;
+  const bool to_gpu = transfer.to_device.type == DeviceType::Cuda;
+  const int index = index_of(to_gpu ? transfer.to_device : transfer.from_device);
+  const DeviceScope scope(index);
+  const cudaStream_t stream = current_stream(index);
+  if (from_gpu && to_gpu && transfer.from_device != transfer.to_device) {
+    // Both devices go on only when the copy is done: their memory may be reused then.
+    CudaEvent(transfer.from_device.index, current_stream(transfer.from_device.index))
+        .follow_on(stream);
+  }
+  NW_CUDA(cudaMemcpyAsync(transfer.to, transfer.from, transfer.bytes, cudaMemcpyDefault, stream));
+  if (from_gpu && to_gpu && transfer.from_device != transfer.to_device) {
+    CudaEvent(index, stream).follow_on(current_stream(transfer.from_device.index));
+  } else if (!to_gpu && pinned().owns(transfer.to)) {
+    pinned().used_on(transfer.to, stream);
+  } else if (!to_gpu) {
+    NW_CUDA(cudaStreamSynchronize(stream));
+    throw_fault(index);
+  } else if (!from_gpu) {
+    pinned().used_on(transfer.from, stream);
+  }
+}
+
+}  // namespace
+
+Backend& cuda_backend() {
+  static auto& backend = *new CudaBackend;  // outlives every tensor
+  return backend;
+}
+
+}  // namespace nw::cuda
