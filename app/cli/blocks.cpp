@@ -5,6 +5,7 @@
 #include "app/cli/describe.h"
 #include "app/cli/text.h"
 #include "app/cli/verbs.h"
+#include "core/backend/fallback.h"
 #include "core/base/error.h"
 #include "core/data/dataset.h"
 #include "core/graph/project.h"
@@ -37,12 +38,29 @@ Json ports_json(const std::vector<nn::Port>& ports) {
   return out;
 }
 
+/// Which kernels the block runs, and which of them are computed on the CPU on a GPU.
+Json kernels_json(const nn::Block& block) {
+  Json out{{"all", Json::array()}};
+  const bool has_gpu_code = find_backend(DeviceType::Cuda) != nullptr;
+  Json on_cpu = Json::array();
+  for (const std::string& name : trial::kernels_of_block(block)) {
+    out["all"].push_back(name);
+    if (has_gpu_code && !has_native_kernel(name)) on_cpu.push_back(name);
+  }
+  if (has_gpu_code) {
+    out["native_on_cuda"] = on_cpu.empty();
+    out["on_cpu_for_cuda"] = on_cpu;
+  }
+  return out;
+}
+
 Json block_json(const nn::Block& block) {
   Json out = description_json(block);
   out["role"] = name(block.role);
   out["inputs"] = ports_json(block.inputs);
   out["outputs"] = ports_json(block.outputs);
   out["draws_random"] = block.draws_random;
+  out["kernels"] = kernels_json(block);
   return out;
 }
 
@@ -53,6 +71,10 @@ Json all_json() {
   out["optimizers"] = Json::array();
   for (const auto& one : optim::optimizers().all()) {
     out["optimizers"].push_back(description_json(one));
+  }
+  out["schedulers"] = Json::array();
+  for (const auto& one : optim::schedulers().all()) {
+    out["schedulers"].push_back(description_json(one));
   }
   out["data_sets"] = Json::array();
   for (const auto& one : data::datasets().all()) out["data_sets"].push_back(description_json(one));
@@ -72,14 +94,12 @@ void print_all() {
       if (!titled) print_heading(category.title);
       titled = true;
       print(description_text(block));
-  out["schedulers"] = Json::array();
-  for (const auto& one : optim::schedulers().all()) {
-    out["schedulers"].push_back(description_json(one));
-  }
     }
   }
   print_heading("Optimisers");
   for (const auto& one : optim::optimizers().all()) print(description_text(one));
+  print_heading("Schedulers");
+  for (const auto& one : optim::schedulers().all()) print(description_text(one));
   print_heading("Data sets");
   for (const auto& one : data::datasets().all()) print(description_text(one));
 }
@@ -90,7 +110,8 @@ void add_blocks(CLI::App& app) {
   CLI::App* verb =
       app.add_subcommand("blocks", "Describe every block, optimiser, scheduler and data set");
   const auto json = std::make_shared<bool>(false);
-  verb->add_flag("--json", *json, "Print the descriptions as one JSON object");
+  verb->add_flag("--json", *json,
+                 "Print the descriptions as one JSON object, with the kernels of each block");
   verb->footer("Example:\n  netwright-cli blocks --json | jq -r '.blocks[].id'");
   verb->callback([json] {
     if (*json) {
@@ -98,8 +119,6 @@ void add_blocks(CLI::App& app) {
     } else {
       print_all();
     }
-  print_heading("Schedulers");
-  for (const auto& one : optim::schedulers().all()) print(description_text(one));
   });
 }
 

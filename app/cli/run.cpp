@@ -8,15 +8,16 @@
 
 #include "app/cli/bench.h"
 #include "app/cli/console.h"
+#include "app/cli/plugins.h"
 #include "app/cli/verbs.h"
 #include "core/base/error.h"
-#include "core/plugin/loader.h"
 
 namespace nw::cli {
 namespace {
 
 constexpr void (*kVerbs[])(CLI::App&) = {
-    add_train, add_eval, add_run, add_export, add_check, add_blocks, add_bench,
+    add_train,  add_eval,  add_run,    add_export,   add_check,
+    add_blocks, add_bench, add_doctor, add_selftest,
 };
 
 bool asks_for_json(int argc, const char* const* argv) {
@@ -50,15 +51,15 @@ int usage(const CLI::App& app, const CLI::ParseError& error, int argc, const cha
               json);
 }
 
-void load_plugins() {
-  for (const plugin::LoadResult& one : plugin::load_plugins(plugin::plugin_folders())) {
+void tell_of_plugins() {
+  for (const plugin::LoadResult& one : loaded_plugins()) {
     if (!one.failure.empty()) note("netwright-cli: " + one.failure + "\n");
   }
 }
 
 int parse_and_run(CLI::App& app, int argc, const char* const* argv, bool json) {
   try {
-    load_plugins();
+    tell_of_plugins();
     app.parse(argc, argv);
     return 0;
   } catch (const CLI::RuntimeError& end) {

@@ -16,5 +16,7 @@ void add_export(CLI::App& app);
 void add_check(CLI::App& app);
 void add_blocks(CLI::App& app);
 void add_run(CLI::App& app);
+void add_doctor(CLI::App& app);
+void add_selftest(CLI::App& app);
 
 }  // namespace nw::cli

@@ -8,14 +8,14 @@ namespace {
 
 /// (N, C, spatial…) with at least two spatial sizes. False: some size is beyond 31 bits.
 bool put_sizes(const Dims& from, int* to) {
-  bool fits = true;
+  bool fits_ = true;
   int rank = 0;
   for (size_t d = 0; d < from.size(); ++d) {
     if (d == 2 && from.size() == 3) to[rank++] = 1;
-    fits = fits && from[d] <= std::numeric_limits<int>::max();
+    fits_ = fits_ && from[d] <= std::numeric_limits<int>::max();
     to[rank++] = static_cast<int>(from[d]);
   }
-  return fits;
+  return fits_;
 }
 
 void put_window(const SmallVector<int64_t, 3>& from, int lead, int* to) {
@@ -30,10 +30,10 @@ ConvShape::ConvShape(const Dims& x_sizes, const Dims& weight_sizes, const Dims& 
                      const Window& window)
     : rank(static_cast<int>(std::max<size_t>(x_sizes.size(), 4))),
       groups(static_cast<int>(window.groups)) {
-  fits = put_sizes(x_sizes, x);
-  fits = put_sizes(weight_sizes, weight) && fits;
-  fits = put_sizes(y_sizes, y) && fits;
-  fits = fits && numel(x_sizes) <= INT32_MAX && numel(y_sizes) <= INT32_MAX;
+  fits_ = put_sizes(x_sizes, x);
+  fits_ = put_sizes(weight_sizes, weight) && fits_;
+  fits_ = put_sizes(y_sizes, y) && fits_;
+  fits_ = fits_ && numel(x_sizes) <= INT32_MAX && numel(y_sizes) <= INT32_MAX;
   put_window(window.padding, 0, padding);
   put_window(window.stride, 1, stride);
   put_window(window.dilation, 1, dilation);
@@ -43,7 +43,7 @@ ConvShape::ConvShape(const Dims& x_sizes, const Dims& weight_sizes, const Dims& 
 }
 
 bool ConvShape::is_plain() const {
-  if (!fits) return false;
+  if (!fits_) return false;
   for (int d = 0; d < rank; ++d) {
     if (x[d] == 0 || y[d] == 0 || weight[d] == 0) return false;
   }

@@ -28,7 +28,7 @@ struct ConvShape {
   friend bool operator==(const ConvShape&, const ConvShape&) = default;
 
  private:
-  bool fits = true;
+  bool fits_ = true;
 };
 
 struct ConvShapeHash {

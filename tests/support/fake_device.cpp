@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/backend/fallback.h"
+#include "core/backend/out_of_memory.h"
 #include "core/base/error.h"
 
 namespace nw::test {
@@ -66,15 +67,19 @@ Room& room() {
 }
 
 std::atomic<uint64_t> bytes_moved{0};
+std::atomic<bool> mistaken{false};
 
 class FakeMemory final : public Allocator {
  public:
   void* allocate(size_t bytes) override {
     const std::lock_guard lock(mutex_);
     const size_t size = rounded(bytes);
-    NW_CHECK(size <= limit_ - std::min(limit_, used_), "[memory] ", bytes,
-             " bytes are needed on the fake device, ", limit_ - std::min(limit_, used_),
-             " are free");
+    const size_t left = limit_ - std::min(limit_, used_);
+    if (size > left) {
+      throw OutOfMemory(
+          concat("[memory] ", bytes, " bytes are needed on the fake device, ", left, " are free"),
+          bytes, left);
+    }
     used_ += size;
     peak_ = std::max(peak_, used_);
     char* memory = nullptr;
@@ -166,8 +171,13 @@ Kernels own_kernels() {
   own.binary = [](BinaryOp op, const Tensor& a, const Tensor& b, const Tensor& out) {
     cpu().binary(op, Inside(a), Inside(b), Inside(out));
   };
-  own.matmul = [](const Tensor& a, const Tensor& b, const Tensor& out) {
-    cpu().matmul(Inside(a), Inside(b), Inside(out));
+  own.linear = [](const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& y) {
+    if (bias.defined()) {
+      cpu().linear(Inside(x), Inside(weight), Inside(bias), Inside(y));
+    } else {
+      cpu().linear(Inside(x), Inside(weight), {}, Inside(y));
+    }
+    if (mistaken) cpu().unary(UnaryOp::Neg, Inside(y), Inside(y));
   };
   return own;
 }
@@ -230,6 +240,10 @@ Backend& fake_gpus() {
 
 uint64_t fake_bytes_moved() {
   return bytes_moved;
+}
+
+void set_fake_mistake(bool wrong) {
+  mistaken = wrong;
 }
 
 void set_fake_memory(uint64_t bytes) {

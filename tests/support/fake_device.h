@@ -16,4 +16,7 @@ uint64_t fake_bytes_moved();
 /// From now on an allocation that would have more than this in use is refused.
 void set_fake_memory(uint64_t bytes);
 
+/// From now on its linear layers are wrong, or right again.
+void set_fake_mistake(bool wrong);
+
 }  // namespace nw::test

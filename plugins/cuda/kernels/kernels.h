@@ -65,6 +65,7 @@ void add_to_channels(const Tensor& bias, const Tensor& y);
 extern const ActivationKernels kActivationKernels;
 extern const IndexKernels kIndexKernels;
 extern const RecurrentKernels kRecurrentKernels;
+extern const ResampleKernels kResampleKernels;
 extern const LossKernels kLossKernels;
 
 }  // namespace nw::cuda

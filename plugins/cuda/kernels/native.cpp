@@ -59,7 +59,7 @@ const Kernels kKernels{
     .index = &kIndexKernels,
     .norm = &kNormKernels,
     .recurrent = &kRecurrentKernels,
-    .resample = nullptr,
+    .resample = &kResampleKernels,
     .loss = &kLossKernels,
     .attention = nullptr,
 };

@@ -132,11 +132,23 @@ class TestTrainerOnDevice : public QObject {
 
   void says_how_much_memory_it_needs_and_the_next_run_works() {
     const uint64_t used = backend_of({DeviceType::Cuda, 0}).memory({DeviceType::Cuda, 0}).allocated;
-    set_fake_memory(used + 8'000);
-    const Story failed = run(on(kGpu, net()));
+    set_fake_memory(used + 60'000);
+    graph::Project large = net();
+    large.run.batch_size = 512;
+    large.run.epochs = 1;
+    const Story failed = run(on(kGpu, large));
     const QString text = QString::fromStdString(failed.end().text);
     QCOMPARE(failed.end().outcome, train::Outcome::Failed);
     QVERIFY2(text.contains("bytes are needed") && text.contains("are free"), qPrintable(text));
+    // What is named fits, and twice as much would not.
+    const QRegularExpression named("the largest batch_size that fits is about (\\d+)$");
+    const int fits = named.match(text).captured(1).toInt();
+    QVERIFY2(fits >= 1 && fits < 512, qPrintable(text));
+    graph::Project smaller = on(kGpu, large);
+    smaller.run.batch_size = fits;
+    QCOMPARE(run(smaller).end().outcome, train::Outcome::Completed);
+    smaller.run.batch_size = 2 * fits;
+    QCOMPARE(run(smaller).end().outcome, train::Outcome::Failed);
     set_fake_memory(uint64_t{1} << 35);
     QCOMPARE(run(on(kGpu, net())).end().outcome, train::Outcome::Completed);
     QCOMPARE(backend_of({DeviceType::Cuda, 0}).memory({DeviceType::Cuda, 0}).allocated, used);
