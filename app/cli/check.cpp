@@ -1,6 +1,8 @@
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "app/cli/check_model.h"
 #include "app/cli/console.h"
 #include "app/cli/describe.h"
 #include "app/cli/project.h"
@@ -15,6 +17,7 @@ using Json = nlohmann::ordered_json;
 
 struct CheckOptions {
   std::string project;
+  std::vector<std::string> sizes;
   bool json = false;
 };
 
@@ -140,19 +143,40 @@ void check_project(const CheckOptions& options) {
   if (!inference.ok()) throw CLI::RuntimeError(kFailure);
 }
 
+void check_any(const CheckOptions& options) {
+  std::error_code ignored;
+  const bool is_path = std::filesystem::exists(options.project, ignored);
+  const bool may_be_model = options.project.find('(') != std::string::npos || is_path;
+  if (const auto text = may_be_model ? model_text(options.project) : std::nullopt) {
+    return check_model(*text, options.sizes, options.json);
+  }
+  if (!options.sizes.empty()) {
+    throw CLI::ValidationError("--sizes", "a project has the sizes of its data set");
+  }
+  check_project(options);
+}
+
 }  // namespace
 
 void add_check(CLI::App& app) {
   CLI::App* verb = app.add_subcommand(
       "check", "Show shapes, parameters and cost of each block, and what is wrong");
   const auto options = std::make_shared<CheckOptions>();
-  verb->add_option("PROJECT", options->project, "The project file (.netwright)")->required();
+  verb->add_option("MODEL", options->project,
+                   "A project, a file with a model expression, or the expression itself")
+      ->required();
+  verb->add_option(
+          "--sizes", options->sizes,
+          "Sizes of an expression's input, batch included: 32,1,28,28; once for each input")
+      ->type_name("SIZES");
   verb->add_flag("--json", options->json, "Print the result as one JSON object");
   verb->footer(
       "Problems go to standard error; the exit code is 1 when one of them is an error.\n\n"
       "Example:\n"
-      "  netwright-cli check resources/examples/lenet.netwright");
-  verb->callback([options] { check_project(*options); });
+      "  netwright-cli check resources/examples/lenet.netwright\n"
+      "  netwright-cli check \"nn.Sequential(nn.Flatten(), nn.Linear(784, 10))\" --sizes "
+      "1,1,28,28");
+  verb->callback([options] { check_any(*options); });
 }
 
 }  // namespace nw::cli

@@ -34,42 +34,61 @@ const nn::Block* last_block(const codegen::Expression& expression) {
   return last_block(expression.items.back().second);
 }
 
-SourceModel from_expression(const std::string& text) {
-  const codegen::Expression expression = codegen::parse_model(text);
-  SourceModel source;
-  source.module = codegen::build_module(expression);
-  const nn::Block* last = last_block(expression);
-  source.inputs = {one_input()};
-  if (expression.block != nullptr) source.inputs = expression.block->inputs;
-  if (last != nullptr) {
-    for (const nn::Port& port : last->outputs) source.outputs.push_back(port.name);
+/// `make` with the file in front of its errors.
+template <typename Make>
+auto in_file(const std::string& file, const Make& make) {
+  if (file.empty()) return make();
+  try {
+    return make();
+  } catch (const InternalError&) {
+    throw;
+  } catch (const Error& error) {
+    throw Error(file + ": " + error.text());
   }
-  if (source.outputs.empty()) source.outputs = {"output"};
-  return source;
-}
-
-bool is_project(const std::string& content) {
-  const size_t first = content.find_first_not_of(" \t\r\n");
-  return first != std::string::npos && content[first] == '{';
 }
 
 }  // namespace
 
-SourceModel build_source(const std::string& text) {
+std::optional<ModelText> model_text(const std::string& text) {
   std::error_code ignored;
   if (!std::filesystem::is_regular_file(text, ignored)) {
     NW_CHECK(text.find('(') != std::string::npos, text,
              ": there is no such file, and it is no model expression. Give a project, a file with "
              "a model, or a model such as \"nn.Linear(2, 1)\"");
-    return from_expression(text);
+    return ModelText{text, ""};
   }
-  const std::string content = read_file(text);
-  if (is_project(content)) return from_project(text);
-  try {
-    return from_expression(content);
-  } catch (const Error& error) {
-    throw Error(text + ": " + error.text());
+  ModelText out{read_file(text), text};
+  if (is_project_text(out.expression)) return std::nullopt;
+  return out;
+}
+
+codegen::Expression parse(const ModelText& text) {
+  return in_file(text.file, [&] { return codegen::parse_model(text.expression); });
+}
+
+std::vector<nn::Port> inputs_of(const codegen::Expression& model) {
+  return model.block != nullptr ? model.block->inputs : std::vector<nn::Port>{one_input()};
+}
+
+std::vector<std::string> outputs_of(const codegen::Expression& model) {
+  std::vector<std::string> names;
+  const nn::Block* last = last_block(model);
+  if (last != nullptr) {
+    for (const nn::Port& port : last->outputs) names.push_back(port.name);
   }
+  if (names.empty()) names = {"output"};
+  return names;
+}
+
+SourceModel build_source(const std::string& text) {
+  const std::optional<ModelText> given = model_text(text);
+  if (!given) return from_project(text);
+  const codegen::Expression expression = parse(*given);
+  SourceModel source;
+  source.module = in_file(given->file, [&] { return codegen::build_module(expression); });
+  source.inputs = inputs_of(expression);
+  source.outputs = outputs_of(expression);
+  return source;
 }
 
 }  // namespace nw::cli

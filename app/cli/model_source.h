@@ -1,9 +1,11 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "core/codegen/expression.h"
 #include "core/graph/model.h"
 #include "core/nn/block.h"
 
@@ -16,6 +18,23 @@ struct SourceModel {
   std::vector<std::string> outputs;     // torch's names; "output" alone for a chain
   const graph::Model* drawn = nullptr;  // the module, when it comes from a project: it has a loss
 };
+
+/// A model expression, and the file that holds it, if one does.
+struct ModelText {
+  std::string expression;
+  std::string file;
+};
+
+/// The expression that `text` is or that the file of that name holds; nothing for a project file.
+/// Throws Error for what is neither.
+std::optional<ModelText> model_text(const std::string& text);
+
+/// Reads the expression. Throws Error with line and column, and the file.
+codegen::Expression parse(const ModelText& text);
+
+/// What a model takes and gives: the ports of its only block, or those of a chain.
+std::vector<nn::Port> inputs_of(const codegen::Expression& model);
+std::vector<std::string> outputs_of(const codegen::Expression& model);
 
 /// Builds what `text` says, drawing initial weights in float32 from default_generator(): a project
 /// file, a file with a model expression, or a model expression itself. Throws Error naming the

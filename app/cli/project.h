@@ -19,6 +19,9 @@ struct LoadedProject {
   data::Signature signature;
 };
 
+/// Whether the content of a file is that of a project, right or wrong, and no model expression.
+bool is_project_text(const std::string& content);
+
 /// Reads a project and the headers of its data. Throws Error naming file, place and remedy.
 LoadedProject open_project(const std::string& path);
 
@@ -26,8 +29,9 @@ LoadedProject open_project(const std::string& path);
 std::string where_and_what(const graph::Graph& graph, const graph::Inference& inference,
                            const graph::Problem& problem);
 
-/// Throws Error listing every mistake of the graph, one on a line; warnings go to standard error.
-graph::Inference require_trainable(const LoadedProject& loaded);
+/// Throws Error listing every mistake of the graph, one on a line; warnings go to standard error
+/// where they are wanted.
+graph::Inference require_trainable(const LoadedProject& loaded, bool tells_warnings = true);
 
 /// The model of the project holding the weights of a .pt or .safetensors file. Throws Error naming
 /// the file and listing missing, unexpected and mismatched keys.

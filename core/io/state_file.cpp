@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/base/file.h"
+#include "core/io/file_kind.h"
 #include "core/io/safetensors.h"
 #include "core/io/torch_file.h"
 
@@ -50,8 +51,8 @@ nn::StateDict read_any(const InputFile& file) {
   NW_CHECK(!is_tar(head), "[", name,
            "] is a tar file of a very old torch, which cannot be read safely. Load it there and "
            "save its state_dict again");
-  throw Error(concat(
-      "[", name, "] is neither a .pt nor a .safetensors file. Choose a file with a state_dict"));
+  throw Error(concat("[", name, "] is ", kind_of_file(head),
+                     ", neither a .pt nor a .safetensors file. Choose a file with a state_dict"));
 }
 
 }  // namespace
@@ -98,6 +99,11 @@ auto load_file(const std::string& path, const Read& read) {
 }
 
 }  // namespace
+
+bool is_state_file(const InputFile& file) {
+  const std::string head = read_head(file);
+  return is_torch(head) || is_safetensors(head, file.size()) || is_tar(head);
+}
 
 nn::StateDict load_state(const std::string& path) {
   return load_file(path, read_any);

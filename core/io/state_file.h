@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "core/base/file.h"
 #include "core/nn/module.h"
 
 namespace nw::io {
@@ -15,6 +16,8 @@ StateFormat format_of(const std::string& path);
 /// Writes the state atomically: a crash or a full disk leaves the old file. Throws Error naming the
 /// file.
 void save_state(const nn::StateDict& state, const std::string& path, StateFormat format);
+/// Whether load_state() would try to read it: by its first bytes.
+bool is_state_file(const InputFile& file);
 /// Reads either format (told by content). Throws Error naming file, place and remedy; trusts no
 /// size.
 nn::StateDict load_state(const std::string& path);

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "core/base/file.h"
+#include "core/io/file_kind.h"
 #include "core/io/npy.h"
 #include "core/io/state_file.h"
 #include "core/io/zip_reader.h"
@@ -36,6 +37,8 @@ nn::StateDict load_tensors(const std::string& path) {
     return one;
   }
   if (head.starts_with("PK") && is_npz(file)) return read_npz(file);
+  NW_CHECK(is_state_file(file), "[", file_name(path), "] is ", kind_of_file(head),
+           "; tensors are read from .npy, .npz, .safetensors and .pt files");
   return load_state(path);
 }
 

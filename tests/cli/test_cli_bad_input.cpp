@@ -107,6 +107,27 @@ class TestCliBadInput : public QObject {
     expect_failure({"check", node}, 1, {node, "graph.nodes[3]", "7"});
   }
 
+  /// What a model alone cannot do, and what is no tensor.
+  void model_alone() {
+    write(path("model.txt"), "hidden = 4\nmodel = nn.Sequential(nn.Linear(2, hidden))\n");
+    const QString model = path("model.txt");
+    for (const QStringList& verb :
+         {QStringList{"train", model}, QStringList{"eval", model, "--weights", weights_}}) {
+      expect_failure(verb, 1, {"model.txt", "names no data and no loss", "netwright-cli run"});
+    }
+    expect_failure({"train", "nn.Linear(2, 3)"}, 1, {"names no data and no loss"});
+    expect_failure({"check", model, "--sizes", "5,3"}, 1, {"layer 0", "[Linear]", "2"});
+    expect_failure({"check", model, "--sizes", "5,x"}, 1, {"--sizes", "5,x"});
+    expect_failure({"check", "nn.Linear(2, )"}, 1, {"line 1, column 1", "out_features"});
+    expect_failure({"check", example("spirals.netwright"), "--sizes", "5,3"}, 2, {"--sizes"});
+    write(path("x.npy"), "0.1 0.2\n0.3 0.4\n");
+    expect_failure({"run", "nn.Linear(2, 3)", "--input", path("x.npy")}, 1,
+                   {"[x.npy] is a text", ".npy, .npz, .safetensors and .pt"});
+    write(path("w.pt"), QByteArray("\x93NUMPY\x01\x00", 8));
+    expect_failure({"eval", example("spirals.netwright"), "--weights", path("w.pt")}, 1,
+                   {"[w.pt] is a NumPy array", ".safetensors"});
+  }
+
   void graph_mistakes_data() {
     QTest::addColumn<QString>("project");
     QTest::addColumn<QStringList>("words");
