@@ -122,6 +122,32 @@ void check_batch_first(const Structure& s, const Flows& flows, Inference& out) {
   }
 }
 
+/// A layer that writes over its input leaves other readers of it the wrong numbers, here as in
+/// PyTorch.
+void check_overwritten(const Structure& s, Inference& out) {
+  for (NodeId id : s.order) {
+    if (!s.is_live(id)) continue;
+    const Node& node = *s.nodes.at(id);
+    const nn::Block* block = find_block(node);
+    const nn::Value* inplace = out.nodes.at(id).args.find("inplace");
+    if (block == nullptr || inplace == nullptr || *inplace != nn::Value(true)) continue;
+    const Wire* own = s.wire_into(id, block->inputs[0].name);
+    if (own == nullptr) continue;
+    for (const auto& [port, wire] : s.into) {
+      const NodeId reader = port.first;
+      if (reader == id || wire->from != own->from || !s.is_live(reader)) continue;
+      out.problems.push_back(
+          {Severity::Warning,
+           id,
+           block->inputs[0].name,
+           concat("[", block->id, "] overwrites the output of ", label(*s.nodes.at(own->from.node)),
+                  ", which ", label(*s.nodes.at(reader)), " reads, too; set inplace off"),
+           {{"Set inplace to False", id, "inplace", false}}});
+      break;
+    }
+  }
+}
+
 /// Nothing to learn: the optimiser would have no work.
 void check_parameters(const Structure& s, Inference& out) {
   if (!s.complete || !out.ok()) return;
@@ -144,6 +170,7 @@ void lint(const Structure& structure, const data::Signature& data, const Flows& 
   check_classes(structure, data, flows, out);
   check_doubled(structure, out);
   check_batch_first(structure, flows, out);
+  check_overwritten(structure, out);
   check_parameters(structure, out);
 }
 

@@ -211,6 +211,26 @@ class TestInferProblems : public QObject {
     QCOMPARE(text(inference.nodes.at(5).outputs.at(0).text), QString("N×16×10×10"));
   }
 
+  void aSecondReaderOfWhatIsOverwrittenIsWarnedOf() {
+    // Input 1, Linear 2, ReLU 3, Linear 4, loss 5, Add 6
+    Graph graph = nw::test::mlp({8}, 10, "ReLU");
+    graph.nodes.insert(graph.nodes.begin() + 1, Node{.id = 7, .block = "Flatten"});
+    graph.wires[0] = {{1, "output"}, {7, "input"}};
+    graph.wires.push_back({{7, "output"}, {2, "input"}});
+    graph.find(3)->args.set("inplace", true);
+    compare(infer(graph, nw::test::images()), {});
+    graph.nodes.push_back(Node{.id = 6, .block = "Add"});
+    for (Wire& wire : graph.wires) {
+      if (wire.to.node == 4) wire.from.node = 6;
+    }
+    graph.wires.push_back({{3, "output"}, {6, "input"}});
+    graph.wires.push_back({{2, "output"}, {6, "other"}});
+    const Inference inference = infer(graph, nw::test::images());
+    compare(inference, {"W 3 input: [ReLU] overwrites the output of Linear, which Add reads, too; "
+                        "set inplace off"});
+    QCOMPARE(fixes_of(inference).join('\n'), QString("3 inplace=False Set inplace to False"));
+  }
+
   void looseEndsAreWarnings() {
     Graph graph = test::lenet();
     graph.nodes.push_back({.id = 20, .block = "ReLU"});
