@@ -1,9 +1,9 @@
 #include "core/ops/activation.h"
 
 #include "core/autograd/record.h"
-#include "core/backend/activation_kernels.h"
 #include "core/backend/backend.h"
 #include "core/backend/creation.h"
+#include "core/ops/activation_parts.h"
 #include "core/ops/arithmetic.h"
 #include "core/ops/checks.h"
 #include "core/ops/slice.h"
@@ -27,11 +27,6 @@ Tensor activate(const Tensor& x, UnaryOp forward, BinaryOp backward, std::string
   return y;
 }
 
-/// All numbers of a dense tensor in the order in which they lie.
-Tensor row_of(const Tensor& dense) {
-  return dense.as_strided(Dims{dense.numel()}, Dims{1}, dense.offset());
-}
-
 /// `x` if it lies in memory as `like` does, else such a copy.
 Tensor laid_out_as(const Tensor& like, const Tensor& x) {
   if (x.strides() == like.strides()) return x;
@@ -50,18 +45,36 @@ Tensor activate(const Tensor& x, const Activation& f, std::string_view name) {
     autograd::record(name, y, std::array{x}, std::array{dense.is_same(x) ? x : dense},
                      [f](const autograd::Node&, const Tensors& grads, Tensors& grad_inputs,
                          const std::array<Tensor, 1>& saved) {
-                       const Tensor grad_x = new_alike(saved[0], saved[0].dtype());
-                       const Tensor grad = laid_out_as(grad_x, grads[0]);
-                       const Tensor at = laid_out_as(grad_x, saved[0]);
-                       kernels_of(grad_x).activation->backward(f, row_of(grad), row_of(at),
-                                                               row_of(grad_x));
-                       grad_inputs[0] = grad_x;
+                       grad_inputs[0] = activation_gradient(f, grads[0], saved[0]);
                      });
   }
   return y;
 }
 
 }  // namespace
+
+Activation celu_of(double alpha) {
+  NW_CHECK(alpha != 0, "[CELU] alpha cannot be 0");
+  return {ActivationKind::Elu, alpha, 1, 1 / alpha};
+}
+
+Activation celu_slope(double alpha) {
+  Activation slope = celu_of(alpha);
+  slope.c = 1 / static_cast<double>(static_cast<float>(alpha));
+  return slope;
+}
+
+Tensor row_of(const Tensor& dense) {
+  return dense.as_strided(Dims{dense.numel()}, Dims{1}, dense.offset());
+}
+
+Tensor activation_gradient(const Activation& f, const Tensor& grad, const Tensor& at) {
+  const Tensor grad_x = new_alike(at, at.dtype());
+  const Tensor grad_there = laid_out_as(grad_x, grad);
+  const Tensor at_there = laid_out_as(grad_x, at);
+  kernels_of(grad_x).activation->backward(f, row_of(grad_there), row_of(at_there), row_of(grad_x));
+  return grad_x;
+}
 
 Tensor relu(const Tensor& x) {
   check_floating(x, "ReLU");
@@ -83,14 +96,11 @@ Tensor elu(const Tensor& x, double alpha, double scale, double input_scale) {
 }
 
 Tensor selu(const Tensor& x) {
-  constexpr double kAlpha = 1.6732632423543772848170429916717;
-  constexpr double kScale = 1.0507009873554804934193349852946;
-  return activate(x, {ActivationKind::Elu, kAlpha * kScale, kScale, 1}, "SELU");
+  return activate(x, kSelu, "SELU");
 }
 
 Tensor celu(const Tensor& x, double alpha) {
-  NW_CHECK(alpha != 0, "[CELU] alpha cannot be 0");
-  return activate(x, {ActivationKind::Elu, alpha, 1, 1 / alpha}, "CELU");
+  return activate(x, celu_of(alpha), "CELU");
 }
 
 Tensor leaky_relu(const Tensor& x, double slope) {

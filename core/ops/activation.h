@@ -56,4 +56,23 @@ Tensor softshrink(const Tensor& x, double limit = 0.5);
 /// a · sigmoid(b) of the two halves a and b of x along `dim`.
 Tensor glu(const Tensor& x, int64_t dim = -1);
 
+// --- in place: x becomes f(x) and is given back. Throws Error where edits in place do
+// (core/ops/in_place.h). What backward needs is the result itself where the slope can be told from
+// it, so that nothing else is kept; else a copy of the old numbers. ---
+
+Tensor relu_(const Tensor& x);
+/// Their backward throws Error for an alpha or slope below 0, which the result does not tell from
+/// one above.
+Tensor elu_(const Tensor& x, double alpha = 1, double scale = 1, double input_scale = 1);
+Tensor selu_(const Tensor& x);
+Tensor celu_(const Tensor& x, double alpha = 1);
+Tensor leaky_relu_(const Tensor& x, double slope = 0.01);
+Tensor threshold_(const Tensor& x, double limit, double value);
+Tensor silu_(const Tensor& x);
+Tensor mish_(const Tensor& x);
+Tensor hardtanh_(const Tensor& x, double least = -1, double most = 1);
+Tensor relu6_(const Tensor& x);
+Tensor hardsigmoid_(const Tensor& x);
+Tensor hardswish_(const Tensor& x);
+
 }  // namespace nw::ops

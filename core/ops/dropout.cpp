@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/autograd/in_place.h"
 #include "core/backend/backend.h"
 #include "core/backend/creation.h"
 #include "core/ops/arithmetic.h"
@@ -15,6 +16,7 @@ enum class Unit : uint8_t { Element, Channel };
 
 /// 1 where x keeps its numbers, else 0.
 Tensor draw_mask(const Tensor& x, double p, Unit unit, Generator& generator) {
+  check_floating(x, "dropout");
   Dims sizes = x.sizes();
   if (unit == Unit::Channel) {
     NW_CHECK(x.dim() >= 2,
@@ -27,12 +29,21 @@ Tensor draw_mask(const Tensor& x, double p, Unit unit, Generator& generator) {
   return mask;
 }
 
-/// x where there is nothing to draw; else undefined.
-Tensor without_draw(const Tensor& x, double p) {
-  check_floating(x, "dropout");
+void check(const Tensor& x, double p) {
+  NW_CHECK(x.defined(), "[dropout] expects a tensor, gets none");
   NW_CHECK(p >= 0 && p <= 1, "[dropout] p must be between 0 and 1, is ", p);
+}
+
+/// What drops everything.
+Tensor nothing_of(const Tensor& x) {
+  return zeros({}, x.dtype(), x.device());
+}
+
+/// The result where there is nothing to draw; else undefined.
+Tensor without_draw(const Tensor& x, double p) {
+  check(x, p);
   if (p == 0 || x.numel() == 0) return x;
-  return p == 1 ? mul(x, zeros({}, x.dtype(), x.device())) : Tensor();
+  return p == 1 ? mul(x, nothing_of(x)) : Tensor();
 }
 
 /// mask · scale + shift, rounded once to the mask's dtype.
@@ -42,14 +53,45 @@ Tensor scaled(const Tensor& mask, double scale, double shift) {
   return out;
 }
 
-Tensor drop(const Tensor& x, double p, Unit unit, Generator& generator) {
-  if (const Tensor same = without_draw(x, p)) return same;
+/// 0 where x is dropped, 1 / (1 − p) where it stays.
+Tensor draw_factors(const Tensor& x, double p, Unit unit, Generator& generator) {
   const Tensor mask = draw_mask(x, p, unit, generator);
   // PyTorch divides the mask by 1 − p, which has the mask's dtype then.
   const double kept = full({}, 1 - p, x.dtype(), kCpu).item();
   const double factor =
       x.dtype() == DType::Float64 ? 1 / kept : static_cast<double>(1.0f / static_cast<float>(kept));
-  return mul(x, scaled(mask, factor, 0));
+  return scaled(mask, factor, 0);
+}
+
+Tensor drop(const Tensor& x, double p, Unit unit, Generator& generator) {
+  if (const Tensor same = without_draw(x, p)) return same;
+  return mul(x, draw_factors(x, p, unit, generator));
+}
+
+/// x = x · factors, which broadcast and want no gradient: they are all that backward keeps.
+void scale_(const Tensor& x, const Tensor& factors) {
+  const bool recording = autograd::needs_record(x);
+  const Tensor wide = raw::expand(factors, x.sizes());
+  if (is_dense_in_some_order(x)) {
+    kernels_of(x).binary(BinaryOp::Mul, x, wide, x);
+  } else {
+    const Tensor result = new_result(x.sizes(), x);
+    kernels_of(x).binary(BinaryOp::Mul, x, wide, result);
+    kernels_of(x).copy(result, x);
+  }
+  if (!recording) return x.storage()->bump_version();
+  autograd::record_in_place(
+      "dropout", std::array{x}, std::array{factors},
+      [](const autograd::Node&, const Tensors& grads, Tensors& grad_inputs,
+         const std::array<Tensor, 1>& saved) { grad_inputs[0] = mul(grads[0], saved[0]); });
+}
+
+Tensor drop_(const Tensor& x, double p, Unit unit, Generator& generator) {
+  check(x, p);
+  if (p == 0 || x.numel() == 0) return x;
+  autograd::check_in_place("dropout", x, autograd::needs_record(x));
+  scale_(x, p == 1 ? nothing_of(x) : draw_factors(x, p, unit, generator));
+  return x;
 }
 
 Tensor drop_alpha(const Tensor& x, double p, Unit unit, Generator& generator) {
@@ -68,6 +110,14 @@ Tensor dropout(const Tensor& x, double p, Generator& generator) {
 
 Tensor feature_dropout(const Tensor& x, double p, Generator& generator) {
   return drop(x, p, Unit::Channel, generator);
+}
+
+Tensor dropout_(const Tensor& x, double p, Generator& generator) {
+  return drop_(x, p, Unit::Element, generator);
+}
+
+Tensor feature_dropout_(const Tensor& x, double p, Generator& generator) {
+  return drop_(x, p, Unit::Channel, generator);
 }
 
 Tensor alpha_dropout(const Tensor& x, double p, Generator& generator) {

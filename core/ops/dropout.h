@@ -17,4 +17,9 @@ Tensor alpha_dropout(const Tensor& x, double p, Generator& generator);
 /// The same for whole channels of x (N, C, *).
 Tensor feature_alpha_dropout(const Tensor& x, double p, Generator& generator);
 
+/// In place: x becomes the result and is given back; with nothing to draw x is not touched. Throw
+/// Error where edits in place do (core/ops/in_place.h).
+Tensor dropout_(const Tensor& x, double p, Generator& generator);
+Tensor feature_dropout_(const Tensor& x, double p, Generator& generator);
+
 }  // namespace nw::ops

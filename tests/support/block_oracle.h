@@ -18,9 +18,13 @@ struct Outcome {
   std::string names;            // keys and sizes of the state_dict before the first forward
   std::vector<Tensor> initial;  // its tensors; undefined where a parameter had no sizes yet
   std::vector<Tensor> outputs;  // without the undefined ones
+  Tensors fed;                  // what an inplace module was fed with, as it is afterwards
 };
 
 Outcome run_ours(const BlockCase& drawn);
+
+/// How the gradients lie in memory that outputs are fed with.
+enum class GradientLayout : uint8_t { Any, Contiguous };
 
 /// What both did alike.
 struct Verdict {
@@ -34,7 +38,8 @@ struct Verdict {
 /// text, outputs, gradients, the state afterwards, sizes on meta and inferred arguments; or that
 /// both refuse. Where numbers differ, those that PyTorch gives in float64 may agree with ours
 /// instead. A dtype of 16 bits or a complex one that only PyTorch refuses proves nothing.
-Verdict compare_with_torch(Draw& draw, Oracle& oracle, const BlockCase& drawn);
+Verdict compare_with_torch(Draw& draw, Oracle& oracle, const BlockCase& drawn,
+                           GradientLayout layout = GradientLayout::Any);
 
 /// Counts what was compared, for the page that tells what is proved.
 class Coverage {

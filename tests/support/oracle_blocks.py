@@ -109,6 +109,9 @@ def run_block(make, dtype, seed, training, forwards, inputs, keywords, leaves, g
             # It may not write on a leaf: a product with 1 stands for the layer before.
             fed = [leaf * 1 for leaf in inputs]
         outputs = flat(call(module, fed, keywords))
+    if getattr(module, "inplace", False):
+        for i, tensor in enumerate(fed):
+            result[f"fed{i}"] = tensor
     result["printed after"] = repr(module)
     result["needs"] = "".join("01"[y.requires_grad] for y in outputs)
     for i, y in enumerate(outputs):

@@ -4,7 +4,7 @@
 #include "core/ops/activation.h"
 
 // Elementwise activations: x (*) -> y (*), floating point. Gradients at kinks are torch's.
-// `inplace` saves memory in PyTorch; here it changes what is printed, not what is computed.
+// With `inplace` x itself becomes y, so that only one of them is kept: what else reads x gets y.
 
 namespace nw::nn {
 
@@ -20,6 +20,9 @@ class PlainActivation : public UnaryModule {
   std::string extra_repr() const override { return inplace_ ? "inplace=True" : ""; }
   using UnaryModule::forward;
 
+ protected:
+  bool inplace() const { return inplace_; }
+
  private:
   bool inplace_ = false;
 };
@@ -30,7 +33,9 @@ class ReLU : public PlainActivation {
   using PlainActivation::PlainActivation;
   std::string kind() const override { return "ReLU"; }
   using UnaryModule::forward;
-  Tensor forward(const Tensor& input) override { return ops::relu(input); }
+  Tensor forward(const Tensor& input) override {
+    return inplace() ? ops::relu_(input) : ops::relu(input);
+  }
 };
 
 /// y = min(max(0, x), 6). Source: torch.nn.ReLU6.
@@ -39,7 +44,9 @@ class ReLU6 : public PlainActivation {
   using PlainActivation::PlainActivation;
   std::string kind() const override { return "ReLU6"; }
   using UnaryModule::forward;
-  Tensor forward(const Tensor& input) override { return ops::relu6(input); }
+  Tensor forward(const Tensor& input) override {
+    return inplace() ? ops::relu6_(input) : ops::relu6(input);
+  }
 };
 
 /// ELU whose numbers keep mean 0 and variance 1. Source: torch.nn.SELU; Klambauer et al. 2017.
@@ -48,7 +55,9 @@ class SELU : public PlainActivation {
   using PlainActivation::PlainActivation;
   std::string kind() const override { return "SELU"; }
   using UnaryModule::forward;
-  Tensor forward(const Tensor& input) override { return ops::selu(input); }
+  Tensor forward(const Tensor& input) override {
+    return inplace() ? ops::selu_(input) : ops::selu(input);
+  }
 };
 
 /// y = x · sigmoid(x). Source: torch.nn.SiLU.
@@ -57,7 +66,9 @@ class SiLU : public PlainActivation {
   using PlainActivation::PlainActivation;
   std::string kind() const override { return "SiLU"; }
   using UnaryModule::forward;
-  Tensor forward(const Tensor& input) override { return ops::silu(input); }
+  Tensor forward(const Tensor& input) override {
+    return inplace() ? ops::silu_(input) : ops::silu(input);
+  }
 };
 
 /// y = x · tanh(softplus(x)). Source: torch.nn.Mish.
@@ -66,7 +77,9 @@ class Mish : public PlainActivation {
   using PlainActivation::PlainActivation;
   std::string kind() const override { return "Mish"; }
   using UnaryModule::forward;
-  Tensor forward(const Tensor& input) override { return ops::mish(input); }
+  Tensor forward(const Tensor& input) override {
+    return inplace() ? ops::mish_(input) : ops::mish(input);
+  }
 };
 
 /// y = x · hardsigmoid(x). Source: torch.nn.Hardswish.
@@ -76,7 +89,9 @@ class Hardswish : public PlainActivation {
   std::string kind() const override { return "Hardswish"; }
   std::string extra_repr() const override { return {}; }
   using UnaryModule::forward;
-  Tensor forward(const Tensor& input) override { return ops::hardswish(input); }
+  Tensor forward(const Tensor& input) override {
+    return inplace() ? ops::hardswish_(input) : ops::hardswish(input);
+  }
 };
 
 /// y = clamp(x/6 + 1/2, 0, 1). Source: torch.nn.Hardsigmoid.
@@ -86,7 +101,9 @@ class Hardsigmoid : public PlainActivation {
   std::string kind() const override { return "Hardsigmoid"; }
   std::string extra_repr() const override { return {}; }
   using UnaryModule::forward;
-  Tensor forward(const Tensor& input) override { return ops::hardsigmoid(input); }
+  Tensor forward(const Tensor& input) override {
+    return inplace() ? ops::hardsigmoid_(input) : ops::hardsigmoid(input);
+  }
 };
 
 /// y = tanh(x). Source: torch.nn.Tanh.
@@ -141,7 +158,9 @@ class ELU : public UnaryModule {
   std::string kind() const override { return "ELU"; }
   std::string extra_repr() const override;
   using UnaryModule::forward;
-  Tensor forward(const Tensor& input) override { return ops::elu(input, options_.alpha); }
+  Tensor forward(const Tensor& input) override {
+    return options_.inplace ? ops::elu_(input, options_.alpha) : ops::elu(input, options_.alpha);
+  }
 
  private:
   Options options_;
@@ -156,7 +175,9 @@ class CELU : public UnaryModule {
   std::string kind() const override { return "CELU"; }
   std::string extra_repr() const override;
   using UnaryModule::forward;
-  Tensor forward(const Tensor& input) override { return ops::celu(input, options_.alpha); }
+  Tensor forward(const Tensor& input) override {
+    return options_.inplace ? ops::celu_(input, options_.alpha) : ops::celu(input, options_.alpha);
+  }
 
  private:
   Options options_;
@@ -175,7 +196,8 @@ class LeakyReLU : public UnaryModule {
   std::string extra_repr() const override;
   using UnaryModule::forward;
   Tensor forward(const Tensor& input) override {
-    return ops::leaky_relu(input, options_.negative_slope);
+    return options_.inplace ? ops::leaky_relu_(input, options_.negative_slope)
+                            : ops::leaky_relu(input, options_.negative_slope);
   }
 
  private:
@@ -215,7 +237,8 @@ class Threshold : public UnaryModule {
   std::string extra_repr() const override;
   using UnaryModule::forward;
   Tensor forward(const Tensor& input) override {
-    return ops::threshold(input, options_.threshold, options_.value);
+    return options_.inplace ? ops::threshold_(input, options_.threshold, options_.value)
+                            : ops::threshold(input, options_.threshold, options_.value);
   }
 
  private:
@@ -274,7 +297,8 @@ class Hardtanh : public UnaryModule {
   std::string extra_repr() const override;
   using UnaryModule::forward;
   Tensor forward(const Tensor& input) override {
-    return ops::hardtanh(input, options_.min_val, options_.max_val);
+    return options_.inplace ? ops::hardtanh_(input, options_.min_val, options_.max_val)
+                            : ops::hardtanh(input, options_.min_val, options_.max_val);
   }
 
  private:

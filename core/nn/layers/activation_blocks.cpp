@@ -32,7 +32,7 @@ Param inplace_param() {
   return {.name = "inplace",
           .type = ParamType::Bool,
           .fallback = false,
-          .help = "Saves memory in PyTorch; the result is the same."};
+          .help = "Overwrites its input, which saves memory; nothing else may read that input."};
 }
 
 /// An activation without parameters, or with `inplace` only.

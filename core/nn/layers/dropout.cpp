@@ -4,16 +4,6 @@
 #include "core/ops/shape.h"
 
 namespace nw::nn {
-namespace {
-
-/// Drops channels of an input with `rank` dimensions, or with one less, whose batch is missing.
-Tensor drop_channels(const Tensor& x, int64_t rank, double p) {
-  if (x.dim() == rank) return ops::feature_dropout(x, p, default_generator());
-  return ops::squeeze(ops::feature_dropout(ops::unsqueeze(x, 0), p, default_generator()), 0);
-}
-
-}  // namespace
-
 DropoutBase::DropoutBase(const Options& options, std::string_view op) : options_(options) {
   NW_CHECK(options.p >= 0 && options.p <= 1, "[", op, "] p must be between 0 and 1, is ",
            options.p);
@@ -23,23 +13,34 @@ std::string DropoutBase::extra_repr() const {
   return "p=" + to_python(Value(options_.p)) + ", inplace=" + to_python(Value(options_.inplace));
 }
 
+Tensor DropoutBase::drop_channels(const Tensor& x) const {
+  return inplace() ? ops::feature_dropout_(x, p(), default_generator())
+                   : ops::feature_dropout(x, p(), default_generator());
+}
+
 Tensor Dropout::forward(const Tensor& input) {
-  return training() ? ops::dropout(input, p(), default_generator()) : input;
+  if (!training()) return input;
+  return inplace() ? ops::dropout_(input, p(), default_generator())
+                   : ops::dropout(input, p(), default_generator());
 }
 
 Tensor Dropout1d::forward(const Tensor& input) {
   NW_CHECK(input.dim() == 2 || input.dim() == 3,
            "[Dropout1d] expects 3 dimensions (N, C, L) or 2 (C, L), gets ",
            to_string(input.sizes()));
-  return training() ? drop_channels(input, 3, p()) : input;
+  if (!training()) return input;
+  if (input.dim() == 3) return drop_channels(input);
+  return ops::squeeze(drop_channels(ops::unsqueeze(input, 0)), 0);
 }
 
 Tensor Dropout2d::forward(const Tensor& input) {
-  return training() ? ops::feature_dropout(input, p(), default_generator()) : input;
+  return training() ? drop_channels(input) : input;
 }
 
 Tensor Dropout3d::forward(const Tensor& input) {
-  return training() ? drop_channels(input, 5, p()) : input;
+  if (!training()) return input;
+  if (input.dim() == 5) return drop_channels(input);
+  return ops::squeeze(drop_channels(ops::unsqueeze(input, 0)), 0);
 }
 
 Tensor AlphaDropout::forward(const Tensor& input) {
@@ -74,16 +75,17 @@ Block block_of(const Texts& texts) {
   block.formula = texts.formula;
   block.when_to_use = texts.when_to_use;
   block.reference = texts.reference;
-  block.params = {{.name = "p",
-                   .type = ParamType::Real,
-                   .fallback = 0.5,
-                   .help = "The probability with which a number or channel is dropped.",
-                   .min = 0,
-                   .max = 1},
-                  {.name = "inplace",
-                   .type = ParamType::Bool,
-                   .fallback = false,
-                   .help = "Saves memory in PyTorch; the result is the same."}};
+  block.params = {
+      {.name = "p",
+       .type = ParamType::Real,
+       .fallback = 0.5,
+       .help = "The probability with which a number or channel is dropped.",
+       .min = 0,
+       .max = 1},
+      {.name = "inplace",
+       .type = ParamType::Bool,
+       .fallback = false,
+       .help = "Overwrites its input, which saves memory; nothing else may read that input."}};
   block.inputs = {{"input", "Numbers of any sizes", false, texts.layout}};
   block.outputs = {{"output", "Numbers of the same sizes", false}};
   block.draws_random = true;

@@ -7,12 +7,12 @@
 
 namespace nw::nn {
 
-/// What the dropouts share: the probability.
+/// What the dropouts share.
 class DropoutBase : public UnaryModule {
  public:
   struct Options {
     double p = 0.5;
-    bool inplace = false;  // saves memory in PyTorch; changes only what is printed
+    bool inplace = false;  // overwrites the input
   };
 
   std::string extra_repr() const override;
@@ -21,6 +21,9 @@ class DropoutBase : public UnaryModule {
  protected:
   DropoutBase(const Options& options, std::string_view op);
   double p() const { return options_.p; }
+  bool inplace() const { return options_.inplace; }
+  /// Whole channels of x (N, C, *) while training.
+  Tensor drop_channels(const Tensor& x) const;
 
  private:
   Options options_;
@@ -64,8 +67,8 @@ class Dropout3d : public DropoutBase {
   Tensor forward(const Tensor& input) override;
 };
 
-/// Drops to SELU's least value, and keeps mean 0 and variance 1. Source: torch.nn.AlphaDropout;
-/// Klambauer et al. 2017.
+/// Drops to SELU's least value, and keeps mean 0 and variance 1. As in PyTorch `inplace` is
+/// printed, and the input is not overwritten. Source: torch.nn.AlphaDropout; Klambauer et al. 2017.
 class AlphaDropout : public DropoutBase {
  public:
   explicit AlphaDropout(const Options& options) : DropoutBase(options, "AlphaDropout") {}
