@@ -3,6 +3,7 @@
 #include "core/nn/layers/adaptive_pool.h"
 #include "core/nn/layers/attention.h"
 #include "core/nn/layers/batch_norm.h"
+#include "core/nn/layers/bilinear.h"
 #include "core/nn/layers/conv.h"
 #include "core/nn/layers/distance.h"
 #include "core/nn/layers/dropout.h"
@@ -55,6 +56,7 @@ Registry<Block> register_all() {
   for (size_t spatial = 1; spatial <= 3; ++spatial) registry.add(max_unpool_block(spatial));
   registry.add(linear_block());
   registry.add(lazy_linear_block());
+  registry.add(bilinear_block());
   registry.add(embedding_block());
   registry.add(embedding_bag_block());
   registry.add(cosine_similarity_block());
@@ -114,6 +116,7 @@ Registry<Block> register_all() {
   registry.add(poisson_nll_loss_block());
   registry.add(ctc_loss_block());
   registry.add(triplet_margin_loss_block());
+  registry.add(triplet_margin_with_distance_loss_block());
   registry.add(cosine_embedding_loss_block());
   registry.add(hinge_embedding_loss_block());
   registry.add(margin_ranking_loss_block());

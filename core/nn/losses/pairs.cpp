@@ -1,5 +1,10 @@
 #include "core/nn/losses/pairs.h"
 
+#include "core/nn/layers/distance.h"
+#include "core/ops/arithmetic.h"
+#include "core/ops/comparison.h"
+#include "core/ops/loss_parts.h"
+
 namespace nw::nn {
 
 Tensors HingeEmbeddingLoss::forward(const Tensors& inputs) {
@@ -20,6 +25,25 @@ Tensors MarginRankingLoss::forward(const Tensors& inputs) {
 Tensors TripletMarginLoss::forward(const Tensors& inputs) {
   expect_inputs(inputs, 3);
   return {ops::triplet_margin_loss(inputs[0], inputs[1], inputs[2], options_, reduction())};
+}
+
+TripletMarginWithDistanceLoss::TripletMarginWithDistanceLoss(const Options& options)
+    : Loss("TripletMarginWithDistanceLoss", options.reduction),
+      distance_(&add_module("distance_function",
+                            std::make_unique<PairwiseDistance>(PairwiseDistance::Options{}))),
+      margin_(options.margin),
+      swap_(options.swap) {}
+
+Tensors TripletMarginWithDistanceLoss::forward(const Tensors& inputs) {
+  expect_inputs(inputs, 3);
+  const auto distance = [&](const Tensor& a, const Tensor& b) {
+    return distance_->call({a, b})[0];
+  };
+  const Tensor near = distance(inputs[0], inputs[1]);
+  Tensor far = distance(inputs[0], inputs[2]);
+  if (swap_) far = ops::minimum(far, distance(inputs[1], inputs[2]));
+  const Tensor loss = ops::clamp(ops::add(ops::sub(near, far), margin_), 0, std::nullopt);
+  return {ops::reduced(loss, reduction())};
 }
 
 namespace {
@@ -128,13 +152,39 @@ Block triplet_margin_loss_block() {
        .type = ParamType::Bool,
        .fallback = false,
        .help = "Whether the distance of positive and negative counts where it is smaller "
-               "than that of anchor and negative."},
+               "than that of anchor and negative.",
+       .strict = true},
       reduction_param()};
   block.inputs = {{"anchor", "Vectors (N, features)", false, "N D"},
                   {"positive", "Vectors that should be near (N, features)", false, "N D"},
                   {"negative", "Vectors that should be far away (N, features)", false, "N D"}};
   block.make = make_triplet;
   block.caption = caption;
+  return block;
+}
+
+Block triplet_margin_with_distance_loss_block() {
+  Block block = triplet_margin_loss_block();
+  block.id = "TripletMarginWithDistanceLoss";
+  block.torch_name = "nn.TripletMarginWithDistanceLoss";
+  block.formula = "L = mean max(0, d(a, p) − d(a, n) + margin),  d(a, b) = ‖a − b + ε‖₂";
+  block.when_to_use =
+      "As TripletMarginLoss, in PyTorch code that could give a distance of its own; here it is the "
+      "Euclidean one.";
+  block.reference =
+      "https://pytorch.org/docs/stable/generated/torch.nn.TripletMarginWithDistanceLoss.html";
+  std::erase_if(block.params,
+                [](const Param& param) { return param.name == "p" || param.name == "eps"; });
+  for (Param& param : block.params) {
+    param.keyword_only = true;
+    param.strict = false;
+  }
+  block.make = [](const Args& args) -> std::unique_ptr<Module> {
+    return std::make_unique<TripletMarginWithDistanceLoss>(
+        TripletMarginWithDistanceLoss::Options{.margin = args.real("margin"),
+                                               .swap = args.boolean("swap"),
+                                               .reduction = args.text("reduction")});
+  };
   return block;
 }
 

@@ -76,9 +76,29 @@ class TripletMarginLoss : public Loss {
   ops::TripletMarginOptions options_;
 };
 
+/// The same with PyTorch's default distance, the child distance_function, and keyword arguments
+/// only. Source: torch.nn.TripletMarginWithDistanceLoss.
+class TripletMarginWithDistanceLoss : public Loss {
+ public:
+  struct Options {
+    double margin = 1.0;
+    bool swap = false;
+    std::string reduction = "mean";
+  };
+  explicit TripletMarginWithDistanceLoss(const Options& options);
+
+  Tensors forward(const Tensors& inputs) override;
+
+ private:
+  Module* distance_;
+  double margin_;
+  bool swap_;
+};
+
 Block hinge_embedding_loss_block();
 Block cosine_embedding_loss_block();
 Block margin_ranking_loss_block();
 Block triplet_margin_loss_block();
+Block triplet_margin_with_distance_loss_block();
 
 }  // namespace nw::nn
