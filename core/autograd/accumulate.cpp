@@ -62,6 +62,18 @@ void AccumulateGrad::add(Tensor arrived) {
   slot_->grad = take ? std::move(arrived) : raw::clone(arrived);
 }
 
+std::atomic<int> AccumulateGrad::awaited_lists{0};
+
+const std::shared_ptr<HookList>& AccumulateGrad::make_after() {
+  if (!after_) after_ = std::make_shared<After>();
+  return after_;
+}
+
+void AccumulateGrad::run_after() const {
+  const std::vector<HookList::Entry> all = after_->entries;  // a hook may take itself away
+  for (const HookList::Entry& entry : all) entry.hook(slot_->grad);
+}
+
 void AccumulateGrad::backward(Tensors& grads, Tensors&) {
   add(std::move(grads[0]));
 }

@@ -1,5 +1,9 @@
 #pragma once
 
+#include <atomic>
+#include <memory>
+
+#include "core/autograd/hooks.h"
 #include "core/autograd/node.h"
 
 namespace nw::autograd {
@@ -17,8 +21,24 @@ class AccumulateGrad final : public Node {
 
   void add(Tensor grad);
 
+  /// What wants to know when grad() is whole; made where there was none.
+  const std::shared_ptr<HookList>& make_after();
+  /// Whether anything does.
+  bool is_awaited() const { return after_ && !after_->entries.empty(); }
+  void run_after() const;
+  /// Whether there may be leaves that are awaited, in any graph.
+  static bool any_awaited() { return awaited_lists.load(std::memory_order_relaxed) > 0; }
+
  private:
+  /// Counts itself, so that a walk without such hooks need not look for them.
+  struct After : HookList {
+    After() { awaited_lists.fetch_add(1, std::memory_order_relaxed); }
+    ~After() { awaited_lists.fetch_sub(1, std::memory_order_relaxed); }
+  };
+  static std::atomic<int> awaited_lists;
+
   Ref<GradSlot> slot_;
+  std::shared_ptr<HookList> after_;
 };
 
 /// target + addend, in place when nobody else holds target's numbers.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "core/autograd/accumulate.h"
@@ -67,6 +68,56 @@ class Goals {
   std::unordered_map<const Node*, bool> reaches_;
 };
 
+/// The leaves of a walk's graph whose hooks wait for the whole gradient, and how many edges may
+/// still bring a part of it.
+class Awaited {
+ public:
+  /// Adds what lies behind an edge along which the walk starts.
+  void add(const Edge& start, Goals* goals) {
+    const auto counts = [&](const Edge& edge) {
+      if (!edge.node || (goals != nullptr && !goals->matters(*edge.node))) return false;
+      if (!edge.node->is_end()) return seen_.insert(edge.node.get()).second;
+      if (static_cast<AccumulateGrad&>(*edge.node).is_awaited()) {
+        const auto [place, is_new] = left_.try_emplace(edge.node.get(), 0);
+        ++place->second;
+        if (is_new) leaves_.push_back(edge.node);
+      }
+      return false;
+    };
+    if (!counts(start)) return;
+    std::vector<const Node*> path{start.node.get()};
+    while (!path.empty()) {
+      const Node* node = path.back();
+      path.pop_back();
+      for (const Edge& edge : node->edges()) {
+        if (counts(edge)) path.push_back(edge.node.get());
+      }
+    }
+  }
+
+  bool empty() const { return left_.empty(); }
+  bool contains(const Node& node) const { return left_.count(&node) > 0; }
+  /// Takes note that an edge has brought what it will; true when it was the leaf's last one.
+  bool brought(const Node& node) {
+    const auto place = left_.find(&node);
+    return place != left_.end() && --place->second == 0;
+  }
+  /// Leaves that some edge brought nothing to, since the walk never came to its node.
+  std::vector<Ref<Node>> rest() const {
+    std::vector<Ref<Node>> rest;
+    for (const Ref<Node>& leaf : leaves_) {
+      if (left_.at(leaf.get()) > 0) rest.push_back(leaf);
+    }
+    return rest;
+  }
+  const std::vector<Ref<Node>>& leaves() const { return leaves_; }
+
+ private:
+  std::unordered_set<const Node*> seen_;
+  std::unordered_map<const Node*, int64_t> left_;
+  std::vector<Ref<Node>> leaves_;  // as they were found
+};
+
 }  // namespace
 
 /// One walk from the outputs to the leaves. Nodes wait in a heap by sequence number: a node is
@@ -79,20 +130,58 @@ class Engine {
       : retain_graph_(retain_graph),
         goals_(goals),
         captured_(captured),
-        line_(std::move(spare())) {}
+        line_(std::move(spare())),
+        outer_(current()) {
+    current() = this;
+  }
   ~Engine() {
+    current() = outer_;
     // Something is left only after an error.
     for (const Ref<Node>& node : line_) forget(*node);
+    for (const Ref<Node>& leaf : awaited_.leaves()) forget(*leaf);
     line_.clear();
     spare() = std::move(line_);
   }
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
+  /// The walk that this thread is in; null: none.
+  static Engine*& current() {
+    static thread_local Engine* engine = nullptr;
+    return engine;
+  }
+  void call_afterwards(std::function<void()> function) {
+    afterwards_.push_back(std::move(function));
+  }
+
+  /// Tells of an edge along which the walk will start, before it starts.
+  void announce(const Edge& edge) {
+    if (captured_ == nullptr && AccumulateGrad::any_awaited()) awaited_.add(edge, goals_);
+  }
+  void start(const Edge& edge, Tensor grad) {
+    send(edge, std::move(grad));
+    note_brought(edge);
+  }
+
+  void run() {
+    while (!line_.empty()) {
+      std::pop_heap(line_.begin(), line_.end(), older);
+      const Ref<Node> node = std::move(line_.back());
+      line_.pop_back();
+      Tensors grads = std::move(node->arrived_);
+      forget(*node);
+      visit(*node, grads);
+    }
+    for (const Ref<Node>& leaf : awaited_.rest()) finish(*leaf);
+    for (size_t i = 0; i < afterwards_.size(); ++i) afterwards_[i]();  // which may add to them
+  }
+
+ private:
   void send(const Edge& edge, Tensor grad) {
     Node& node = *edge.node;
     if (goals_ != nullptr && !goals_->matters(node)) return;
-    if (node.is_end() && !node.hooks_ && captured_ == nullptr) {
+    const bool awaited = !awaited_.empty() && awaited_.contains(node);
+    if (node.is_end() && !node.hooks_ && captured_ == nullptr && !awaited) {
       static_cast<AccumulateGrad&>(node).add(std::move(grad));
       return;
     }
@@ -105,24 +194,21 @@ class Engine {
     } else {
       slot = std::move(grad);
     }
-    if (node.waiting_) return;
+    if (node.waiting_ || awaited) return;
     node.waiting_ = true;
     line_.push_back(edge.node);
     std::push_heap(line_.begin(), line_.end(), older);
   }
-
-  void run() {
-    while (!line_.empty()) {
-      std::pop_heap(line_.begin(), line_.end(), older);
-      const Ref<Node> node = std::move(line_.back());
-      line_.pop_back();
-      Tensors grads = std::move(node->arrived_);
-      forget(*node);
-      visit(*node, grads);
-    }
+  void note_brought(const Edge& edge) {
+    if (!awaited_.empty() && awaited_.brought(*edge.node)) finish(*edge.node);
   }
-
- private:
+  /// Adds to an awaited leaf what has arrived for it.
+  void finish(Node& leaf) {
+    Tensors grads = std::move(leaf.arrived_);
+    forget(leaf);
+    if (!grads.empty()) visit(leaf, grads);
+    static_cast<AccumulateGrad&>(leaf).run_after();
+  }
   void visit(Node& node, Tensors& grads) {
     if (captured_ != nullptr) {
       capture(node, grads);
@@ -137,9 +223,9 @@ class Engine {
     }
     if (!retain_graph_) node.release_saved();
     for (size_t i = 0; i < grad_inputs.size(); ++i) {
-      if (node.needs_grad(i) && grad_inputs[i].defined()) {
-        send(node.edges_[i], std::move(grad_inputs[i]));
-      }
+      if (!node.needs_grad(i)) continue;
+      if (grad_inputs[i].defined()) send(node.edges_[i], std::move(grad_inputs[i]));
+      note_brought(node.edges_[i]);
     }
   }
   void capture(const Node& node, const Tensors& grads) {
@@ -165,7 +251,16 @@ class Engine {
   Goals* goals_;
   Tensors* captured_;
   std::vector<Ref<Node>> line_;
+  Awaited awaited_;
+  std::vector<std::function<void()>> afterwards_;
+  Engine* outer_;
 };
+
+void after_backward(std::function<void()> function) {
+  Engine* const engine = Engine::current();
+  NW_CHECK(engine != nullptr, "[after_backward] expects to be called by a hook within backward");
+  engine->call_afterwards(std::move(function));
+}
 
 namespace {
 
@@ -188,11 +283,12 @@ void walk(Engine& engine, const Tensors& outputs, const Tensors& grads, std::str
   const NoGrad guard;
   const auto given = [&](size_t i) { return grads.empty() ? Tensor() : grads[i]; };
   for (size_t i = 0; i < outputs.size(); ++i) check_start(outputs[i], given(i), op);
+  for (const Tensor& output : outputs) engine.announce(edge_of(output));
   for (size_t i = 0; i < outputs.size(); ++i) {
     const Tensor& output = outputs[i];
     Tensor start = given(i);
     if (!start.defined()) start = full(output.sizes(), 1.0, output.dtype(), output.device());
-    engine.send(edge_of(output), std::move(start));
+    engine.start(edge_of(output), std::move(start));
   }
   engine.run();
 }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/autograd/accumulate.h"
+
 namespace nw::autograd {
 namespace {
 
@@ -61,6 +63,17 @@ TensorHookHandle register_hook(const Tensor& tensor, TensorHook hook) {
   const Edge edge = edge_of(tensor);
   const auto& list = node_of(edge, "register_hook").make_hooks();
   return {list, list->add(edge.input, std::move(hook))};
+}
+
+TensorHookHandle register_post_accumulate_grad_hook(const Tensor& leaf, GradReadyHook hook) {
+  constexpr std::string_view kName = "register_post_accumulate_grad_hook";
+  NW_CHECK(leaf.defined() && leaf.is_leaf(), "[", kName, "] expects a leaf");
+  const Edge edge = edge_of(leaf);
+  const auto& list = static_cast<AccumulateGrad&>(node_of(edge, kName)).make_after();
+  return {list, list->add(0, [hook = std::move(hook)](const Tensor& grad) {
+            hook(grad);
+            return Tensor();
+          })};
 }
 
 void retain_grad(const Tensor& tensor) {

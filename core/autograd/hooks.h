@@ -46,6 +46,19 @@ class TensorHookHandle {
 /// before the gradient is added to grad(). Throws Error when the tensor requires none.
 TensorHookHandle register_hook(const Tensor& tensor, TensorHook hook);
 
+/// Sees grad() of a leaf as it is once a backward has added all that it brings, or brought nothing
+/// where the graph led to the leaf: then `grad` may be undefined.
+using GradReadyHook = std::function<void(const Tensor& grad)>;
+
+/// Adds a hook to a leaf that requires a gradient
+/// (torch.Tensor.register_post_accumulate_grad_hook). It runs as soon as the gradient is whole,
+/// while the rest of backward has yet to come. Throws Error for any other tensor.
+TensorHookHandle register_post_accumulate_grad_hook(const Tensor& leaf, GradReadyHook hook);
+
+/// Lets the backward that runs on this thread call `function` when all gradients are there. Throws
+/// Error when none runs. Dropped when the backward throws.
+void after_backward(std::function<void()> function);
+
 /// Lets a tensor that is no leaf keep its gradient in grad(); leaves do so anyway. Throws Error
 /// when it requires none.
 void retain_grad(const Tensor& tensor);

@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "core/autograd/engine.h"
+#include "core/autograd/record.h"
 #include "core/ops/arithmetic.h"
 #include "core/ops/in_place.h"
 #include "core/ops/reduction.h"
@@ -177,6 +178,84 @@ class TestHooks : public QObject {
     }
     autograd::backward(loss);
     QCOMPARE(values(x.grad()), Values{3});
+  }
+
+  void aLeafTellsWhenItsGradientIsWholeWhileTheRestIsYetToCome() {
+    const Tensor first = leaf({2});
+    const Tensor second = leaf({3});
+    std::vector<std::string> order;
+    const auto note = [&](const std::string& name) {
+      return [&order, name](const Tensor& grad) {
+        order.push_back(concat(name, " ", values(grad).at(0)));
+      };
+    };
+    autograd::register_post_accumulate_grad_hook(first, note("first"));
+    autograd::register_post_accumulate_grad_hook(second, note("second"));
+    const Tensor inner = first * 5.0;
+    autograd::register_hook(inner, [&](const Tensor&) {
+      order.push_back("inner");
+      return Tensor();
+    });
+    // `second` is used twice, both behind `inner`.
+    autograd::backward(ops::sum(inner * second + second * 1.0));
+    QCOMPARE(order, (std::vector<std::string>{"second 11", "inner", "first 15"}));
+    order.clear();
+    autograd::backward(ops::sum(first * second));
+    QCOMPARE(order.size(), size_t{2});
+    QCOMPARE(values(second.grad()), Values{13});  // added to what was there
+  }
+
+  void aLeafTellsOfNothingWhereNothingComes() {
+    const Tensor used = leaf({2});
+    const Tensor reached = leaf({3});
+    const Tensor elsewhere = leaf({4});
+    int told = 0;
+    bool defined = true;
+    autograd::register_post_accumulate_grad_hook(reached, [&](const Tensor& grad) {
+      ++told;
+      defined = grad.defined();
+    });
+    autograd::register_post_accumulate_grad_hook(elsewhere, [&](const Tensor&) { ++told; });
+    // A node that gives a gradient to the first of its inputs only.
+    const Tensor out = (used * 1.0).detach();
+    const Tensor behind = reached * 2.0;
+    autograd::record("half", out, std::array{used, behind}, std::array<Tensor, 0>{},
+                     [](const auto&, const Tensors& grads, Tensors& grad_inputs, const auto&) {
+                       grad_inputs[0] = grads[0];
+                     });
+    autograd::backward(ops::sum(out));
+    QCOMPARE(told, 1);
+    QVERIFY(!defined);
+    QCOMPARE(values(used.grad()), Values{1});
+  }
+
+  void gradTouchesNoLeafAndTellsNobody() {
+    const Tensor x = leaf({2});
+    int told = 0;
+    auto handle = autograd::register_post_accumulate_grad_hook(x, [&](const Tensor&) { ++told; });
+    QCOMPARE(values(autograd::grad({ops::sum(x * x)}, {x})[0]), Values{4});
+    QCOMPARE(told, 0);
+    autograd::backward(Tensors{ops::sum(x * x)}, {}, false, {x});
+    QCOMPARE(told, 1);
+    handle.remove();
+    autograd::backward(ops::sum(x * x));
+    QCOMPARE(told, 1);
+    QCOMPARE(values(x.grad()), Values{8});
+  }
+
+  void whatIsLeftForLaterRunsWhenAllGradientsAreThere() {
+    const Tensor x = leaf({2});
+    const Tensor y = x * 3.0;
+    double seen = 0;
+    autograd::register_hook(y, [&](const Tensor&) {
+      autograd::after_backward([&] { seen = values(x.grad()).at(0); });
+      return Tensor();
+    });
+    autograd::backward(ops::sum(y));
+    QCOMPARE(seen, 3.0);
+    QVERIFY(!error_of([] { autograd::after_backward([] {}); }).empty());
+    QVERIFY(
+        !error_of([&] { autograd::register_post_accumulate_grad_hook(y, [](auto&) {}); }).empty());
   }
 };
 
