@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "core/base/error.h"
+#include "core/dist/pipe_signal.h"
 #include "core/dist/sockets.h"
 #include "core/dist/store.h"
 
@@ -148,6 +149,7 @@ GlooMesh::GlooMesh(const GroupOptions& options)
 }
 
 void GlooMesh::connect(const GroupOptions& options) {
+  const NoPipeSignal guard;  // also of the thread that Gloo starts
   const Clock::time_point deadline = deadline_in(options.timeout);
   std::shared_ptr<gloo::transport::Device> device = make_device(options, deadline);
   RendezvousStore store(options, deadline);
@@ -194,6 +196,7 @@ std::string GlooMesh::break_after(const std::exception& problem) {
 }
 
 std::string GlooMesh::break_locked(const std::string& cause) {
+  const NoPipeSignal guard;
   broken_ = true;
   cause_ = cause;
   leave_notes(cause);

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/dist/pipe_signal.h"
 
 namespace nw::dist {
 namespace {
@@ -97,6 +98,7 @@ void GlooQueue::run(Waiting waiting) {
 }
 
 std::string GlooQueue::attempt(const GlooTask& task, const std::function<void()>& body) {
+  const NoPipeSignal guard;
   std::unique_lock lock(mutex_);
   if (!cause_.empty()) return problem_text(task, cause_);
   const auto entry = running_.insert(running_.end(), {&task, deadline_in(timeout_)});

@@ -3,12 +3,16 @@
 #include <QtTest>
 
 #include <signal.h>
+#include <unistd.h>
+
+#include <cerrno>
 
 #include <cstdio>
 #include <filesystem>
 
 #include "core/backend/creation.h"
 #include "core/dist/init.h"
+#include "core/dist/pipe_signal.h"
 #include "tests/core/dist/ranks.h"
 
 using namespace nw;
@@ -32,6 +36,7 @@ class TestGroupFaults : public QObject {
   void tellsOfARankThatJustEnds();
   void keepsTheReasonOfAbort();
   void leavesNoThreads();
+  void survivesAClosedPipe();
 };
 
 namespace {
@@ -197,6 +202,29 @@ void TestGroupFaults::leavesNoThreads() {
   for (int i = 0; i < 5; ++i) QCOMPARE(use(), std::string());
   QCOMPARE(threads_here(), threads);
   QCOMPARE(descriptors_here(), descriptors);
+}
+
+void TestGroupFaults::survivesAClosedPipe() {
+  const auto before = ::signal(SIGPIPE, SIG_DFL);
+  int ends[2];
+  QVERIFY(pipe(ends) == 0);
+  ::close(ends[0]);
+  for (int times = 0; times < 2; ++times) {
+    const NoPipeSignal outer;
+    {
+      const NoPipeSignal inner;
+      QVERIFY(write(ends[1], "x", 1) < 0 && errno == EPIPE);
+    }
+    ssize_t written = 0;
+    std::thread([&] { written = write(ends[1], "x", 1); }).join();
+    QVERIFY(written < 0);
+  }
+  // The signal comes again where nobody asked to be spared.
+  sigset_t blocked;
+  pthread_sigmask(SIG_BLOCK, nullptr, &blocked);
+  QCOMPARE(sigismember(&blocked, SIGPIPE), 0);
+  ::signal(SIGPIPE, before);
+  ::close(ends[1]);
 }
 
 namespace {
