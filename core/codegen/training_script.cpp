@@ -146,9 +146,10 @@ std::string training(const graph::RunSettings& run, const UpdateCode& updates) {
       R"(            step += 1
             print(f"step {step} loss {per_sample(loss, len(inputs)):.9g}", flush=True)
         )",
-      figures, R"(evaluate(f"epoch {epoch} validation", x_validation, t_validation)
-)",
-      lines(updates.after_epoch, 8), R"(
+      figures,
+      formatted_call("evaluate", {"f\"epoch {epoch} validation\"", "x_validation", "t_validation"},
+                     8, 8 + figures.size()),
+      "\n", lines(updates.after_epoch, 8), R"(
 
 train_model()
 evaluate("test", x_test, t_test)

@@ -1,5 +1,7 @@
 #include "core/codegen/update_code.h"
 
+#include <algorithm>
+
 #include "core/codegen/python_code.h"
 #include "core/nn/call.h"
 
@@ -17,6 +19,7 @@ std::string assignment(const std::string& name, const nn::Value& value) {
 /// words.
 std::vector<std::string> arguments_of(const ScheduleItem& item, UpdateCode& code) {
   auto arguments = nn::python_arguments(*item.spec, item.args, "optimizer");
+  for (std::string& argument : arguments) std::replace(argument.begin(), argument.end(), '\'', '"');
   if (item.spec->fit == nullptr) return arguments;
   nn::Args fitted = item.args;
   item.spec->fit(1, 1, fitted);
@@ -71,10 +74,12 @@ void add_schedulers(const graph::RunSettings& run, UpdateCode& code) {
 
 void add_average(double decay, UpdateCode& code) {
   code.settings += assignment("ema_decay", decay);
+  const std::vector<std::string> arguments{
+      "model", "avg_fn=lambda mean, new, _: mean * ema_decay + new * (1 - ema_decay)",
+      "use_buffers=True"};
   code.setup +=
-      "averaged = torch.optim.swa_utils.AveragedModel(\n"
-      "    model, avg_fn=lambda mean, new, _: mean * ema_decay + new * (1 - ema_decay), "
-      "use_buffers=True\n)\n";
+      "averaged = " + formatted_call("torch.optim.swa_utils.AveragedModel", arguments, 0, 11) +
+      "\n";
   code.after_batch.emplace_back("averaged.update_parameters(model)");
   code.evaluated = "averaged";
   code.kept = "averaged.module";

@@ -47,8 +47,9 @@ void Schedule::check_length() const {
     const int64_t steps =
         part.item.step_at == StepAt::Epoch ? length_.epochs : length_.epochs * length_.batches;
     NW_CHECK(!most || *most >= steps, "[", part.item.spec->id, "] is made for ", *most,
-             " steps, the run has ", steps, " (", length_.epochs, " epochs of ", length_.batches,
-             " batches); leave total_steps away, and it takes them all");
+             " steps, the run has ", steps, " (epochs: ", length_.epochs,
+             ", batches of each: ", length_.batches,
+             "); leave total_steps away, and it takes them all");
   }
 }
 

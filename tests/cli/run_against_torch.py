@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import torch
 from torch import nn, optim
+from torch.optim import lr_scheduler
 
 program, folder, seed = sys.argv[1], sys.argv[2] + "/", int(sys.argv[3])
 torch.manual_seed(seed)
@@ -57,7 +58,8 @@ def run_torch(case, inputs):
     for value in inputs.values():
         value.requires_grad_((learns or case.get("backward", False)) and value.is_floating_point())
     optimizer = eval(case["optimizer"]) if learns else None
-    losses = []
+    schedulers = [eval(one, globals(), {"optimizer": optimizer}) for one in case.get("schedulers", [])]
+    losses, rates = [], []
     for step in range(case.get("steps", 1)):
         model.zero_grad(set_to_none=True)
         for value in inputs.values():
@@ -70,9 +72,18 @@ def run_torch(case, inputs):
             last.backward(case.get("grad_output", torch.ones_like(last)))
         if learns:
             losses.append(last.item())
+            rates.append(optimizer.param_groups[0]["lr"])
+            if "clip-norm" in case:
+                nn.utils.clip_grad_norm_(model.parameters(), case["clip-norm"])
+            if "clip-value" in case:
+                nn.utils.clip_grad_value_(model.parameters(), case["clip-value"])
             optimizer.step()
+            for scheduler in schedulers:
+                plateau = isinstance(scheduler, lr_scheduler.ReduceLROnPlateau)
+                scheduler.step(losses[-1]) if plateau else scheduler.step()
     if learns:
         out["losses"] = torch.tensor(losses, dtype=torch.float64)
+        out["learning_rates"] = torch.tensor(rates, dtype=torch.float64)
     out.update(zip(case.get("outputs", ["output"]), results))
     for i, (name, value) in enumerate(inputs.items()):
         if value.grad is not None and i == 0:
@@ -102,9 +113,11 @@ def run_ours(case, inputs):
     if "grad_output" in case:
         np.save(folder + "g.npy", case["grad_output"].numpy())
         words += ["--grad-output", folder + "g.npy"]
-    for option in ("seed", "dtype", "loss", "steps", "optimizer"):
+    for option in ("seed", "dtype", "loss", "steps", "optimizer", "clip-norm", "clip-value"):
         if option in case:
             words += ["--" + option, str(case[option])]
+    for one in case.get("schedulers", []):
+        words += ["--scheduler", one]
     words += ["--train"] * case.get("train", False) + ["--backward"] * case.get("backward", False)
     done = subprocess.run(words, capture_output=True, text=True)
     assert done.returncode == 0, (words, done.stdout, done.stderr)
@@ -122,8 +135,11 @@ def compare(case, ours, theirs):
         if key.startswith("initial.") and case.get("dtype", "float32") == "float32":
             assert torch.equal(got, expected), (case["model"], key)
             continue
-        rtol, atol = TOLERANCE.get(expected.dtype, (0, 0))
-        slack = case.get("slack", 10 if key not in ("output", "loss") else 1)
+        # Losses are written wide, but computed in the model's own numbers.
+        computed = getattr(torch, case.get("dtype", "float32")) if key == "losses" else expected.dtype
+        rtol, atol = TOLERANCE.get(computed, (0, 0))
+        direct = key in ("output", "loss") and "steps" not in case
+        slack = case.get("slack", 1 if direct else 10)
         torch.testing.assert_close(got, expected, rtol=rtol * slack, atol=atol * slack, equal_nan=True,
                                    msg=lambda text: f"{case['model']}: {key}: {text}")
 
@@ -159,6 +175,14 @@ def cases():
     yield {"model": "nn.MultiheadAttention(8, 2)", "backward": True, "by_name": True,
            "outputs": ["attn_output", "attn_output_weights"]}, \
         {"query": torch.randn(5, 2, 8), "key": torch.randn(6, 2, 8), "value": torch.randn(6, 2, 8)}
+    learns = {"model": net, "steps": 7, "target": torch.randn(4, 5), "loss": "nn.MSELoss()"}
+    yield {**learns, "optimizer": sgd, "clip-norm": 0.3,
+           "schedulers": ["lr_scheduler.LinearLR(optimizer, 0.1, total_iters=3)",
+                          "lr_scheduler.ExponentialLR(optimizer, gamma=0.8)"]}, [x]
+    yield {**learns, "optimizer": sgd, "clip-value": 0.02,
+           "schedulers": ["torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.2, total_steps=7)"]}, [x]
+    yield {**learns, "optimizer": adam, "clip-norm": 0.5, "clip-value": 0.1,
+           "schedulers": ["lr_scheduler.ReduceLROnPlateau(optimizer, patience=0, threshold=0.5)"]}, [x]
     yield {"model": "nn.Embedding(10, 4, padding_idx=3)", "backward": True}, \
         [torch.randint(10, (3, 5))]
 

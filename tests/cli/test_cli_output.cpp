@@ -76,15 +76,17 @@ class TestCliOutput : public QObject {
     step.epoch = 1;
     step.loss = 0.1 + 0.2;
     step.accuracy = 1.0 / 3;
+    step.learning_rate = 0.001;
     curves.add(step);
     train::EpochDone epoch;
     epoch.validation_loss = 2;
     epoch.validation_accuracy = 0.5;
     curves.add(epoch);
     const std::string heading =
-        "step,epoch,train_loss,train_accuracy,validation_loss,validation_accuracy\n";
-    QCOMPARE(curves.csv(true), heading + "1,1,0.30000000000000004,0.3333333333333333,2,0.5\n");
-    QCOMPARE(curves.csv(false), heading + "1,1,0.30000000000000004,,2,\n");
+        "step,epoch,train_loss,train_accuracy,validation_loss,validation_accuracy,learning_rate\n";
+    QCOMPARE(curves.csv(true),
+             heading + "1,1,0.30000000000000004,0.3333333333333333,2,0.5,0.001\n");
+    QCOMPARE(curves.csv(false), heading + "1,1,0.30000000000000004,,2,,0.001\n");
   }
 
   void weights_find_a_refuge() {

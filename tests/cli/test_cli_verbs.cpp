@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <csignal>
+#include <tuple>
 
 #include "core/base/file.h"
 #include "core/base/resources.h"
@@ -16,6 +18,14 @@ class TestCliVerbs : public QObject {
   QString run_folder_;  // of a trained spirals project
 
   QString path(const QString& name) const { return folder_.filePath(name); }
+  /// The numbers of one column of a file.
+  QList<double> column(const QString& name, qsizetype index) const {
+    QList<double> out;
+    for (const QByteArray& line : read(path(name)).split('\n').mid(1)) {
+      if (!line.isEmpty()) out += line.split(',')[index].toDouble();
+    }
+    return out;
+  }
 
  private slots:
   void initTestCase() {
@@ -97,14 +107,14 @@ class TestCliVerbs : public QObject {
     VERIFY_CHILD(result.code == 0, result);
     QList<QByteArray> lines = read(path("curves/curves.csv")).split('\n');
     QCOMPARE(lines.takeFirst(), QByteArray("step,epoch,train_loss,train_accuracy,validation_loss,"
-                                           "validation_accuracy"));
+                                           "validation_accuracy,learning_rate"));
     QVERIFY(lines.takeLast().isEmpty());
     const qsizetype steps = result.json()["steps"].toInt();
     QCOMPARE(lines.size(), steps);
     QCOMPARE(steps % 3, 0);
     for (qsizetype i = 0; i < steps; ++i) {
       const QList<QByteArray> fields = lines[i].split(',');
-      QCOMPARE(fields.size(), 6);
+      QCOMPARE(fields.size(), 7);
       QCOMPARE(fields[0].toLongLong(), i + 1);
       QCOMPARE(fields[1].toLongLong(), i / (steps / 3) + 1);
       const bool ends_epoch = (i + 1) % (steps / 3) == 0;
@@ -136,6 +146,76 @@ class TestCliVerbs : public QObject {
             loss["block"] = "MSELoss";
             nodes.replace(nodes.size() - 1, loss);
             wires.append(QJsonObject{{"from", QJsonArray{nodes[0].toObject()["id"], "output"}},
+  void options_choose_optimizer_and_schedulers() {
+    const QStringList words{"train",
+                            example("spirals.netwright"),
+                            "--epochs",
+                            "4",
+                            "--out",
+                            path("rates"),
+                            "--json",
+                            "--optimizer",
+                            "optim.SGD(lr=0.4, momentum=0.5)"};
+    const Result result = run(words + QStringList{"--scheduler", "StepLR(step_size=2)", "--warmup",
+                                                  "2", "--clip-norm", "1", "--clip-value", "0.5"});
+    VERIFY_CHILD(result.code == 0, result);
+    const auto rates = column("rates/curves.csv", 6);
+    const qsizetype epoch = rates.size() / 4;
+    QVERIFY(epoch > 3);
+    // A warm-up of two batches, two epochs at 0.4, two at a tenth of that.
+    QCOMPARE(rates[0], 0.4 / 3);
+    QCOMPARE(rates[1], 0.8 / 3);
+    QCOMPARE(rates[2], 0.4);
+    QCOMPARE(rates[2 * epoch - 1], 0.4);
+    QCOMPARE(rates[2 * epoch], 0.04);
+    QCOMPARE(rates.last(), 0.04);
+    QCOMPARE(result.json().value("learning_rate").toDouble(), rates.last());
+
+    const Result cycle = run(words + QStringList{"--scheduler", "OneCycleLR(max_lr=0.5)"});
+    VERIFY_CHILD(cycle.code == 0, cycle);
+    const auto course = column("rates/curves.csv", 6);
+    QCOMPARE(course.first(), 0.02);
+    QVERIFY(*std::max_element(course.begin(), course.end()) > 0.49);
+    QVERIFY(course.last() < 1e-4);
+
+    for (const auto& [option, bad, said] :
+         {std::tuple{"--scheduler", "StepLR(step=2)", "step"},
+          {"--scheduler", "Sometimes()", "Sometimes"},
+          {"--scheduler", "OneCycleLR(0.1, total_steps=3)", "made for 3 steps"},
+          {"--optimizer", "Adam(lr=-1)", "lr"},
+          {"--clip-norm", "-1", "greater than 0"},
+          {"--ema-decay", "1", "less than 1"}}) {
+      const Result refused =
+          run({"train", example("spirals.netwright"), "--out", path("rates"), option, bad});
+      VERIFY_CHILD(refused.code != 0, refused);
+      VERIFY_CHILD(refused.err.contains(said), refused);
+    }
+  }
+
+  void averaged_weights_are_what_is_tested_and_kept() {
+    const QStringList words{"train", example("spirals.netwright"), "--epochs", "3", "--json"};
+    const Result averaged = run(words + QStringList{"--ema-decay", "0.95", "--out", path("ema")});
+    VERIFY_CHILD(averaged.code == 0, averaged);
+    const Result plain = run(words + QStringList{"--out", path("plain")});
+    VERIFY_CHILD(averaged.json().value("averaged_weights").toBool(), averaged);
+    const auto number = [](const Result& result, const char* name) {
+      return result.json().value(name).toDouble();
+    };
+    const double tested = number(averaged, "test_loss");
+    QVERIFY(tested != number(plain, "test_loss"));
+    QVERIFY(number(averaged, "train_loss") == number(plain, "train_loss"));
+    QCOMPARE(averaged.json().value("files").toArray().size(), 4);
+    const auto loss_of = [&](const QString& weights) {
+      const Result result =
+          run({"eval", example("spirals.netwright"), "--weights", path(weights), "--json"});
+      return number(result, "test_loss");
+    };
+    QCOMPARE(loss_of("ema/spirals.pt"), tested);
+    QCOMPARE(loss_of("ema/spirals.safetensors"), tested);
+    QCOMPARE(loss_of("ema/spirals-trained.pt"), number(plain, "test_loss"));
+    QVERIFY(!QFile::exists(path("plain/spirals-trained.pt")));
+  }
+
                                      {"to", QJsonArray{loss["id"], "target"}}});
           });
         });
@@ -202,6 +282,9 @@ class TestCliVerbs : public QObject {
     qunsetenv("NETWRIGHT_PLUGINS");
     VERIFY_CHILD(result.code == 0 && result.err.contains("broken.so"), result);
     VERIFY_CHILD(result.json()["test_accuracy"].toDouble() > 0.9, result);
+    QStringList schedulers;
+    for (const QJsonValue one : json["schedulers"].toArray()) schedulers += one["id"].toString();
+    QVERIFY(schedulers.contains("OneCycleLR") && schedulers.contains("ReduceLROnPlateau"));
   }
 
   void help_has_an_example_for_every_verb() {

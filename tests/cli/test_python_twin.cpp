@@ -140,6 +140,39 @@ graph::Project by_closure() {
   return project;
 }
 
+/// One cycle of rates and momenta over the whole run, with clipped gradients.
+graph::Project one_cycle() {
+  graph::Project project = mlp_on_spirals();
+  project.run.optimizer = {"SGD", {{"lr", 0.1}, {"momentum", 0.9}}};
+  project.run.schedulers = {{"OneCycleLR", {{"max_lr", 0.2}}}};
+  project.run.clip_norm = 0.3;
+  return project;
+}
+
+/// The validation of averaged weights, statistics included, lowers the rate after a warm-up.
+graph::Project plateau_of_averages() {
+  graph::Project project = batch_norm_net();
+  project.run.schedulers = {
+      {"ExponentialLR", {{"gamma", 0.8}}},
+      {"ReduceLROnPlateau",
+       {{"patience", int64_t{0}}, {"threshold", 0.5}, {"mode", std::string("max")}}}};
+  project.run.batch_size = 128;
+  project.run.epochs = 4;
+  project.run.warmup = 30;
+  project.run.ema_decay = 0.95;
+  return project;
+}
+
+/// Restarts between the epochs' ends; each number of the gradients is held.
+graph::Project warm_restarts() {
+  graph::Project project = regression();
+  project.run.schedulers = {
+      {"CosineAnnealingWarmRestarts", {{"T_0", int64_t{1}}, {"T_mult", int64_t{2}}}}};
+  project.run.clip_value = 0.2;
+  project.run.ema_decay = 0.9;
+  return project;
+}
+
 struct Model {
   const char* name;
   graph::Project (*make)();
@@ -154,22 +187,41 @@ const Model kModels[] = {
     {"regression", regression},
     {"branches", two_branches},
     {"lbfgs", by_closure},
+    {"one-cycle", one_cycle},
+    {"plateau-average", plateau_of_averages},
+    {"warm-restarts", warm_restarts},
 };
 
-std::vector<double> losses_of_csv(const QByteArray& csv) {
+constexpr int kTrainLoss = 2;  // columns of curves.csv
+constexpr int kValidationLoss = 4;
+
+std::vector<double> losses_of_csv(const QByteArray& csv, int column) {
   std::vector<double> losses;
   for (const QByteArray& line : csv.split('\n').mid(1)) {
-    if (!line.isEmpty()) losses.push_back(line.split(',')[2].toDouble());
+    const QByteArray field = line.isEmpty() ? QByteArray() : line.split(',')[column];
+    if (!field.isEmpty()) losses.push_back(field.toDouble());
   }
   return losses;
 }
 
-std::vector<double> losses_of_script(const QByteArray& printed) {
+/// Of lines such as "step 3 loss 0.5" and "epoch 1 validation loss 0.5 accuracy 0.8".
+std::vector<double> losses_of_script(const QByteArray& printed, const QByteArray& head) {
   std::vector<double> losses;
   for (const QByteArray& line : printed.split('\n')) {
-    if (line.startsWith("step ")) losses.push_back(line.split(' ')[3].toDouble());
+    const QList<QByteArray> words = line.split(' ');
+    const qsizetype at = words.indexOf("loss");
+    if (words[0] == head && at > 0) losses.push_back(words[at + 1].toDouble());
   }
   return losses;
+}
+
+double largest_difference(const std::vector<double>& ours, const std::vector<double>& theirs,
+                          size_t count) {
+  double largest = 0;
+  for (size_t i = 0; i < count; ++i) {
+    largest = std::max(largest, std::abs(ours[i] - theirs[i]) / std::abs(theirs[i]));
+  }
+  return largest;
 }
 
 }  // namespace
@@ -202,16 +254,19 @@ class TestPythonTwin : public QObject {
     const QByteArray printed = run_script(script);
     QFile curves(folder_.filePath(name + "/curves.csv"));
     QVERIFY(curves.open(QIODevice::ReadOnly));
-    const auto ours = losses_of_csv(curves.readAll());
-    const auto theirs = losses_of_script(printed);
+    const QByteArray csv = curves.readAll();
+    const auto ours = losses_of_csv(csv, kTrainLoss);
+    const auto theirs = losses_of_script(printed, "step");
     QVERIFY2(theirs.size() >= kSteps, printed.right(2000));
     QVERIFY(ours.size() >= theirs.size());
-    double largest = 0;
-    for (size_t i = 0; i < kSteps; ++i) {
-      largest = std::max(largest, std::abs(ours[i] - theirs[i]) / std::abs(theirs[i]));
-    }
-    qInfo("%s: largest relative difference of %d losses: %.2g", kModels[index].name, kSteps,
-          largest);
+    const double largest = largest_difference(ours, theirs, kSteps);
+    const auto validated = losses_of_script(printed, "epoch");
+    const auto validated_here = losses_of_csv(csv, kValidationLoss);
+    QVERIFY(validated_here.size() >= validated.size());
+    const double validation = largest_difference(validated_here, validated, validated.size());
+    qInfo("%s: largest relative difference of %d losses: %.2g, of %zu validations: %.2g",
+          kModels[index].name, kSteps, largest, validated.size(), validation);
+    QVERIFY(validation <= kTolerance);
     QVERIFY(largest <= kTolerance);
   }
 

@@ -29,7 +29,7 @@ class TestRunModel : public QObject {
     QVERIFY(python.waitForFinished(kWaitMs));
     const QByteArray said = python.readAllStandardOutput();
     QVERIFY2(python.exitCode() == 0, python.readAllStandardError().constData());
-    QCOMPARE(said.trimmed(), QByteArray("12 runs equal"));
+    QVERIFY2(said.contains(" runs equal") && said.split(' ')[0].toInt() >= 12, said.constData());
   }
 
   /// A project is a model, too, and brings its own loss.

@@ -7,7 +7,7 @@
 #include "core/nn/layers/batch_norm.h"
 #include "core/optim/average.h"
 #include "core/optim/clip.h"
-#include "core/optim/scheduler.h"
+#include "core/optim/schedule.h"
 #include "tests/support/compare.h"
 #include "tests/support/draw.h"
 #include "tests/support/oracle.h"
@@ -178,6 +178,40 @@ class TestSchedulersOracle : public QObject {
       step(*resumed, i);
       QCOMPARE(resumed->last_lr(), whole->last_lr());
     }
+  }
+
+  /// step(epoch + batch / batches), as PyTorch's documentation has it for warm restarts.
+  void steps_between_epochs_match_torch() {
+    Draw draw(test_seed());
+    constexpr int kBatches = 7;
+    for (int i = 0; i < kCases; ++i) {
+      const nn::Args args{{"T_0", draw.integer(1, 6)},
+                          {"T_mult", draw.integer(1, 3)},
+                          {"eta_min", draw.real(0, 0.01)}};
+      const auto optimizer = two_groups("SGD");
+      Course ours;
+      const optim::SchedulerSpec& spec = *optim::schedulers().find("CosineAnnealingWarmRestarts");
+      QCOMPARE(int(spec.step_at), int(optim::StepAt::Fraction));
+      optim::Schedule schedule({{&spec, args, spec.step_at}}, *optimizer, {kSteps, kBatches});
+      ours.note(*optimizer);
+      for (int step = 0; step < kSteps; ++step) {
+        optimizer->step();
+        schedule.after_batch(1 + step / kBatches, 1 + step % kBatches);
+        ours.note(*optimizer);
+      }
+      const std::string call = nn::python_call(spec, args, "o");
+      const auto torch = oracle_.run(
+          python_optimizer("SGD") + "s = " + call + "\n" + kPythonCourse +
+              python_steps(kSteps,
+                           concat("i // ", kBatches, " + (1 + i % ", kBatches, ") / ", kBatches)),
+          {}, {"course"});
+      QVERIFY2(torch.ok(), (call + ": " + torch.error).c_str());
+      const std::string text = compare(ours, torch["course"]);
+      QVERIFY2(text.empty(), (call + " " + text).c_str());
+    }
+    const auto sgd = two_groups("SGD");
+    const auto steps = make_scheduler("StepLR", *sgd, {{"step_size", int64_t{2}}});
+    QVERIFY_EXCEPTION_THROWN(steps->step_to(0.5), Error);
   }
 
   void composed_schedulers_match_torch_data() {

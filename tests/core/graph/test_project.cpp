@@ -3,6 +3,7 @@
 #include <QFile>
 #include <QTemporaryDir>
 #include <QTest>
+#include <limits>
 
 #include "core/base/file.h"
 #include "tests/core/graph/graphs.h"
@@ -65,6 +66,7 @@ class TestProject : public QObject {
     add("AdaptiveAvgPool2d", {{"output_size", std::vector<int64_t>{nn::kNoneItem, 7}}});
     add("Upsample", {{"scale_factor", std::vector<double>{2.0, 1.5}}});
     add("LayerNorm", {{"normalized_shape", std::vector<int64_t>{3, 3}}});
+    add("Hardtanh", {{"max_val", std::numeric_limits<double>::infinity()}});
     const Project read = project_from_json(to_json(project), "test");
     QCOMPARE(read.graph.nodes.size(), project.graph.nodes.size());
     for (size_t i = 0; i < read.graph.nodes.size(); ++i) {
@@ -329,6 +331,108 @@ class TestProject : public QObject {
     QVERIFY(text(problems_of(run).at(0)).contains("lr must be"));
   }
 
+  void keepsWhatAnUpdateDoes() {
+    Project project = lenet_project();
+    const std::string plain = to_json(project);
+    project.run.schedulers = {{"LinearLR", {{"total_iters", int64_t{3}}}},
+                              {"StepLR", {{"step_size", int64_t{2}}}}};
+    project.run.warmup = 20;
+    project.run.clip_norm = 1.5;
+    project.run.ema_decay = 0.99;
+    const std::string full = to_json(project);
+    const Project back = project_from_json(full, "a.netwright");
+    QVERIFY(back.run == project.run);
+    QCOMPARE(text(to_json(back)), text(full));
+    // What is not set is not written, so that files of before stay as they are.
+    QVERIFY(full.find("clip_value") == full.npos);
+    for (const char* key : {"schedulers", "warmup", "clip_norm", "clip_value", "ema_decay"}) {
+      QVERIFY2(plain.find(key) == plain.npos, key);
+    }
+    QVERIFY(project_from_json(plain, "a.netwright").run.schedulers.empty());
+    // In the order of the form, after the optimiser.
+    size_t last = 0;
+    for (const char* key : {"\"optimizer\"", "\"schedulers\"", "\"epochs\"", "\"device\"",
+                            "\"warmup\"", "\"clip_norm\"", "\"ema_decay\""}) {
+      const size_t at = full.find(key);
+      QVERIFY2(at != full.npos && at > last, key);
+      last = at;
+    }
+  }
+
+  void keepsUnknownMembersOfSchedulers() {
+    const auto json = [](const std::string& schedulers) {
+      return R"({"format": "netwright-project", "version": 1, "graph": {}, "run": {"schedulers": )" +
+             schedulers + "}}";
+    };
+    const std::string two =
+        R"([{"id": "StepLR", "note": {"a": 1}}, {"id": "FromTheFuture", "args": {"x": 2}, "b": 3}])";
+    Project project = project_from_json(json(two), "a.netwright");
+    QCOMPARE(project.run.schedulers.size(), size_t{2});
+    project.run.schedulers.erase(project.run.schedulers.begin());
+    const std::string written = to_json(project);
+    QVERIFY2(written.find(R"({"id": "FromTheFuture", "args": {"x": 2}, "b": 3})") != written.npos,
+             written.c_str());
+    QVERIFY(written.find("note") == written.npos);
+    QVERIFY(text(problems_of(project.run).at(0)).contains("FromTheFuture"));
+    QVERIFY(text(error_of(json("\"StepLR\""))).contains("run.schedulers: expects"));
+    QVERIFY(text(error_of(json(R"([{"id": "StepLR", "args": {"gamma": "low"}}])")))
+                .contains("run.schedulers[0].args.gamma: expects a number"));
+  }
+
+  void checksSchedulersTogether_data() {
+    QTest::addColumn<QString>("kind");
+    QTest::addColumn<QString>("expected");
+    QTest::newRow("argument") << "argument"
+                              << "[StepLR] step_size must be at least 1";
+    QTest::newRow("two that set the rate") << "two"
+                                           << "[OneCycleLR] sets the learning rate anew";
+    QTest::newRow("warm-up") << "warmup"
+                             << "[CosineAnnealingWarmRestarts] sets the learning rate";
+    QTest::newRow("no momentum") << "momentum"
+                                 << "[CyclicLR] cycle_momentum expects an optimiser";
+    QTest::newRow("no validation") << "validation"
+                                   << "[ReduceLROnPlateau] looks at the validation";
+    QTest::newRow("clip_norm") << "clip_norm"
+                               << "[run] clip_norm must be greater than 0";
+    QTest::newRow("ema_decay") << "ema_decay"
+                               << "[run] ema_decay must be less than 1";
+    QTest::newRow("what is well") << "well"
+                                  << "";
+  }
+
+  void checksSchedulersTogether() {
+    QFETCH(QString, kind);
+    QFETCH(QString, expected);
+    RunSettings run;
+    if (kind == "argument") run.schedulers = {{"StepLR", {{"step_size", int64_t{0}}}}};
+    if (kind == "two") run.schedulers = {{"StepLR", {}}, {"OneCycleLR", {}}};
+    if (kind == "warmup") {
+      run.schedulers = {{"CosineAnnealingWarmRestarts", {}}};
+      run.warmup = 5;
+    }
+    if (kind == "momentum") {
+      run.optimizer = {"Adam", {}};
+      run.schedulers = {{"CyclicLR", {}}};
+    }
+    if (kind == "validation") {
+      run.schedulers = {{"ReduceLROnPlateau", {}}};
+      run.validation = 0;
+    }
+    if (kind == "clip_norm") run.clip_norm = 0;
+    if (kind == "ema_decay") run.ema_decay = 1;
+    if (kind == "well") {
+      run.schedulers = {{"ExponentialLR", {}}, {"ReduceLROnPlateau", {}}};
+      run.warmup = 5;
+      run.clip_norm = run.clip_value = 0.5;
+      run.ema_decay = 0.9;
+    }
+    const auto problems = problems_of(run);
+    QCOMPARE(problems.empty(), expected.isEmpty());
+    if (!problems.empty()) {
+      QVERIFY2(text(problems[0]).startsWith(expected), problems[0].c_str());
+    }
+  }
+
   void turnsSettingsIntoArgumentsAndBack() {
     RunSettings run;
     run.epochs = 3;
@@ -336,6 +440,10 @@ class TestProject : public QObject {
     run.validation = 0.25;
     run.seed = 99;
     run.device = "cuda:1";
+    run.warmup = 30;
+    run.clip_norm = 2;
+    run.clip_value = 0.5;
+    run.ema_decay = 0.9;
     RunSettings back;
     apply_args(to_args(run), back);
     QVERIFY(back == run);

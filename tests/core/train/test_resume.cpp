@@ -12,15 +12,42 @@
 using namespace nw;
 using namespace nw::test;
 
+using Make = graph::Project (*)();
+Q_DECLARE_METATYPE(Make)
+
 namespace {
 
 /// A run with all that could be forgotten: dropout, statistics, momentum, a validation part.
-graph::Project project() {
+graph::Project plain() {
   graph::Project project = spirals();
   project.graph = codegen::to_graph(codegen::parse_model(
       "nn.Sequential(nn.Linear(2, 12), nn.BatchNorm1d(12), nn.ReLU(), nn.Dropout(0.2), "
       "nn.Linear(12, 2))"));
   project.run.optimizer = {"Adam", {{"lr", 0.01}}};
+  return project;
+}
+
+/// The same with schedulers of all kinds, clipping and an average.
+graph::Project scheduled() {
+  graph::Project project = plain();
+  project.run.schedulers = {{"ExponentialLR", {{"gamma", 0.7}}},
+                            {"ReduceLROnPlateau", {{"patience", int64_t{0}}, {"threshold", 0.2}}}};
+  project.run.warmup = 25;
+  project.run.clip_norm = 0.5;
+  project.run.ema_decay = 0.9;
+  return project;
+}
+
+graph::Project restarting() {
+  graph::Project project = plain();
+  project.run.schedulers = {{"CosineAnnealingWarmRestarts", {{"T_0", int64_t{1}}}}};
+  return project;
+}
+
+graph::Project cycling() {
+  graph::Project project = plain();
+  project.run.schedulers = {{"OneCycleLR", {{"max_lr", 0.02}}}};
+  project.run.ema_decay = 0.95;
   return project;
 }
 
@@ -33,7 +60,8 @@ struct Run {
 };
 
 /// Stops after `most` steps.
-Run run_from(std::optional<train::Checkpoint> resume, int64_t most = INT64_MAX) {
+Run run_from(const graph::Project& project, std::optional<train::Checkpoint> resume,
+             int64_t most = INT64_MAX) {
   Run out;
   train::Trainer* running = nullptr;
   const auto sink = [&](const train::Event& event) {
@@ -47,7 +75,7 @@ Run run_from(std::optional<train::Checkpoint> resume, int64_t most = INT64_MAX) 
     }
     if (const auto* end = std::get_if<train::Finished>(&event)) out.finished = *end;
   };
-  train::Trainer trainer(project(), sink, std::move(resume));
+  train::Trainer trainer(project, sink, std::move(resume));
   running = &trainer;
   trainer.run();
   out.last = *trainer.checkpoint();
@@ -70,7 +98,7 @@ class TestResume : public QObject {
 
  private:
   QTemporaryDir folder_;
-  Run whole_;
+  Run whole_;  // of plain()
 
   std::string path() const { return folder_.filePath("run.pt").toStdString(); }
   train::Checkpoint through_a_file(const train::Checkpoint& checkpoint) const {
@@ -80,36 +108,50 @@ class TestResume : public QObject {
 
  private slots:
   void initTestCase() {
-    whole_ = run_from({});
+    whole_ = run_from(plain(), {});
     QCOMPARE(int(whole_.finished.outcome), int(train::Outcome::Completed));
     QCOMPARE(whole_.epochs.size(), size_t{3});
   }
 
   void goesOnBitForBit_data() {
+    QTest::addColumn<Make>("make");
     QTest::addColumn<int64_t>("cut");
     const auto batches = static_cast<int64_t>(whole_.steps.size() / whole_.epochs.size());
-    for (const int64_t cut : {int64_t{1}, batches - 1, batches, batches + 3, 2 * batches}) {
-      QTest::addRow("after step %lld", static_cast<long long>(cut)) << cut;
+    const std::pair<const char*, Make> runs[] = {{"plain", plain},
+                                                 {"scheduled", scheduled},
+                                                 {"restarting", restarting},
+                                                 {"cycling", cycling}};
+    for (const auto& [name, make] : runs) {
+      for (const int64_t cut : {int64_t{1}, batches - 1, batches, batches + 3, 2 * batches}) {
+        QTest::addRow("%s, after step %lld", name, static_cast<long long>(cut)) << make << cut;
+      }
     }
   }
 
   void goesOnBitForBit() {
+    QFETCH(Make, make);
     QFETCH(int64_t, cut);
-    const Run first = run_from({}, cut);
+    const Run whole = run_from(make(), {});
+    const Run first = run_from(make(), {}, cut);
     QCOMPARE(int(first.finished.outcome), int(train::Outcome::Stopped));
-    const Run second = run_from(through_a_file(first.last));
-    QCOMPARE(first.steps.size() + second.steps.size(), whole_.steps.size());
+    const Run second = run_from(make(), through_a_file(first.last));
+    QCOMPARE(first.steps.size() + second.steps.size(), whole.steps.size());
     for (const train::StepDone& step : second.steps) {
-      const train::StepDone& expected = whole_.steps[static_cast<size_t>(step.step - 1)];
+      const train::StepDone& expected = whole.steps[static_cast<size_t>(step.step - 1)];
       QCOMPARE(step.loss, expected.loss);
       QCOMPARE(step.epoch, expected.epoch);
       QCOMPARE(step.batch, expected.batch);
+      QVERIFY(step.learning_rate == expected.learning_rate);
     }
     const train::EpochDone& done = second.epochs.back();
-    QCOMPARE(done.train_loss, whole_.epochs.back().train_loss);
-    QCOMPARE(*done.validation_loss, *whole_.epochs.back().validation_loss);
-    QCOMPARE(*second.finished.test_loss, *whole_.finished.test_loss);
-    QCOMPARE(differences(second.last.model, whole_.last.model), std::string());
+    QCOMPARE(done.train_loss, whole.epochs.back().train_loss);
+    QVERIFY(*done.validation_loss == *whole.epochs.back().validation_loss);
+    QVERIFY(*second.finished.test_loss == *whole.finished.test_loss);
+    QCOMPARE(differences(second.last.model, whole.last.model), std::string());
+    QCOMPARE(second.last.average.has_value(), whole.last.average.has_value());
+    if (!whole.last.average) return;
+    QCOMPARE(second.last.average->updates, whole.last.average->updates);
+    QCOMPARE(differences(second.last.average->model, whole.last.average->model), std::string());
   }
 
   /// What is kept between two epochs stands at the beginning of the next.
@@ -117,7 +159,7 @@ class TestResume : public QObject {
     const train::Checkpoint& kept = whole_.at_epochs[0];
     QCOMPARE(kept.epoch, int64_t{2});
     QCOMPARE(kept.batch, int64_t{0});
-    const Run second = run_from(through_a_file(kept));
+    const Run second = run_from(plain(), through_a_file(kept));
     QCOMPARE(second.epochs.size(), size_t{2});
     QCOMPARE(differences(second.last.model, whole_.last.model), std::string());
   }
@@ -141,13 +183,39 @@ print(optimizer.state[model[0].weight]['step'].item() == c['step'] + 1)
              QByteArray("True\n"));
   }
 
+  void torchReadsSchedulersAndAverages() {
+    train::save_checkpoint(run_from(scheduled(), {}).last, path());
+    QCOMPARE(runPython(R"(
+import sys, torch
+from torch import nn
+from torch.optim import lr_scheduler
+c = torch.load(sys.argv[1])
+model = nn.Sequential(nn.Linear(2, 12), nn.BatchNorm1d(12), nn.ReLU(), nn.Dropout(0.2), nn.Linear(12, 2))
+averaged = torch.optim.swa_utils.AveragedModel(model)
+averaged.module.load_state_dict(c['average']['model'])
+optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+kinds = [one['id'] for one in c['schedulers']]
+made = [lr_scheduler.LinearLR(optimizer), lr_scheduler.ExponentialLR(optimizer, 0.7),
+        lr_scheduler.ReduceLROnPlateau(optimizer)]
+optimizer.load_state_dict(c['optimizer'])
+for scheduler, one in zip(made, c['schedulers']):
+    scheduler.load_state_dict(one['state'])
+rate = optimizer.param_groups[0]['lr']
+made[1].step()
+print(kinds, c['average']['n_averaged'] == c['step'])
+print(made[1].last_epoch, abs(optimizer.param_groups[0]['lr'] - 0.7 * rate) < 1e-12)
+)",
+                       {folder_.filePath("run.pt")}),
+             QByteArray("['LinearLR', 'ExponentialLR', 'ReduceLROnPlateau'] True\n4 True\n"));
+  }
+
   void refusesAnotherRun() {
     train::Checkpoint other = whole_.at_epochs[0];
     other.batch_size = 3;
-    const auto refused = [](train::Checkpoint checkpoint) {
+    const auto refused = [](train::Checkpoint checkpoint, Make make = plain) {
       std::string text;
       train::Trainer trainer(
-          project(),
+          make(),
           [&](const train::Event& event) {
             if (const auto* end = std::get_if<train::Finished>(&event)) text = end->text;
           },
@@ -159,6 +227,10 @@ print(optimizer.state[model[0].weight]['step'].item() == c['step'] + 1)
     other = whole_.at_epochs[0];
     other.model.entries.pop_back();
     QVERIFY(refused(other).contains("missing"));
+    QVERIFY(refused(whole_.at_epochs[0], restarting).contains("other schedulers (none)"));
+    other = whole_.at_epochs[0];
+    other.average = train::Averaging::State{};
+    QVERIFY(refused(other).contains("with an average"));
   }
 };
 
