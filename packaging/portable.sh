@@ -61,12 +61,12 @@ libraries_of "$folder/bin/netwright-cli" "$from/lib/libnetwright-core.so" "$from
     cp -L "$path" "$folder/lib/$name"
   done
 
-# Each finds the others from where it lies.
+# The program says for all where they find one another: its old-style RPATH holds for libraries that
+# have none of their own, too.
 chmod -R u+w "$folder"
 strip --strip-unneeded "$folder/bin/netwright-cli" "$folder"/lib/*.so* "$folder/$plugins"/*.so
-patchelf --set-rpath '$ORIGIN/../lib' "$folder/bin/netwright-cli"
-patchelf --set-rpath '$ORIGIN' "$folder"/lib/*.so*
-patchelf --set-rpath '$ORIGIN/../..' "$folder/$plugins"/*.so
+patchelf --remove-rpath "$folder/lib/libnetwright-core.so" "$folder/$plugins"/*.so
+patchelf --force-rpath --set-rpath '$ORIGIN/../lib' "$folder/bin/netwright-cli"
 
 # What would not run on an older system than promised.
 newest=$(objdump -T "$folder/bin/netwright-cli" "$folder"/lib/*.so* "$folder/$plugins"/*.so |
