@@ -1,67 +1,23 @@
 #include <array>
 #include <memory>
 #include <unordered_map>
+#include <vector>
 
 #include "core/backend/creation.h"
 #include "core/backend/fallback.h"
-#include "plugins/cuda/conv_shape.h"
-#include "plugins/cuda/cudnn_handle.h"
+#include "plugins/cuda/conv_descriptors.h"
 #include "plugins/cuda/kernels/kernels.h"
 #include "plugins/cuda/math_mode.h"
 
-// Convolutions by cuDNN. Algorithms are chosen once for each shape, among those that repeat bit for
-// bit: by cuDNN's own judgement, or by trying (math_mode().benchmark).
+// Convolutions by cuDNN. Algorithms are chosen once for each shape, those that repeat bit for bit
+// before others: by cuDNN's own judgement, or by trying (math_mode().benchmark).
 namespace nw::cuda {
 namespace {
 
 constexpr size_t kMostWorkspaceBytes = size_t{1} << 30;
+constexpr size_t kMeasuringBytes = kMostWorkspaceBytes / 4;
 constexpr size_t kMostPlans = 1024;
 constexpr int kMostAlgorithms = 16;
-
-/// The descriptors of a shape.
-struct Descriptors {
-  CudnnDescriptor<cudnnTensorDescriptor_t> x{NW_CUDNN(cudnnCreateTensorDescriptor),
-                                             NW_CUDNN(cudnnDestroyTensorDescriptor)};
-  CudnnDescriptor<cudnnTensorDescriptor_t> y{NW_CUDNN(cudnnCreateTensorDescriptor),
-                                             NW_CUDNN(cudnnDestroyTensorDescriptor)};
-  CudnnDescriptor<cudnnFilterDescriptor_t> weight{NW_CUDNN(cudnnCreateFilterDescriptor),
-                                                  NW_CUDNN(cudnnDestroyFilterDescriptor)};
-  CudnnDescriptor<cudnnConvolutionDescriptor_t> conv{NW_CUDNN(cudnnCreateConvolutionDescriptor),
-                                                     NW_CUDNN(cudnnDestroyConvolutionDescriptor)};
-
-  explicit Descriptors(const ConvShape& shape) {
-    const cudnnDataType_t type = cudnn_type(shape.dtype);
-    set_tensor(x.get(), type, shape, shape.x);
-    set_tensor(y.get(), type, shape, shape.y);
-    const cudnnTensorFormat_t format = shape.innermost ? CUDNN_TENSOR_NHWC : CUDNN_TENSOR_NCHW;
-    check_cudnn(
-        NW_CUDNN(cudnnSetFilterNdDescriptor)(weight.get(), type, format, shape.rank, shape.weight),
-        "describe the weight");
-    const bool wide = shape.dtype == DType::Float64;
-    check_cudnn(NW_CUDNN(cudnnSetConvolutionNdDescriptor)(
-                    conv.get(), shape.rank - 2, shape.padding, shape.stride, shape.dilation,
-                    CUDNN_CROSS_CORRELATION, wide ? CUDNN_DATA_DOUBLE : CUDNN_DATA_FLOAT),
-                "describe the convolution");
-    check_cudnn(NW_CUDNN(cudnnSetConvolutionGroupCount)(conv.get(), shape.groups),
-                "set the groups");
-    set_math(is_half(shape.dtype)    ? CUDNN_TENSOR_OP_MATH
-             : math_mode().tf32_conv ? CUDNN_DEFAULT_MATH
-                                     : CUDNN_FMA_MATH);
-  }
-
-  void set_math(cudnnMathType_t type) const {
-    check_cudnn(NW_CUDNN(cudnnSetConvolutionMathType)(conv.get(), type), "set the kind of math");
-  }
-
- private:
-  static void set_tensor(cudnnTensorDescriptor_t descriptor, cudnnDataType_t type,
-                         const ConvShape& shape, const int* sizes) {
-    int strides[5];
-    shape.strides_of(sizes, strides);
-    check_cudnn(NW_CUDNN(cudnnSetTensorNdDescriptor)(descriptor, type, shape.rank, sizes, strides),
-                "describe a tensor");
-  }
-};
 
 /// The memory of a convolution; what a pass computes is written.
 struct Operands {
@@ -75,19 +31,19 @@ struct ForwardPass {
   using Algorithm = cudnnConvolutionFwdAlgo_t;
   using Result = cudnnConvolutionFwdAlgoPerf_t;
 
-  static cudnnStatus_t advise(cudnnHandle_t handle, const Descriptors& d, int* count,
+  static cudnnStatus_t advise(cudnnHandle_t handle, const ConvDescriptors& d, int* count,
                               Result* results) {
     return NW_CUDNN(cudnnGetConvolutionForwardAlgorithm_v7)(handle, d.x.get(), d.weight.get(),
                                                             d.conv.get(), d.y.get(),
                                                             kMostAlgorithms, count, results);
   }
-  static cudnnStatus_t measure(cudnnHandle_t handle, const Descriptors& d, const Operands& o,
+  static cudnnStatus_t measure(cudnnHandle_t handle, const ConvDescriptors& d, const Operands& o,
                                void* room, size_t bytes, int* count, Result* results) {
     return NW_CUDNN(cudnnFindConvolutionForwardAlgorithmEx)(
         handle, d.x.get(), o.x, d.weight.get(), o.weight, d.conv.get(), d.y.get(), o.y,
         kMostAlgorithms, count, results, room, bytes);
   }
-  static cudnnStatus_t run(cudnnHandle_t handle, const Descriptors& d, const Operands& o,
+  static cudnnStatus_t run(cudnnHandle_t handle, const ConvDescriptors& d, const Operands& o,
                            const void* one, const void* zero, Algorithm algorithm, void* room,
                            size_t bytes) {
     return NW_CUDNN(cudnnConvolutionForward)(handle, one, d.x.get(), o.x, d.weight.get(), o.weight,
@@ -100,19 +56,19 @@ struct InputPass {
   using Algorithm = cudnnConvolutionBwdDataAlgo_t;
   using Result = cudnnConvolutionBwdDataAlgoPerf_t;
 
-  static cudnnStatus_t advise(cudnnHandle_t handle, const Descriptors& d, int* count,
+  static cudnnStatus_t advise(cudnnHandle_t handle, const ConvDescriptors& d, int* count,
                               Result* results) {
     return NW_CUDNN(cudnnGetConvolutionBackwardDataAlgorithm_v7)(handle, d.weight.get(), d.y.get(),
                                                                  d.conv.get(), d.x.get(),
                                                                  kMostAlgorithms, count, results);
   }
-  static cudnnStatus_t measure(cudnnHandle_t handle, const Descriptors& d, const Operands& o,
+  static cudnnStatus_t measure(cudnnHandle_t handle, const ConvDescriptors& d, const Operands& o,
                                void* room, size_t bytes, int* count, Result* results) {
     return NW_CUDNN(cudnnFindConvolutionBackwardDataAlgorithmEx)(
         handle, d.weight.get(), o.weight, d.y.get(), o.y, d.conv.get(), d.x.get(), o.x,
         kMostAlgorithms, count, results, room, bytes);
   }
-  static cudnnStatus_t run(cudnnHandle_t handle, const Descriptors& d, const Operands& o,
+  static cudnnStatus_t run(cudnnHandle_t handle, const ConvDescriptors& d, const Operands& o,
                            const void* one, const void* zero, Algorithm algorithm, void* room,
                            size_t bytes) {
     return NW_CUDNN(cudnnConvolutionBackwardData)(handle, one, d.weight.get(), o.weight, d.y.get(),
@@ -125,19 +81,19 @@ struct WeightPass {
   using Algorithm = cudnnConvolutionBwdFilterAlgo_t;
   using Result = cudnnConvolutionBwdFilterAlgoPerf_t;
 
-  static cudnnStatus_t advise(cudnnHandle_t handle, const Descriptors& d, int* count,
+  static cudnnStatus_t advise(cudnnHandle_t handle, const ConvDescriptors& d, int* count,
                               Result* results) {
     return NW_CUDNN(cudnnGetConvolutionBackwardFilterAlgorithm_v7)(handle, d.x.get(), d.y.get(),
                                                                    d.conv.get(), d.weight.get(),
                                                                    kMostAlgorithms, count, results);
   }
-  static cudnnStatus_t measure(cudnnHandle_t handle, const Descriptors& d, const Operands& o,
+  static cudnnStatus_t measure(cudnnHandle_t handle, const ConvDescriptors& d, const Operands& o,
                                void* room, size_t bytes, int* count, Result* results) {
     return NW_CUDNN(cudnnFindConvolutionBackwardFilterAlgorithmEx)(
         handle, d.x.get(), o.x, d.y.get(), o.y, d.conv.get(), d.weight.get(), o.weight,
         kMostAlgorithms, count, results, room, bytes);
   }
-  static cudnnStatus_t run(cudnnHandle_t handle, const Descriptors& d, const Operands& o,
+  static cudnnStatus_t run(cudnnHandle_t handle, const ConvDescriptors& d, const Operands& o,
                            const void* one, const void* zero, Algorithm algorithm, void* room,
                            size_t bytes) {
     return NW_CUDNN(cudnnConvolutionBackwardFilter)(handle, one, d.x.get(), o.x, d.y.get(), o.y,
@@ -150,7 +106,12 @@ Tensor room_of(size_t bytes, const Tensor& like) {
   return bytes == 0 ? Tensor() : empty({static_cast<int64_t>(bytes)}, DType::UInt8, like.device());
 }
 
-/// One pass of one shape: descriptors, algorithm, room.
+/// Whether cuDNN says that it has no code for this, in one of its many ways.
+bool is_not_supported(cudnnStatus_t status) {
+  return status >= CUDNN_STATUS_NOT_SUPPORTED && status < CUDNN_STATUS_NOT_SUPPORTED + 1000;
+}
+
+/// One pass of one shape: descriptors, and the algorithms in the order in which they are tried.
 template <typename Pass>
 class Plan {
  public:
@@ -159,57 +120,65 @@ class Plan {
     cudnnHandle_t handle = cudnn_handle(shape.device);
     std::array<typename Pass::Result, kMostAlgorithms> results{};
     int count = 0;
+    cudnnStatus_t status;
     if (math_mode().benchmark) {
-      const Tensor room = room_of(kMostWorkspaceBytes / 4, like);
-      check_cudnn(Pass::measure(handle, descriptors_, operands, room.raw(), kMostWorkspaceBytes / 4,
-                                &count, results.data()),
-                  "try the convolution's algorithms");
+      const Tensor room = room_of(kMeasuringBytes, like);
+      status = Pass::measure(handle, descriptors_, operands, room.raw(), kMeasuringBytes, &count,
+                             results.data());
     } else {
-      check_cudnn(Pass::advise(handle, descriptors_, &count, results.data()),
-                  "advise on the convolution's algorithms");
+      status = Pass::advise(handle, descriptors_, &count, results.data());
     }
-    choose(results.data(), count);
-    if (there_) descriptors_.set_math(math_);
+    if (is_not_supported(status)) return;
+    check_cudnn(status, "choose an algorithm for a convolution");
+    add(results.data(), count, true);
+    add(results.data(), count, false);
   }
 
-  bool run(const ConvShape& shape, const Operands& operands, const Tensor& like) const {
-    if (!there_) return false;
-    const Tensor room = room_of(bytes_, like);
+  /// False: there is no algorithm.
+  bool run(const ConvShape& shape, const Operands& operands, const Tensor& like) {
     const double one = 1;
     const double zero = 0;
     const float narrow_one = 1;
     const float narrow_zero = 0;
     const void* alpha = wide_ ? static_cast<const void*>(&one) : &narrow_one;
     const void* beta = wide_ ? static_cast<const void*>(&zero) : &narrow_zero;
-    check_cudnn(Pass::run(cudnn_handle(shape.device), descriptors_, operands, alpha, beta,
-                          algorithm_, room.defined() ? room.raw() : nullptr, bytes_),
-                "run a convolution");
-    return true;
+    for (; next_ < choices_.size(); ++next_) {
+      const Choice& choice = choices_[next_];
+      const Tensor room = room_of(choice.bytes, like);
+      descriptors_.set_math(choice.math);
+      const cudnnStatus_t status =
+          Pass::run(cudnn_handle(shape.device), descriptors_, operands, alpha, beta,
+                    choice.algorithm, room.defined() ? room.raw() : nullptr, choice.bytes);
+      if (is_not_supported(status)) continue;
+      check_cudnn(status, "run a convolution");
+      return true;
+    }
+    return false;
   }
 
  private:
-  /// The first, which is the fastest, of those that repeat bit for bit; else the first at all.
-  void choose(const typename Pass::Result* results, int count) {
-    for (const bool repeating : {true, false}) {
-      for (int i = 0; i < count && !there_; ++i) {
-        if (results[i].status != CUDNN_STATUS_SUCCESS || results[i].memory > kMostWorkspaceBytes) {
-          continue;
-        }
-        if (repeating && results[i].determinism != CUDNN_DETERMINISTIC) continue;
-        there_ = true;
-        algorithm_ = results[i].algo;
-        math_ = results[i].mathType;
-        bytes_ = results[i].memory;
+  struct Choice {
+    typename Pass::Algorithm algorithm;
+    cudnnMathType_t math;
+    size_t bytes;
+  };
+
+  /// Fast ones come first, as cuDNN gives them.
+  void add(const typename Pass::Result* results, int count, bool repeating) {
+    for (int i = 0; i < count; ++i) {
+      const bool repeats = results[i].determinism == CUDNN_DETERMINISTIC;
+      if (results[i].status != CUDNN_STATUS_SUCCESS || repeats != repeating ||
+          results[i].memory > kMostWorkspaceBytes) {
+        continue;
       }
+      choices_.push_back({results[i].algo, results[i].mathType, results[i].memory});
     }
   }
 
   bool wide_;
-  Descriptors descriptors_;
-  bool there_ = false;
-  typename Pass::Algorithm algorithm_{};
-  cudnnMathType_t math_ = CUDNN_DEFAULT_MATH;
-  size_t bytes_ = 0;
+  ConvDescriptors descriptors_;
+  std::vector<Choice> choices_;
+  size_t next_ = 0;
 };
 
 /// False: cuDNN has no algorithm. Plans belong to a thread, as cuDNN's handles do.

@@ -8,14 +8,14 @@ namespace {
 
 /// (N, C, spatial…) with at least two spatial sizes. False: some size is beyond 31 bits.
 bool put_sizes(const Dims& from, int* to) {
-  bool fits_ = true;
+  bool fits = true;
   int rank = 0;
   for (size_t d = 0; d < from.size(); ++d) {
     if (d == 2 && from.size() == 3) to[rank++] = 1;
-    fits_ = fits_ && from[d] <= std::numeric_limits<int>::max();
+    fits = fits && from[d] <= std::numeric_limits<int>::max();
     to[rank++] = static_cast<int>(from[d]);
   }
-  return fits_;
+  return fits;
 }
 
 void put_window(const SmallVector<int64_t, 3>& from, int lead, int* to) {

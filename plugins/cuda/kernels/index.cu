@@ -218,8 +218,8 @@ const IndexKernels kIndexKernels{
     .count_nonzero = count_nonzero,
     .nonzero = nonzero,
     .triangle = triangle,
-    .sort = nullptr,
-    .topk = nullptr,
+    .sort = sort,
+    .topk = topk,
 };
 
 }  // namespace nw::cuda

@@ -21,5 +21,8 @@ void masked_fill(const Tensor& mask, const Tensor& value, const Tensor& out);
 void count_nonzero(const Tensor& x, const Tensor& count);
 void nonzero(const Tensor& x, const Tensor& out);
 void triangle(const Tensor& x, int64_t diagonal, bool upper, const Tensor& out);
+void sort(const Tensor& x, int64_t dim, bool descending, const Tensor& values,
+          const Tensor& indices);
+void topk(const Tensor& x, int64_t dim, bool largest, const Tensor& values, const Tensor& indices);
 
 }  // namespace nw::cuda

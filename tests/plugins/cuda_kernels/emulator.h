@@ -206,6 +206,12 @@ T atomicAdd(T* to, T value) {
   return before;
 }
 template <typename T>
+T atomicCAS(T* to, T expected, T value) {
+  const T before = *to;
+  if (before == expected) *to = value;
+  return before;
+}
+template <typename T>
 T atomicExch(T* to, T value) {
   const T before = *to;
   *to = value;

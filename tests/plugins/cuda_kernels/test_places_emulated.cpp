@@ -5,6 +5,7 @@
 #include "plugins/cuda/kernels/memory.cu"
 #include "plugins/cuda/kernels/pool.cu"
 #include "plugins/cuda/kernels/recurrent.cu"
+#include "plugins/cuda/kernels/sort.cu"
 #include "tests/plugins/cuda_kernels/kernel_check.h"
 
 // cuBLASLt is not emulated: the recurrent kernels multiply with the CPU's, and axpy is tested
