@@ -1,10 +1,5 @@
 #include "core/dist/gloo_calls.h"
 
-#include <gloo/allgather.h>
-#include <gloo/allreduce.h>
-#include <gloo/barrier.h>
-#include <gloo/broadcast.h>
-
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
@@ -62,11 +57,11 @@ void compare_calls(GlooMesh& mesh, const GlooCall& call, std::span<const int> to
   }
   for (size_t i = 0; i < from.size(); ++i) {
     mesh.awaited = from[i];
-    receives[i]->waitRecv(kNoLimit);
+    mesh.wait_recv(*receives[i]);
     mesh.awaited = -1;
     check_same(call, mesh.rank(), theirs[i], from[i]);
   }
-  for (const GlooBuffer& send : sends) send->waitSend(kNoLimit);
+  for (const GlooBuffer& send : sends) mesh.wait_send(*send);
 }
 
 /// For rings, whichever way round they go.
@@ -76,41 +71,78 @@ void compare_with_neighbours(GlooMesh& mesh, const GlooCall& call) {
   compare_calls(mesh, call, peers, peers);
 }
 
-/// Gloo cuts the numbers into segments, as many for each rank. A rank sends all but its own share
-/// in the first half of the ring, all but its left neighbour's in the second.
-uint64_t ring_bytes(const GlooMesh& mesh, size_t bytes, size_t item) {
-  const auto size = static_cast<size_t>(mesh.size());
-  const size_t most = std::max<size_t>(1, (size_t{1} << 20) / item) * item;
-  const size_t wanted = std::max((bytes + most - 1) / most, 2 * size);
-  const size_t segments = (wanted + size - 1) / size * size;
-  const size_t segment = ((bytes + segments - 1) / segments + item - 1) / item * item;
-  const size_t share = segments / size * segment;
-  const auto share_of = [&](int rank) {
-    const size_t begin = std::min(bytes, static_cast<size_t>(rank) * share);
-    return std::min(bytes - begin, share);
-  };
-  return 2 * bytes - share_of(mesh.rank()) - share_of(left_of(mesh));
-}
+/// How a row of bytes is cut for a ring: a share for each rank, each of as many segments, which are
+/// sent while others are added. The last ones may be short or empty.
+struct Cut {
+  Cut(const GlooMesh& mesh, size_t all, size_t share_bytes, size_t segments_of_share, size_t item)
+      : bytes(all),
+        share(share_bytes),
+        segments(segments_of_share),
+        count(segments * static_cast<size_t>(mesh.size())),
+        segment(((share + segments - 1) / segments + item - 1) / item * item) {}
 
-/// Gloo's type of an element counts only by its size.
-struct Pair {
-  double parts[2];
+  size_t begin(size_t index) const {
+    const size_t in_share = std::min(index % segments * segment, share);
+    return std::min(index / segments * share + in_share, bytes);
+  }
+  size_t length(size_t index) const {
+    const size_t end_of_share = std::min((index / segments + 1) * share, bytes);
+    return std::min(begin(index) + segment, end_of_share) - begin(index);
+  }
+
+  size_t bytes, share, segments, count, segment;
 };
 
-template <typename Use>
-void with_size_of(DType dtype, void* numbers, const Use& use) {
-  switch (item_bytes(dtype)) {
-    case 1:
-      return use(static_cast<uint8_t*>(numbers));
-    case 2:
-      return use(static_cast<uint16_t*>(numbers));
-    case 4:
-      return use(static_cast<uint32_t*>(numbers));
-    case 8:
-      return use(static_cast<uint64_t*>(numbers));
-    default:
-      NW_ASSERT(item_bytes(dtype) == sizeof(Pair));
-      return use(static_cast<Pair*>(numbers));
+constexpr size_t kMostSegmentBytes = size_t{1} << 20;
+
+size_t round_up(size_t number, size_t step) {
+  return (number + step - 1) / step * step;
+}
+
+/// Where Gloo cuts for an all-reduce: the order in which a number's parts are added depends on it.
+Cut cut_numbers(const GlooMesh& mesh, size_t bytes, size_t item) {
+  const auto size = static_cast<size_t>(mesh.size());
+  const size_t most = std::max<size_t>(1, kMostSegmentBytes / item) * item;
+  const size_t wanted = std::max((bytes + most - 1) / most, 2 * size);
+  const size_t segments = round_up(wanted, size);
+  const size_t segment = round_up((bytes + segments - 1) / segments, item);
+  return {mesh, bytes, segments / size * segment, segments / size, item};
+}
+
+/// One whole block a rank.
+Cut cut_blocks(const GlooMesh& mesh, size_t block) {
+  const size_t segments = std::max<size_t>(2, (block + kMostSegmentBytes - 1) / kMostSegmentBytes);
+  return {mesh, block * static_cast<size_t>(mesh.size()), block, segments, 1};
+}
+
+/// Sends size − 1 shares to the left, from that of rank `first` on, while those from the next one
+/// on come from the right. With `add`, what comes is combined with the numbers and not put over
+/// them.
+void turn_ring(GlooMesh& mesh, const Cut& cut, int first, uint64_t way, std::byte* numbers,
+               Combine add, size_t item) {
+  const size_t steps = cut.count - cut.segments;
+  const size_t from = static_cast<size_t>(first) * cut.segments;
+  std::vector<std::byte> scratch(add != nullptr ? 2 * cut.segment : 0);
+  const GlooBuffer own = mesh.buffer(numbers, cut.bytes);
+  const GlooBuffer came = mesh.buffer(scratch.data(), scratch.size());
+  gloo::transport::UnboundBuffer& target = add != nullptr ? *came : *own;
+  // A segment is begun while the one before is under way; what it sends came two or more before.
+  for (size_t i = 0; i <= steps; ++i) {
+    if (i < steps) {
+      const size_t out = (from + i) % cut.count, in = (from + cut.segments + i) % cut.count;
+      const size_t place = add != nullptr ? i % 2 * cut.segment : cut.begin(in);
+      if (cut.length(in) > 0) target.recv(right_of(mesh), way, place, cut.length(in));
+      if (cut.length(out) > 0) own->send(left_of(mesh), way, cut.begin(out), cut.length(out));
+      mesh.bytes_sent += cut.length(out);
+    }
+    if (i == 0) continue;
+    const size_t out = (from + i - 1) % cut.count, in = (from + cut.segments + i - 1) % cut.count;
+    if (cut.length(in) > 0) mesh.wait_recv(target);
+    if (cut.length(in) > 0 && add != nullptr) {
+      std::byte* sum = numbers + cut.begin(in);
+      add(sum, sum, scratch.data() + (i - 1) % 2 * cut.segment, cut.length(in) / item);
+    }
+    if (cut.length(out) > 0) mesh.wait_send(*own);
   }
 }
 
@@ -151,54 +183,54 @@ void check_same(const GlooCall& ours, int rank, const GlooCall& theirs, int thei
 void all_reduce(GlooMesh& mesh, const GlooCall& call, void* numbers) {
   compare_with_neighbours(mesh, call);
   if (call.numel == 0) return;
+  auto* bytes = static_cast<std::byte*>(numbers);
+  const size_t item = item_bytes(call.dtype);
+  const Cut cut = cut_numbers(mesh, call.bytes(), item);
   const Combine combine = combine_of(call.dtype, call.reduction);
-  gloo::AllreduceOptions options(mesh.context());
-  options.setAlgorithm(gloo::AllreduceOptions::Algorithm::RING);
-  options.setTag(static_cast<uint32_t>(call.count));
-  options.setTimeout(kNoLimit);
-  options.setReduceFunction(combine);
-  with_size_of(call.dtype, numbers,
-               [&](auto* items) { options.setOutput(items, static_cast<size_t>(call.numel)); });
-  gloo::allreduce(options);
-  mesh.bytes_sent += ring_bytes(mesh, call.bytes(), item_bytes(call.dtype));
+  turn_ring(mesh, cut, right_of(mesh), slot(Channel::Data, 1), bytes, combine, item);
   if (call.reduction == Reduction::Average) {
-    divide(call.dtype, numbers, static_cast<size_t>(call.numel), mesh.size());
+    // This rank's share is whole; each is divided once, before it goes to the others.
+    const size_t own = static_cast<size_t>(mesh.rank()) * cut.segments;
+    const size_t begin = cut.begin(own), end = std::min(begin + cut.share, cut.bytes);
+    divide(call.dtype, bytes + begin, (end - begin) / item, mesh.size());
   }
+  turn_ring(mesh, cut, mesh.rank(), slot(Channel::Data, 2), bytes, nullptr, item);
 }
 
 void broadcast(GlooMesh& mesh, const GlooCall& call, void* numbers) {
-  const int root = call.root;
+  const int root = call.root, size = mesh.size();
   std::vector<int> to;
-  for (int rank = 0; rank < mesh.size(); ++rank) {
+  for (int rank = 0; rank < size; ++rank) {
     if (mesh.rank() == root && rank != root) to.push_back(rank);
   }
   const std::vector<int> from(mesh.rank() == root ? 0 : 1, root);
   compare_calls(mesh, call, to, from);
   if (call.numel == 0) return;
-  gloo::BroadcastOptions options(mesh.context());
-  options.setRoot(root);
-  options.setTag(static_cast<uint32_t>(call.count));
-  options.setTimeout(kNoLimit);
-  options.setOutput(static_cast<uint8_t*>(numbers), call.bytes());
-  gloo::broadcast(options);
-  // In the tree, rank k from the root sends to k + 1, k + 2, k + 4, … where k is below the step.
-  const int place = (mesh.rank() - root + mesh.size()) % mesh.size();
-  for (int step = 1; step < mesh.size(); step *= 2) {
-    if (place < step && place + step < mesh.size()) mesh.bytes_sent += call.bytes();
+
+  // Rank k from the root sends to k + 1, k + 2, k + 4, … as soon as the numbers are there.
+  const GlooBuffer all = mesh.buffer(numbers, call.bytes());
+  const int place = (mesh.rank() - root + size) % size;
+  int sends = 0;
+  for (int step = 1; step < size; step *= 2) {
+    if (place >= step && place < 2 * step) {
+      all->recv((place - step + root) % size, slot(Channel::Data));
+      mesh.wait_recv(*all);
+    } else if (place < step && place + step < size) {
+      all->send((place + step + root) % size, slot(Channel::Data));
+      mesh.bytes_sent += call.bytes();
+      ++sends;
+    }
   }
+  for (; sends > 0; --sends) mesh.wait_send(*all);
 }
 
 void all_gather(GlooMesh& mesh, const GlooCall& call, void* numbers, void* all) {
   compare_with_neighbours(mesh, call);
   if (call.numel == 0) return;
-  const auto size = static_cast<size_t>(mesh.size());
-  gloo::AllgatherOptions options(mesh.context());
-  options.setTag(static_cast<uint32_t>(call.count));
-  options.setTimeout(kNoLimit);
-  options.setInput(static_cast<uint8_t*>(numbers), call.bytes());
-  options.setOutput(static_cast<uint8_t*>(all), call.bytes() * size);
-  gloo::allgather(options);
-  mesh.bytes_sent += call.bytes() * (size - 1);
+  auto* bytes = static_cast<std::byte*>(all);
+  std::memcpy(bytes + static_cast<size_t>(mesh.rank()) * call.bytes(), numbers, call.bytes());
+  turn_ring(mesh, cut_blocks(mesh, call.bytes()), mesh.rank(), slot(Channel::Data), bytes, nullptr,
+            1);
 }
 
 /// The sum of inputs[k] goes round the ring from rank k + 1 to rank k; each rank adds its own.
@@ -220,9 +252,9 @@ void reduce_scatter(GlooMesh& mesh, const GlooCall& call, std::span<void* const>
     const GlooBuffer send = mesh.buffer(partial, call.bytes());
     receive->recv(left_of(mesh), way);
     send->send(right_of(mesh), way);
-    receive->waitRecv(kNoLimit);
+    mesh.wait_recv(*receive);
     combine(next, next, inputs[mine], count);
-    send->waitSend(kNoLimit);
+    mesh.wait_send(*send);
     mesh.bytes_sent += call.bytes();
     partial = next;
   }
@@ -230,12 +262,20 @@ void reduce_scatter(GlooMesh& mesh, const GlooCall& call, std::span<void* const>
   if (call.reduction == Reduction::Average) divide(call.dtype, output, count, size);
 }
 
+/// After the step of 2^k ranks, each knows that the 2^(k + 1) − 1 before it have come.
 void barrier(GlooMesh& mesh, const GlooCall& call) {
   compare_with_neighbours(mesh, call);
-  gloo::BarrierOptions options(mesh.context());
-  options.setTag(static_cast<uint32_t>(call.count));
-  options.setTimeout(kNoLimit);
-  gloo::barrier(options);
+  const int size = mesh.size();
+  char sent = 0, came = 0;
+  const GlooBuffer send = mesh.buffer(&sent, 1), receive = mesh.buffer(&came, 1);
+  for (int step = 1; step < size; step *= 2) {
+    const uint64_t way = slot(Channel::Data, 0, static_cast<uint32_t>(step));
+    receive->recv((mesh.rank() - step + size) % size, way);
+    send->send((mesh.rank() + step) % size, way);
+    mesh.bytes_sent += 1;
+    mesh.wait_recv(*receive);
+    mesh.wait_send(*send);
+  }
 }
 
 }  // namespace nw::dist

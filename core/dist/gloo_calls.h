@@ -31,12 +31,14 @@ std::string describe(const GlooCall& call);
 /// Throws Error that shows both, unless `theirs` is `ours`.
 void check_same(const GlooCall& ours, int rank, const GlooCall& theirs, int their_rank);
 
-// The collectives, on row-major numbers of call.numel elements; each returns when it is done on
-// this rank. First the ranks that exchange numbers compare their calls, because Gloo writes beyond
-// the end, or ends the program, where the sizes differ. Throws Error when the calls differ, and
-// Gloo's exceptions when a connection breaks.
+// The collectives over Gloo's connections, on row-major numbers of call.numel elements; each
+// returns when it is done on this rank. They are not Gloo's own, whose waits can miss that a
+// connection broke. First the ranks that exchange numbers compare their calls, because Gloo ends
+// the program where the sizes differ. Throws Error when the calls differ, and Gloo's exceptions
+// when a connection breaks.
 
-/// A ring; each rank sends 2 (size − 1) / size of the bytes.
+/// A ring; each rank sends 2 (size − 1) / size of the bytes. Adds in the order of Gloo's own ring,
+/// so that the sums have PyTorch's bits.
 void all_reduce(GlooMesh& mesh, const GlooCall& call, void* numbers);
 /// A binomial tree.
 void broadcast(GlooMesh& mesh, const GlooCall& call, void* numbers);

@@ -253,8 +253,8 @@ WorkHandle GlooGroup::send(const Tensor& tensor, int to, uint32_t tag) {
   const std::string text = concat("send to rank ", to, " of ", one->ours.numel, " ",
                                   name(tensor.dtype()), " elements (tag ", tag, ")");
   const auto finish = [this, one] {
-    one->header->waitSend(kNoLimit);
-    if (one->ours.numel > 0) one->data->waitSend(kNoLimit);
+    mesh_->wait_send(*one->header);
+    if (one->ours.numel > 0) mesh_->wait_send(*one->data);
     mesh_->bytes_sent += sizeof(GlooCall) + one->ours.bytes();
   };
   return queue_->start({"send", text, to, finish}, [one, to, tag] {
@@ -270,11 +270,11 @@ WorkHandle GlooGroup::recv(const Tensor& tensor, int from, uint32_t tag) {
                                   name(tensor.dtype()), " elements (tag ", tag, ")");
   // The numbers may come once it is known that there is room for them.
   const auto finish = [this, one, from] {
-    one->header->waitRecv(kNoLimit);
+    mesh_->wait_recv(*one->header);
     check_same(one->ours, rank_, one->theirs, from);
     if (one->ours.numel == 0) return;
     one->data->recv(from, one->data_slot);
-    one->data->waitRecv(kNoLimit);
+    mesh_->wait_recv(*one->data);
     one->row.write_back();
   };
   return queue_->start({"recv", text, from, finish}, [one, from, tag] {

@@ -19,8 +19,10 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// How long the notes may take; longer where a peer is stopped and its buffers are full.
+// How long leaving notes may take; longer where a peer is stopped and its buffers are full.
 constexpr milliseconds kNoteTime{500};
+// How long to wait for what the readers of notes say of broken connections.
+constexpr milliseconds kReaderTime{1000};
 constexpr milliseconds kAtOnce{1};
 
 std::string key(const GroupOptions& options, std::string_view what, int rank) {
@@ -175,31 +177,101 @@ void GlooMesh::expect_notes() {
     note.buffer = buffer(note.text.data(), note.text.size());
     note.buffer->recv(peer, slot(Channel::Note));
   }
+  for (int peer = 0; peer < size(); ++peer) {
+    if (peer == rank()) continue;
+    notes_[static_cast<size_t>(peer)].reader = std::thread([this, peer] { read_note(peer); });
+  }
 }
 
 GlooMesh::~GlooMesh() {
-  break_all(concat("rank ", rank(), " has left the group"));
+  leave();
+  for (Note& note : notes_) {
+    if (note.reader.joinable()) note.reader.join();
+  }
 }
 
 GlooBuffer GlooMesh::buffer(void* bytes, size_t count) const {
   return context_->createUnboundBuffer(bytes, count);
 }
 
+void GlooMesh::wait(gloo::transport::UnboundBuffer& buffer, Direction direction) {
+  constexpr const char* kBroken = "the connections were broken";
+  {
+    const std::lock_guard lock(waits_mutex_);
+    NW_CHECK(!waits_ended_, kBroken);
+    waits_.insert(&buffer);
+  }
+  struct Waiting {
+    ~Waiting() {
+      const std::lock_guard lock(mesh.waits_mutex_);
+      mesh.waits_.erase(&buffer);
+    }
+    GlooMesh& mesh;
+    gloo::transport::UnboundBuffer& buffer;
+  } const waiting{*this, buffer};
+  const bool done =
+      direction == Direction::Send ? buffer.waitSend(kNoLimit) : buffer.waitRecv(kNoLimit);
+  NW_CHECK(done, kBroken);
+}
+
+void GlooMesh::end_waits() {
+  const std::lock_guard lock(waits_mutex_);
+  waits_ended_ = true;
+  for (gloo::transport::UnboundBuffer* buffer : waits_) {
+    buffer->abortWaitSend();
+    buffer->abortWaitRecv();
+  }
+}
+
+/// What a peer leaves, or that it went away without a word.
+void GlooMesh::read_note(int peer) {
+  Note& note = notes_[static_cast<size_t>(peer)];
+  std::string text;
+  try {
+    wait_recv(*note.buffer);
+    text.assign(note.text.data(), strnlen(note.text.data(), note.text.size()));
+  } catch (const std::exception&) {
+  }
+  const std::lock_guard lock(mutex_);
+  if (broken_) return;
+  note.read = text;
+  if (text.empty()) {
+    if (!loss_) loss_ = Loss{{}, Clock::now()};
+    loss_->cause = concat(loss_->cause.empty() ? "" : loss_->cause + ", ", "rank ", peer);
+  }
+  note_read_.notify_all();
+  if (text.starts_with(kFailed)) break_locked(kFailed, text.substr(1));
+}
+
+std::optional<GlooMesh::Loss> GlooMesh::loss() const {
+  const std::lock_guard lock(mutex_);
+  std::optional<Loss> out = loss_;
+  if (out) out->cause += " went away: its process or the connection to it ended";
+  return out;
+}
+
 std::string GlooMesh::break_all(const std::string& cause) {
   const std::lock_guard lock(mutex_);
-  return broken_ ? cause_ : break_locked(cause);
+  return broken_ ? cause_ : break_locked(kFailed, cause);
+}
+
+std::string GlooMesh::leave() {
+  const std::lock_guard lock(mutex_);
+  return broken_ ? cause_ : break_locked(kLeft, concat("rank ", rank(), " has left the group"));
 }
 
 std::string GlooMesh::break_after(const std::exception& problem) {
-  const std::lock_guard lock(mutex_);
-  return broken_ ? cause_ : break_locked(find_cause(problem));
+  std::unique_lock lock(mutex_);
+  if (broken_) return cause_;
+  const std::string cause = find_cause(problem, lock);
+  return broken_ ? cause_ : break_locked(kFailed, cause);
 }
 
-std::string GlooMesh::break_locked(const std::string& cause) {
+std::string GlooMesh::break_locked(char kind, const std::string& cause) {
   const NoPipeSignal guard;
   broken_ = true;
   cause_ = cause;
-  leave_notes(cause);
+  leave_notes(kind, cause);
   // A wait whose time is over at once is Gloo's way to break all connections with whatever waits
   // for them in this process; closing them wakes up nobody.
   char nothing = 0;
@@ -208,6 +280,7 @@ std::string GlooMesh::break_locked(const std::string& cause) {
     buffer->waitRecv(kAtOnce);
   } catch (const std::exception&) {
   }
+  end_waits();
   return cause;
 }
 
@@ -222,32 +295,31 @@ bool GlooMesh::is_open(int peer) const {
   }
 }
 
-/// What a peer whose connection is broken left there; empty: nothing.
-std::string GlooMesh::note_of(int peer) {
-  Note& note = notes_[static_cast<size_t>(peer)];
-  try {
-    note.buffer->waitRecv(kAtOnce);
-    return {note.text.data(), strnlen(note.text.data(), note.text.size())};
-  } catch (const std::exception&) {
-    return {};
-  }
-}
-
-std::string GlooMesh::find_cause(const std::exception& problem) {
-  std::string lost;
+/// Of what broke: the cause in a peer's note, or those that left none, or those that left in order.
+std::string GlooMesh::find_cause(const std::exception& problem,
+                                 std::unique_lock<std::mutex>& lock) {
+  std::vector<const Note*> broken;
   for (int peer = 0; peer < size(); ++peer) {
-    if (peer == rank() || is_open(peer)) continue;
-    const std::string note = note_of(peer);
-    if (!note.empty()) return note;
-    lost += concat(lost.empty() ? "rank " : ", rank ", peer);
+    if (peer != rank() && !is_open(peer)) broken.push_back(&notes_[static_cast<size_t>(peer)]);
   }
-  if (lost.empty()) return problem.what();
-  return lost + " went away: its process or the connection to it ended";
+  note_read_.wait_for(lock, kReaderTime, [&] {
+    return broken_ || std::all_of(broken.begin(), broken.end(),
+                                  [](const Note* note) { return note->read.has_value(); });
+  });
+  std::string left;
+  for (const Note* note : broken) {
+    if (!note->read || note->read->empty()) continue;
+    if (note->read->front() == kFailed) return note->read->substr(1);
+    left = note->read->substr(1);
+  }
+  if (loss_) return loss_->cause + " went away: its process or the connection to it ended";
+  return left.empty() ? problem.what() : left;
 }
 
-void GlooMesh::leave_notes(const std::string& cause) {
+void GlooMesh::leave_notes(char kind, const std::string& cause) {
   std::array<char, sizeof(Note::text)> text{};
-  std::copy_n(cause.begin(), std::min(cause.size(), text.size() - 1), text.begin());
+  text[0] = kind;
+  std::copy_n(cause.begin(), std::min(cause.size(), text.size() - 2), text.begin() + 1);
   std::vector<GlooBuffer> sends;
   for (int peer = 0; peer < size(); ++peer) {
     if (peer == rank()) continue;

@@ -11,6 +11,9 @@ namespace {
 
 // How much later a rank that does not know who is missing gives up: the others tell it.
 constexpr std::chrono::milliseconds kPatience{1000};
+// How long an operation that does not notice by itself may go on after a rank was lost, and how
+// often that is looked at. A rank may also have ended after its part of the last operation.
+constexpr std::chrono::milliseconds kAfterLoss{1000}, kLook{200};
 
 }  // namespace
 
@@ -36,7 +39,7 @@ GlooQueue::GlooQueue(GlooMesh& mesh, std::chrono::milliseconds timeout)
     : mesh_(mesh), timeout_(timeout), worker_([this] { work(); }), timer_([this] { watch(); }) {}
 
 GlooQueue::~GlooQueue() {
-  abort(concat("rank ", mesh_.rank(), " has left the group"));
+  set_cause(mesh_.leave());
   {
     const std::lock_guard lock(mutex_);
     ending_ = true;
@@ -101,7 +104,7 @@ std::string GlooQueue::attempt(const GlooTask& task, const std::function<void()>
   const NoPipeSignal guard;
   std::unique_lock lock(mutex_);
   if (!cause_.empty()) return problem_text(task, cause_);
-  const auto entry = running_.insert(running_.end(), {&task, deadline_in(timeout_)});
+  const auto entry = running_.insert(running_.end(), {&task, Clock::now(), deadline_in(timeout_)});
   lock.unlock();
   std::string problem;
   try {
@@ -119,16 +122,28 @@ void GlooQueue::watch() {
   std::unique_lock lock(mutex_);
   while (!ending_) {
     // What begins meanwhile ends no earlier than one timeout from now.
-    Clock::time_point next = deadline_in(timeout_);
+    Clock::time_point next = deadline_in(std::min(timeout_, kLook));
     for (const Running& running : running_) next = std::min(next, running.deadline);
     end_.wait_until(lock, next);
-    const std::optional<std::string> cause = overdue(Clock::now());
+    const Clock::time_point now = Clock::now();
+    std::optional<std::string> cause = cause_.empty() ? bereft(now) : std::nullopt;
+    if (!cause) cause = overdue(now);
     if (!cause) continue;
     lock.unlock();
     abort(*cause);
     lock.lock();
     for (Running& running : running_) running.deadline = deadline_in(std::chrono::hours(24));
   }
+}
+
+/// The cause to give up with, where a rank was lost and an operation does not notice.
+std::optional<std::string> GlooQueue::bereft(Clock::time_point now) const {
+  const std::optional<GlooMesh::Loss> loss = mesh_.loss();
+  if (!loss) return {};
+  for (const Running& running : running_) {
+    if (now - std::max(running.begin, loss->time) > kAfterLoss) return loss->cause;
+  }
+  return {};
 }
 
 /// The cause to give up with, where the time of a running operation is over.

@@ -41,7 +41,8 @@ struct GlooTask {
 
 /// Runs a group's operations: those in the queue on one thread, in their order, and each of the
 /// others on a thread of its own. A timer breaks the connections when one takes longer than the
-/// timeout. After the first failure every operation fails with its cause.
+/// timeout, or does not end soon after a rank was lost. After the first failure every operation
+/// fails with its cause.
 class GlooQueue {
  public:
   GlooQueue(GlooMesh& mesh, std::chrono::milliseconds timeout);
@@ -66,6 +67,7 @@ class GlooQueue {
   };
   struct Running {
     const GlooTask* task;
+    Clock::time_point begin;
     Clock::time_point deadline;
     bool patient = false;  // has waited for others to say more
   };
@@ -76,6 +78,7 @@ class GlooQueue {
   /// Does it under the timer's eye; the text of what went wrong, or an empty one.
   std::string attempt(const GlooTask& task, const std::function<void()>& body);
   std::optional<std::string> overdue(Clock::time_point now);
+  std::optional<std::string> bereft(Clock::time_point now) const;
   std::string problem_text(const GlooTask& task, const std::string& cause) const;
   std::string cause() const;
   void set_cause(const std::string& cause);
