@@ -1,9 +1,11 @@
 #include "app/document/wording.h"
 
 #include <QCoreApplication>
+#include <algorithm>
 
+#include "core/base/error.h"
 #include "core/data/dataset.h"
-#include "core/optim/optimizer.h"
+#include "core/optim/scheduler.h"
 
 namespace nw::app {
 namespace {
@@ -47,6 +49,24 @@ RunDifference argsDifference(const std::string& section, const std::string& owne
   return {};
 }
 
+/// The first difference of two lists of schedulers.
+RunDifference scheduleDifference(const std::vector<graph::Choice>& before,
+                                 const std::vector<graph::Choice>& after) {
+  const size_t both = std::min(before.size(), after.size());
+  size_t i = 0;
+  while (i < both && before[i].id == after[i].id) ++i;
+  if (after.size() < before.size()) {
+    return {"schedulers", tr("Remove scheduler %1").arg(qt(before[i].id))};
+  }
+  if (i < after.size()) return {"schedulers", tr("Choose scheduler %1").arg(qt(after[i].id))};
+  for (size_t k = 0; k < after.size(); ++k) {
+    RunDifference found = argsDifference(concat("schedulers.", k, "."), after[k].id, before[k].args,
+                                         after[k].args, optim::schedulers().find(after[k].id));
+    if (!found.field.empty()) return found;
+  }
+  return {};
+}
+
 }  // namespace
 
 QString nodeTitle(const graph::Node& node) {
@@ -81,6 +101,7 @@ RunDifference runDifference(const graph::RunSettings& before, const graph::RunSe
     found = argsDifference("optimizer.", after.optimizer.id, before.optimizer.args,
                            after.optimizer.args, optim::optimizers().find(after.optimizer.id));
   }
+  if (found.field.empty()) found = scheduleDifference(before.schedulers, after.schedulers);
   if (found.field.empty()) {
     found = argsDifference("", "the run", graph::to_args(before), graph::to_args(after),
                            &graph::run_settings_description());

@@ -239,6 +239,8 @@ void Workspace::showSelection() {
 }
 
 void Workspace::showDataNote() {
+  const data::Signature* known = document_.signature();
+  settingsForm_->setTrainSamples(known ? known->train_samples : 0);
   if (const data::Signature* signature = document_.signature()) {
     QStringList sizes;
     for (const int64_t size : signature->sample) sizes.append(QString::number(size));
@@ -356,8 +358,9 @@ void Workspace::showEvents(const std::vector<train::Event>& events) {
   for (const train::Event& event : events) {
     if (const auto* started = std::get_if<train::Started>(&event)) {
       chart_->setClassifies(started->classifies);
+      chart_->setSchedules(started->schedules);
     } else if (const auto* step = std::get_if<train::StepDone>(&event)) {
-      chart_->addStep(step->step, step->epoch, step->loss, step->accuracy);
+      chart_->addStep(step->step, step->epoch, step->loss, step->accuracy, step->learning_rate);
     } else if (const auto* epoch = std::get_if<train::EpochDone>(&event)) {
       chart_->addEpoch(epoch->step, epoch->epoch, epoch->validation_loss,
                        epoch->validation_accuracy);

@@ -78,6 +78,7 @@ CurveData curveData(const History& history, Spread StepPoint::*figure,
     }
     begin = end;
   }
+  if (validation == nullptr) return out;
   for (const EpochPoint& epoch : history.epochs()) {
     if (epoch.*validation) out.validation.append(QPointF(double(epoch.step), *(epoch.*validation)));
   }

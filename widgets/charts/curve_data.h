@@ -22,7 +22,7 @@ std::pair<size_t, size_t> visiblePoints(const std::vector<StepPoint>& points, do
                                         double to);
 
 /// Thins `figure` between `from` and `to` for `pixels` columns; `smooth` has one value a point, or
-/// none.
+/// none. `validation` may be null.
 CurveData curveData(const History& history, Spread StepPoint::*figure,
                     std::optional<double> EpochPoint::*validation,
                     const std::vector<double>& smooth, double from, double to, int pixels);

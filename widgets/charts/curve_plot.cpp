@@ -208,7 +208,10 @@ void CurvePlot::Parts::placeLabels() {
     const double y = plot->yAxis->coordToPixel(last->y());
     label->position->setCoords(x, std::clamp(y, double(area.top()), double(area.bottom())));
   };
-  place(trainingLabel, curves.smoothed.isEmpty() ? curves.raw : curves.smoothed);
+  // A curve that stands alone is named by the title.
+  if (figure.validation) {
+    place(trainingLabel, curves.smoothed.isEmpty() ? curves.raw : curves.smoothed);
+  }
   place(validationLabel, curves.validation);
   stepsLabel->position->setCoords(x, area.bottom() + 14);
 
@@ -255,10 +258,14 @@ void CurvePlot::Parts::showCrosshair(const CurvePlot* owner) {
   }
   QColor faint = mix(Theme::of(owner).card, color, isSmooth ? 0.4 : 1);
   lines.append(
-      {isSmooth ? CurvePlot::tr("this batch") : CurvePlot::tr("training"), rawText, faint,
+      {isSmooth            ? CurvePlot::tr("this batch")
+       : figure.validation ? CurvePlot::tr("training")
+                           : figure.title,
+       rawText, faint,
        isSmooth ? std::nullopt : std::optional<QPointF>(dot(double(point.step), spread.mean))});
   // The validation figure that held at this step: that of the last epoch ended.
-  for (auto epoch = history.epochs().rbegin(); epoch != history.epochs().rend(); ++epoch) {
+  for (auto epoch = history.epochs().rbegin();
+       figure.validation && epoch != history.epochs().rend(); ++epoch) {
     if (epoch->step > point.step || !((*epoch).*figure.validation)) continue;
     const double value = *((*epoch).*figure.validation);
     lines.append({CurvePlot::tr("validation, epoch %1").arg(epoch->epoch), owner->valueText(value),
@@ -361,6 +368,7 @@ std::optional<double> CurvePlot::trainingNow() const {
 
 std::optional<double> CurvePlot::validationNow() const {
   const std::vector<EpochPoint>& epochs = parts_->history.epochs();
+  if (!parts_->figure.validation) return std::nullopt;
   for (auto epoch = epochs.rbegin(); epoch != epochs.rend(); ++epoch) {
     if ((*epoch).*parts_->figure.validation) return (*epoch).*parts_->figure.validation;
   }

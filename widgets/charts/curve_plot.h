@@ -12,8 +12,8 @@ namespace nw::widgets {
 struct CurveFigure {
   QString title;
   Spread StepPoint::*training;
-  std::optional<double> EpochPoint::*validation;
-  bool share = false;  // 0 … 1, written in per cent
+  std::optional<double> EpochPoint::*validation;  // null: there is none, one curve stands alone
+  bool share = false;                             // 0 … 1, written in per cent
 };
 
 /// One plot of a CurvesChart: the figure's training curve (raw behind smoothed), its validation

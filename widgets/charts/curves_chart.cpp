@@ -28,12 +28,21 @@ constexpr std::array<double, 9> kAmounts = {0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 
 constexpr double kDefaultAmount = 0.95;
 // A curve of this many points needs no smoothing.
 constexpr size_t kFewPoints = 50;
+// How the width is shared.
+constexpr int kWide = 3;
+constexpr int kNarrow = 2;
 
 int notchOf(double amount) {
   const auto nearest = std::min_element(kAmounts.begin(), kAmounts.end(), [&](double a, double b) {
     return std::abs(a - amount) < std::abs(b - amount);
   });
   return int(nearest - kAmounts.begin());
+}
+
+bool changesRate(const std::vector<StepPoint>& points) {
+  return std::any_of(points.begin(), points.end(), [&](const StepPoint& point) {
+    return std::isfinite(point.rate.mean) && point.rate.mean != points.front().rate.mean;
+  });
 }
 
 }  // namespace
@@ -43,12 +52,15 @@ struct CurvesChart::Parts {
   double amount = kDefaultAmount;
   bool logarithmic = false;
   bool classifies = true;
+  bool schedules = false;
   QTimer timer;
 
   FigureHeader* lossHeader = nullptr;
   FigureHeader* accuracyHeader = nullptr;
   CurvePlot* loss = nullptr;
   CurvePlot* accuracy = nullptr;
+  FigureHeader* rateHeader = nullptr;
+  CurvePlot* rate = nullptr;
   QWidget* controls = nullptr;
   QSlider* slider = nullptr;
   TextLabel* amountText = nullptr;
@@ -56,7 +68,10 @@ struct CurvesChart::Parts {
   QToolButton* follow = nullptr;
   TextLabel* invitation = nullptr;
 
-  std::array<CurvePlot*, 2> plots() const { return {loss, accuracy}; }
+  std::array<CurvePlot*, 3> plots() const { return {loss, accuracy, rate}; }
+  bool isShown(const CurvePlot* plot) const {
+    return plot == loss || (plot == rate ? schedules : classifies);
+  }
   void build(CurvesChart* owner);
   QWidget* buildControls(CurvesChart* owner);
   QToolButton* buildExport(CurvesChart* owner);
@@ -72,7 +87,10 @@ void CurvesChart::Parts::build(CurvesChart* owner) {
                                &EpochPoint::validation_loss, false};
   const CurveFigure accuracyFigure{CurvesChart::tr("Accuracy"), &StepPoint::accuracy,
                                    &EpochPoint::validation_accuracy, true};
+  const CurveFigure rateFigure{CurvesChart::tr("Learning rate"), &StepPoint::rate, nullptr, false};
   lossHeader = new FigureHeader(lossFigure.title);
+  rateHeader = new FigureHeader(rateFigure.title);
+  rate = new CurvePlot(rateFigure, history);
   accuracyHeader = new FigureHeader(accuracyFigure.title);
   loss = new CurvePlot(lossFigure, history);
   accuracy = new CurvePlot(accuracyFigure, history);
@@ -82,19 +100,21 @@ void CurvesChart::Parts::build(CurvesChart* owner) {
   auto* row = new QHBoxLayout(owner);
   row->setContentsMargins(12, Theme::kPadding, 12, Theme::kPadding);
   row->setSpacing(2 * Theme::kGrid);
-  const std::pair<FigureHeader*, CurvePlot*> columns[] = {{lossHeader, loss},
-                                                          {accuracyHeader, accuracy}};
+  const std::pair<FigureHeader*, CurvePlot*> columns[] = {
+      {lossHeader, loss}, {accuracyHeader, accuracy}, {rateHeader, rate}};
   for (const auto& [header, plot] : columns) {
     auto* column = new QVBoxLayout;
     column->setSpacing(Theme::kPadding);
     column->addWidget(header);
     column->addWidget(plot, 1);
-    row->addLayout(column, 1);
+    row->addLayout(column, plot == rate ? 0 : kWide);
     connect(plot, &CurvePlot::viewChanged, owner, [this](auto steps) { setView(steps); });
     connect(plot, &CurvePlot::hovered, owner, [this](std::optional<double> step) {
       for (CurvePlot* each : plots()) each->setCrosshair(step);
     });
   }
+  rateHeader->hide();
+  rate->hide();
   invitation = new TextLabel(CurvesChart::tr("Press Train: loss and accuracy appear here as the "
                                              "network learns."),
                              TextLabel::Tone::Secondary, 0, QFont::Normal, owner);
@@ -161,6 +181,7 @@ void CurvesChart::Parts::showFigures() {
   lossHeader->setFigures(text(loss, loss->trainingNow()), text(loss, loss->validationNow()));
   accuracyHeader->setFigures(classifies ? text(accuracy, accuracy->trainingNow()) : QString(),
                              classifies ? text(accuracy, accuracy->validationNow()) : QString());
+  rateHeader->setFigures(text(rate, rate->trainingNow()), QString());
   invitation->setVisible(history.empty());
 }
 
@@ -181,8 +202,8 @@ CurvesChart::CurvesChart(QWidget* parent) : QWidget(parent), parts_(std::make_un
 
 CurvesChart::~CurvesChart() = default;
 
-void CurvesChart::addStep(qint64 step, qint64 epoch, double loss, double accuracy) {
-  parts_->history.addStep(step, epoch, loss, accuracy);
+void CurvesChart::addStep(qint64 step, qint64 epoch, double loss, double accuracy, double rate) {
+  parts_->history.addStep(step, epoch, loss, accuracy, rate);
   parts_->schedule();
 }
 
@@ -212,7 +233,15 @@ void CurvesChart::setClassifies(bool classifies) {
   FigureHeader* host = classifies ? parts_->accuracyHeader : parts_->lossHeader;
   host->controls()->addWidget(parts_->controls);
   auto* row = static_cast<QHBoxLayout*>(layout());
-  row->setStretch(1, classifies ? 1 : 0);
+  row->setStretch(1, classifies ? kWide : 0);
+  parts_->schedule();
+}
+
+void CurvesChart::setSchedules(bool schedules) {
+  parts_->schedules = schedules;
+  parts_->rate->setVisible(schedules);
+  parts_->rateHeader->setVisible(schedules);
+  static_cast<QHBoxLayout*>(layout())->setStretch(2, schedules ? kNarrow : 0);
   parts_->schedule();
 }
 
@@ -220,7 +249,8 @@ void CurvesChart::setSmoothing(double amount) {
   parts_->amount = std::clamp(amount, 0.0, 0.999);
   const QSignalBlocker blocker(parts_->slider);
   parts_->slider->setValue(notchOf(parts_->amount));
-  for (CurvePlot* plot : parts_->plots()) plot->setSmoothing(parts_->amount);
+  // The learning rate is no noisy figure.
+  for (CurvePlot* plot : {parts_->loss, parts_->accuracy}) plot->setSmoothing(parts_->amount);
   const bool on = parts_->amount > 0;
   parts_->amountText->setText(on ? tr("smoothing %1").arg(parts_->amount) : tr("no smoothing"));
   const qint64 span = std::llround(1 / (1 - parts_->amount));
@@ -253,8 +283,7 @@ double CurvesChart::replotNow() {
   parts_->timer.stop();
   double ms = 0;
   for (CurvePlot* plot : parts_->plots()) {
-    if (plot == parts_->accuracy && !parts_->classifies) continue;
-    ms += plot->refresh();
+    if (parts_->isShown(plot)) ms += plot->refresh();
   }
   parts_->showFigures();
   return ms;
@@ -269,6 +298,7 @@ QPixmap CurvesChart::picture(qreal scale) const {
   copy.setAttribute(Qt::WA_DontShowOnScreen);
   copy.parts_->history = parts_->history;
   copy.setClassifies(parts_->classifies);
+  copy.setSchedules(parts_->schedules);
   copy.setSmoothing(parts_->amount);
   copy.setLogarithmicLoss(parts_->logarithmic);
   copy.parts_->setView(parts_->loss->view());
@@ -325,6 +355,7 @@ bool renderCurves(const QString& csvPath, const QString& pngPath, QSize size, qr
       std::any_of(history.steps().begin(), history.steps().end(),
                   [](const StepPoint& point) { return std::isfinite(point.accuracy.mean); });
   chart.setClassifies(classifies);
+  chart.setSchedules(changesRate(history.steps()));
   if (history.steps().size() < kFewPoints) chart.setSmoothing(0);
   chart.setHistory(std::move(history));
   chart.resize(size);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <QWidget>
+#include <limits>
 #include <memory>
 #include <optional>
 
@@ -8,8 +9,8 @@
 
 namespace nw::widgets {
 
-/// Loss and accuracy of a run, side by side, drawn while it goes on. Points may be added as fast as
-/// they come: drawing is queued, at most 30 times a second.
+/// Loss, accuracy and learning rate of a run, side by side, drawn while it goes on. Points may be
+/// added as fast as they come: drawing is queued, at most 30 times a second.
 class CurvesChart : public QWidget {
   Q_OBJECT
 
@@ -17,8 +18,10 @@ class CurvesChart : public QWidget {
   explicit CurvesChart(QWidget* parent = nullptr);
   ~CurvesChart() override;
 
-  /// One training batch. `accuracy` is a share, 0 … 1. Steps ascend.
-  void addStep(qint64 step, qint64 epoch, double loss, double accuracy);
+  /// One training batch. `accuracy` is a share, 0 … 1; `rate` is the learning rate, NaN where it is
+  /// not known. Steps ascend.
+  void addStep(qint64 step, qint64 epoch, double loss, double accuracy,
+               double rate = std::numeric_limits<double>::quiet_NaN());
   /// Validation at the end of an epoch; `step` is the last one of it.
   void addEpoch(qint64 step, qint64 epoch, std::optional<double> validationLoss,
                 std::optional<double> validationAccuracy);
@@ -28,6 +31,8 @@ class CurvesChart : public QWidget {
   void clear();
   /// Without classes there is no accuracy: the loss takes the whole width.
   void setClassifies(bool classifies);
+  /// Whether the learning rate changes in the run: then it has a plot of its own.
+  void setSchedules(bool schedules);
 
   /// Share of the past in the smoothed curve, 0 (raw) … 0.999.
   void setSmoothing(double amount);

@@ -15,8 +15,18 @@ namespace nw::widgets {
 namespace {
 
 const QStringList kColumns = {"step",           "epoch",           "train_loss",
-                              "train_accuracy", "validation_loss", "validation_accuracy"};
-enum Column { kStep, kEpoch, kTrainLoss, kTrainAccuracy, kValidationLoss, kValidationAccuracy };
+                              "train_accuracy", "validation_loss", "validation_accuracy",
+                              "learning_rate"};
+enum Column {
+  kStep,
+  kEpoch,
+  kTrainLoss,
+  kTrainAccuracy,
+  kValidationLoss,
+  kValidationAccuracy,
+  kLearningRate,
+  kColumnCount
+};
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
@@ -30,7 +40,7 @@ bool fail(QString* error, const QString& text) {
 }
 
 /// The figures of one line by column; empty where the field is.
-using Row = std::array<std::optional<double>, 6>;
+using Row = std::array<std::optional<double>, kColumnCount>;
 
 /// Reads a number as C writes it; "nan" and "inf" are figures of a run that diverged.
 std::optional<double> number(const QString& field) {
@@ -104,7 +114,8 @@ class CurvesReader {
     const auto step = int64_t(at);
     const auto epoch = int64_t(row[kEpoch].value_or(0));
     if (row[kTrainLoss]) {
-      history->addStep(step, epoch, *row[kTrainLoss], row[kTrainAccuracy].value_or(kNaN));
+      history->addStep(step, epoch, *row[kTrainLoss], row[kTrainAccuracy].value_or(kNaN),
+                       row[kLearningRate].value_or(kNaN));
     }
     if (row[kValidationLoss] || row[kValidationAccuracy]) {
       history->addEpoch({step, epoch, row[kValidationLoss], row[kValidationAccuracy]});
@@ -136,6 +147,8 @@ void writeLine(QTextStream& out, int64_t step, int64_t epoch, const StepPoint* p
   fields << (counts ? field(point->accuracy.mean) : QString());
   fields << (end ? field(end->validation_loss) : QString());
   fields << (end ? field(end->validation_accuracy) : QString());
+  const bool known = point && std::isfinite(point->rate.mean);
+  fields << (known ? field(point->rate.mean) : QString());
   out << fields.join(QLatin1Char(',')) << '\n';
 }
 

@@ -23,13 +23,15 @@ StepPoint merged(const StepPoint& a, const StepPoint& b) {
   out.count = a.count + b.count;
   out.loss = merged(a.loss, double(a.count), b.loss, double(b.count));
   out.accuracy = merged(a.accuracy, double(a.count), b.accuracy, double(b.count));
+  out.rate = merged(a.rate, double(a.count), b.rate, double(b.count));
   return out;
 }
 
 }  // namespace
 
-void History::addStep(int64_t step, int64_t epoch, double loss, double accuracy) {
-  const StepPoint point{step, epoch, 1, {loss, loss, loss}, {accuracy, accuracy, accuracy}};
+void History::addStep(int64_t step, int64_t epoch, double loss, double accuracy, double rate) {
+  const auto one = [](double value) { return Spread{value, value, value}; };
+  const StepPoint point{step, epoch, 1, one(loss), one(accuracy), one(rate)};
   if (!steps_.empty() && steps_.back().count < width_) {
     steps_.back() = merged(steps_.back(), point);
     return;

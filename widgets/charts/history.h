@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <vector>
 
@@ -21,6 +22,7 @@ struct StepPoint {
   int64_t count = 1;
   Spread loss;
   Spread accuracy;
+  Spread rate = {};  // learning rate; no numbers where it is not known
 };
 
 struct EpochPoint {
@@ -37,7 +39,8 @@ class History {
  public:
   static constexpr size_t kMaxPoints = size_t{1} << 16;
 
-  void addStep(int64_t step, int64_t epoch, double loss, double accuracy);
+  void addStep(int64_t step, int64_t epoch, double loss, double accuracy,
+               double rate = std::numeric_limits<double>::quiet_NaN());
   void addEpoch(const EpochPoint& epoch) { epochs_.push_back(epoch); }
 
   const std::vector<StepPoint>& steps() const { return steps_; }

@@ -35,6 +35,16 @@ ChoiceForm::ChoiceForm(const QString& title, std::vector<const nn::Description*>
   connect(form_, &DescriptionForm::argChanged, this, &ChoiceForm::change);
 }
 
+void ChoiceForm::offerNone(const QString& name, const QString& summary) {
+  chooser_->insertItem(0, name, QString());
+  noneSummary_ = summary;
+}
+
+void ChoiceForm::insertAbove(QWidget* widget) {
+  auto* rows = static_cast<QVBoxLayout*>(layout());
+  rows->insertWidget(rows->indexOf(form_), widget);
+}
+
 const nn::Description* ChoiceForm::current() const {
   for (const nn::Description* description : descriptions_) {
     if (description->id == choice_.id) return description;
@@ -58,9 +68,12 @@ void ChoiceForm::showChoice() {
     row = chooser_->count() - 1;
   }
   chooser_->setCurrentIndex(row);
+  const bool known = description || id.isEmpty();
   summary_->setText(description ? QString::fromStdString(description->summary)
-                                : tr("This program does not know “%1”. Choose another.").arg(id));
-  summary_->setTone(description ? TextLabel::Tone::Secondary : TextLabel::Tone::Warning);
+                    : id.isEmpty()
+                        ? noneSummary_
+                        : tr("This program does not know “%1”. Choose another.").arg(id));
+  summary_->setTone(known ? TextLabel::Tone::Secondary : TextLabel::Tone::Warning);
   form_->setDescription(description);
   form_->setVisible(description && !description->params.empty());
   if (description) form_->setArgs(choice_.args, description->complete(choice_.args));

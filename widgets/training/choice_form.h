@@ -15,7 +15,7 @@ class DescriptionForm;
 class TextLabel;
 
 /// Chooses one description of several (a data set, an optimiser) and edits its arguments. Coming
-/// back to one gives its arguments back.
+/// back to one gives its arguments back. Where none may be chosen, that is a choice without an id.
 class ChoiceForm : public QWidget {
   Q_OBJECT
 
@@ -23,6 +23,12 @@ class ChoiceForm : public QWidget {
   /// The descriptions must outlive the form. `title` names the choice to screen readers.
   ChoiceForm(const QString& title, std::vector<const nn::Description*> descriptions,
              QWidget* parent = nullptr);
+
+  /// Lets none be chosen, under this name; `summary` tells what that means.
+  void offerNone(const QString& name, const QString& summary);
+
+  /// Shows a widget between the choice and its arguments; the form becomes its parent.
+  void insertAbove(QWidget* widget);
 
   void setChoice(const graph::Choice& choice);
   const graph::Choice& choice() const { return choice_; }
@@ -41,6 +47,7 @@ class ChoiceForm : public QWidget {
   std::vector<const nn::Description*> descriptions_;
   graph::Choice choice_;
   QHash<QString, nn::Args> remembered_;
+  QString noneSummary_;
   QComboBox* chooser_;
   TextLabel* summary_;
   DescriptionForm* form_;

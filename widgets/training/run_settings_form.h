@@ -8,7 +8,8 @@
 namespace nw::widgets {
 
 /// Everything a run needs besides the drawing: data set, split, batch size, epochs, seed, device,
-/// optimiser; each field is made from its description.
+/// optimiser, schedulers of the learning rate, clipping, averages; each field is made from its
+/// description.
 class RunSettingsForm : public QWidget {
   Q_OBJECT
 
@@ -22,6 +23,8 @@ class RunSettingsForm : public QWidget {
   /// One line under the data set, as "60 000 samples · 1×28×28 · 10 classes"; a warning tone when
   /// it tells what is wrong.
   void setDataNote(const QString& text, bool warning = false);
+  /// How many samples there are to learn from and to validate; 0: not known.
+  void setTrainSamples(qint64 samples);
   /// While a run goes on its settings are shown, not edited.
   void setRunning(bool running);
 
@@ -33,6 +36,7 @@ class RunSettingsForm : public QWidget {
 
  private:
   struct Parts;
+  void connectParts();
   void changeRun(const QString& param, const nn::Value& value);
   void showRun();
 

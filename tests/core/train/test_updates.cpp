@@ -153,16 +153,16 @@ class TestUpdates : public QObject {
     graph::Project project = test::spirals();
     project.run.optimizer = {"SGD", {{"lr", 0.5}}};
     const auto reach = [&] {
-      std::vector<double> reach;
+      std::vector<double> ways;
       nn::StateDict before;
       test::run(project, [&](Trainer& trainer, const Event& event) {
         if (std::holds_alternative<StepDone>(event)) {
-          reach.push_back(distance(before, trainer.state_dict()));
+          ways.push_back(distance(before, trainer.state_dict()));
           trainer.stop();
         }
         before = trainer.state_dict();
       });
-      return reach.at(0);
+      return ways.at(0);
     };
     const double free = reach();
     project.run.clip_norm = 0.01;

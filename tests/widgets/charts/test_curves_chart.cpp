@@ -140,7 +140,7 @@ class TestCurvesChart : public QObject {
     const QPoint at(int(std::round(plot->xAxis->coordToPixel(40))), plot->axisRect()->center().y());
     hover(plot, at);
     const auto crosshairs = f.chart.findChildren<Crosshair*>();
-    QCOMPARE(crosshairs.size(), 2);
+    QCOMPARE(crosshairs.size(), 3);
     QCOMPARE(crosshairs[0]->title(), QString("step 40 · epoch 1"));
     QCOMPARE(crosshairs[0]->lines()[0].value, "20.00");
     QCOMPARE(crosshairs[1]->lines()[0].value, QString("25.0\u00a0%"));
@@ -149,6 +149,26 @@ class TestCurvesChart : public QObject {
     QEvent leave(QEvent::Leave);
     QApplication::sendEvent(plot, &leave);
     QVERIFY(crosshairs[0]->lines().isEmpty());
+  }
+
+  void theLearningRateHasAPlotWhereItChanges() {
+    Fixture f;
+    for (int step = 1; step <= 100; ++step) {
+      f.chart.addStep(step, 1, 1, 0.25, step <= 50 ? 0.1 : 0.01);
+    }
+    f.chart.addEpoch(100, 1, 7.5, 0.125);
+    QVERIFY(!f.plots()[2]->isVisible());
+    f.chart.setSchedules(true);
+    f.chart.replotNow();
+    QVERIFY(f.plots()[2]->isVisible());
+    QVERIFY(f.plots()[2]->width() < f.plots()[0]->width());
+    QCOMPARE(f.hero(2), "0.0100");  // never smoothed
+    hover(f.plots()[0], QPoint(int(f.plots()[0]->xAxis->coordToPixel(40)), 60));
+    const auto lines = f.chart.findChildren<Crosshair*>()[2]->lines();
+    QCOMPARE(lines.size(), 1);  // no validation belongs to it
+    QCOMPARE(lines[0].value, "0.1000");
+    f.chart.setSchedules(false);
+    QVERIFY(!f.plots()[2]->isVisible());
   }
 
   void theLogarithmicAxisTakesZerosAndNegatives() {

@@ -143,7 +143,8 @@ class TestHistory : public QObject {
     QTemporaryDir folder;
     const QString path = folder.filePath("curves.csv");
     History history;
-    for (int64_t i = 1; i <= 20; ++i) history.addStep(i, 1 + (i - 1) / 10, 1.0 / double(i), 0.1);
+    for (int64_t i = 1; i <= 20; ++i)
+      history.addStep(i, 1 + (i - 1) / 10, 1.0 / double(i), 0.1, 0.5);
     history.addStep(21, 3, kNaN, 0.1);
     history.addEpoch({10, 1, 0.3, 0.8});
     history.addEpoch({20, 2, 0.25, std::nullopt});
@@ -152,15 +153,20 @@ class TestHistory : public QObject {
     QFile file(path);
     QVERIFY(file.open(QIODevice::ReadOnly));
     const QList<QByteArray> lines = file.readAll().split('\n');
-    QCOMPARE(lines[0], "step,epoch,train_loss,train_accuracy,validation_loss,validation_accuracy");
-    QCOMPARE(lines[1], "1,1,1,0.1,,");
-    QCOMPARE(lines[10], "10,1,0.1,0.1,0.3,0.8");
-    QCOMPARE(lines[20], "20,2,0.05,0.1,0.25,");
+    QCOMPARE(
+        lines[0],
+        "step,epoch,train_loss,train_accuracy,validation_loss,validation_accuracy,learning_rate");
+    QCOMPARE(lines[1], "1,1,1,0.1,,,0.5");
+    QCOMPARE(lines[10], "10,1,0.1,0.1,0.3,0.8,0.5");
+    QCOMPARE(lines[20], "20,2,0.05,0.1,0.25,,0.5");
+    QCOMPARE(lines[21], "21,3,nan,0.1,,,");
     History back;
     QVERIFY2(readCurves(path, &back, &error), qPrintable(error));
     QCOMPARE(back.steps().size(), size_t{21});
     QCOMPARE(back.steps()[6].loss.mean, 1.0 / 7);
     QVERIFY(std::isnan(back.steps()[20].loss.mean));
+    QCOMPARE(back.steps()[19].rate.mean, 0.5);
+    QVERIFY(std::isnan(back.steps()[20].rate.mean));
     QCOMPARE(back.epochs().size(), size_t{2});
     QCOMPARE(*back.epochs()[0].validation_accuracy, 0.8);
     QVERIFY(!back.epochs()[1].validation_accuracy);

@@ -1,15 +1,19 @@
 #include <QAbstractItemView>
 #include <QComboBox>
 #include <QLineEdit>
+#include <QPushButton>
 #include <QSignalSpy>
 #include <QTest>
+#include <set>
 
 #include "core/data/dataset.h"
-#include "core/optim/optimizer.h"
+#include "core/optim/scheduler.h"
 #include "tests/widgets/screenshots.h"
 #include "widgets/controls/value_field.h"
 #include "widgets/style/theme.h"
+#include "widgets/training/rate_preview.h"
 #include "widgets/training/run_settings_form.h"
+#include "widgets/training/schedule_form.h"
 
 using namespace nw;
 using namespace nw::widgets;
@@ -26,10 +30,11 @@ struct Fixture {
                        sent.append(settings);
                        form.setSettings(settings);
                      });
-    form.resize(320, 900);
+    form.resize(320, 1200);
     form.show();
     QApplication::setActiveWindow(&form);
   }
+  ScheduleForm& schedule() { return *form.findChild<ScheduleForm*>(); }
   void choose(const char* chooser, const QString& id) {
     auto* box = form.findChild<QComboBox*>(chooser);
     box->setFocus();
@@ -114,6 +119,102 @@ class TestRunSettingsForm : public QObject {
     QVERIFY(!f.sent.last().optimizer.args.has("momentum"));
   }
 
+  void schedulersAreChosenAndTakenAway() {
+    Fixture f;
+    const auto* chooser = f.form.findChild<QComboBox*>("scheduler");
+    QCOMPARE(size_t(chooser->count()), optim::schedulers().all().size() + 1);
+    QVERIFY(!f.schedule().preview()->isVisible());
+    f.choose("scheduler", "StepLR");
+    // A third of the run to begin with: 5 epochs here.
+    QCOMPARE(*f.sent.last().schedulers.at(0).args.find("step_size"), nn::Value(int64_t{2}));
+    f.retype("step_size", "3");
+    QVERIFY((f.sent.last().schedulers ==
+             std::vector<graph::Choice>{{"StepLR", {{"step_size", int64_t{3}}}}}));
+    // A second one, and the first away.
+    auto* add = f.form.findChild<QPushButton*>("add-scheduler");
+    QVERIFY(add->isVisible());
+    QTest::mouseClick(add, Qt::LeftButton);
+    QCOMPARE(f.sent.last().schedulers.size(), size_t{2});
+    f.choose("scheduler-2", "ExponentialLR");
+    QCOMPARE(f.sent.last().schedulers[1].id, std::string("ExponentialLR"));
+    f.choose("scheduler", "No scheduler");
+    QCOMPARE(f.sent.last().schedulers.size(), size_t{1});
+    QCOMPARE(f.form.findChild<QComboBox*>("scheduler")->currentText(), "ExponentialLR");
+    f.choose("scheduler", "No scheduler");
+    QVERIFY(f.sent.last().schedulers.empty());
+    QVERIFY(!add->isVisible() && !f.schedule().preview()->isVisible());
+  }
+
+  void thePreviewIsWhatTheSchedulersMake() {
+    Fixture f;
+    f.retype("lr", "0.5");
+    f.retype("epochs", "4");
+    f.choose("scheduler", "StepLR");
+    f.retype("step_size", "2");
+    const RatePreview& preview = *f.schedule().preview();
+    QVERIFY(preview.isVisible());
+    QCOMPARE(preview.curve(),
+             (QVector<QPointF>{{0, 0.5}, {1, 0.5}, {2, 0.05}, {3, 0.05}, {4, 0.05}}));
+    QVERIFY2(preview.note().contains("0.5000") && preview.note().contains("0.0500"),
+             qPrintable(preview.note()));
+    // What changes in each batch needs to know how many there are.
+    f.choose("scheduler", "OneCycleLR");
+    QVERIFY(preview.curve().isEmpty());
+    QVERIFY(preview.note().contains("data set"));
+    f.form.setTrainSamples(6400);
+    QCOMPARE(preview.curve().size(), 4 * 90 + 1);  // 5760 behind the split in batches of 64
+    QCOMPARE(preview.curve().last().x(), 4.0);
+    f.choose("scheduler", "ReduceLROnPlateau");
+    QVERIFY(preview.note().contains("validation"));
+  }
+
+  void whatDoesNotGoTogetherIsSaid() {
+    Fixture f;
+    f.choose("scheduler", "OneCycleLR");
+    f.form.setTrainSamples(6400);
+    QVERIFY(f.schedule().problem().isEmpty());
+    f.retype("warmup", "20");
+    QCOMPARE(*f.sent.last().warmup, int64_t{20});
+    QVERIFY2(f.schedule().problem().contains("only scheduler"), qPrintable(f.schedule().problem()));
+    QVERIFY(!f.schedule().preview()->isVisible());
+    f.retype("warmup", "None");
+    QVERIFY(!f.sent.last().warmup);
+    QVERIFY(f.schedule().problem().isEmpty() && f.schedule().preview()->isVisible());
+    f.retype("total_steps", "7");
+    QVERIFY2(f.schedule().problem().contains("made for 7 steps"),
+             qPrintable(f.schedule().problem()));
+  }
+
+  void clippingAndAveragesReachTheSettings() {
+    Fixture f;
+    f.retype("clip_norm", "1.5");
+    QCOMPARE(*f.sent.last().clip_norm, 1.5);
+    f.retype("ema_decay", "0.99");
+    QCOMPARE(*f.sent.last().ema_decay, 0.99);
+    const qsizetype before = f.sent.size();
+    f.retype("ema_decay", "2");
+    QTest::keyClick(f.form.findChild<ValueField*>("ema_decay"), Qt::Key_Return);
+    QVERIFY(!f.form.findChild<ValueField*>("ema_decay")->message().isEmpty());
+    QCOMPARE(f.sent.size(), before);
+  }
+
+  void sectionsShareTheWidth() {
+    Fixture f;
+    const auto left = [&](const char* name) {
+      const auto* field = f.form.findChild<QWidget*>(name);
+      return field->mapTo(&f.form, QPoint()).x();
+    };
+    const auto columns = [&](int width) {
+      f.form.resize(width, 700);
+      QTest::qWait(20);
+      return std::set<int>{left("dataset"), left("optimizer"), left("scheduler")}.size();
+    };
+    QCOMPARE(columns(320), size_t{1});
+    QCOMPARE(columns(1200), size_t{3});
+    QCOMPARE(columns(900), size_t{2});  // the learning rate stands below the data
+    QCOMPARE(columns(320), size_t{1});
+  }
+
   void unknownChoicesStay() {
     Fixture f;
     graph::RunSettings settings;
@@ -142,6 +243,24 @@ class TestRunSettingsForm : public QObject {
     f.choose("optimizer", "Adam");
     f.form.setRunning(true);
     test::screenshots(f.form, "run-settings-running");
+    f.form.setRunning(false);
+    f.form.setTrainSamples(60000);
+    f.choose("optimizer", "SGD");
+    f.choose("scheduler", "OneCycleLR");
+    f.retype("clip_norm", "1");
+    f.form.resize(1240, 620);
+    QTest::qWait(50);
+    test::screenshots(f.form, "run-settings-wide");
+    f.choose("scheduler", "CosineAnnealingLR");
+    f.retype("T_max", "5");
+    f.retype("warmup", "400");
+    QTest::mouseClick(f.form.findChild<QPushButton*>("add-scheduler"), Qt::LeftButton);
+    f.form.resize(320, 2000);
+    QTest::qWait(50);
+    test::screenshots(f.form, "run-settings-schedulers");
+    f.choose("scheduler-2", "OneCycleLR");
+    QTest::qWait(50);
+    test::screenshots(f.form, "run-settings-schedulers-wrong");
   }
 };
 
