@@ -7,6 +7,7 @@
 #include <optional>
 #include <thread>
 
+#include "app/cli/bench_ddp.h"
 #include "app/cli/bench_net.h"
 #include "app/cli/bench_profile.h"
 #include "app/cli/bench_torch.h"
@@ -16,7 +17,6 @@
 #include "app/cli/text.h"
 #include "app/cli/threads.h"
 #include "core/backend/backend.h"
-#include "core/backend/cpu/caching_allocator.h"
 #include "core/base/parallel.h"
 
 namespace nw::cli {
@@ -32,9 +32,12 @@ constexpr int kWarmUpSteps = 5;
 
 struct BenchOptions {
   std::string net;
+  std::string device = "cpu";
   int rounds = 11;
   bool no_torch = false;
   bool profile = false;
+  bool ddp = false;
+  std::vector<int> processes;
   bool json = false;
 };
 
@@ -42,6 +45,7 @@ struct Measured {
   const BenchNet* net = nullptr;
   double ours_us = 0;
   std::optional<double> torch_us;
+  std::optional<double> torch_graph_us;  // the step as a CUDA graph
   int64_t peak_bytes = 0;  // most memory in use, beyond what was in use before the net was made
   std::optional<int64_t> torch_peak_bytes;
   double heap_allocations = 0;  // in one of our steps, once warm
@@ -58,6 +62,7 @@ double median(std::vector<double> numbers) {
 double time_steps(BenchStep& step, int64_t count) {
   const auto begin = Clock::now();
   for (int64_t i = 0; i < count; ++i) step.run();
+  backend_of(step.device()).synchronize(step.device());
   const std::chrono::duration<double, std::micro> taken = Clock::now() - begin;
   return taken.count() / static_cast<double>(count);
 }
@@ -66,13 +71,34 @@ int64_t steps_in_round(double step_us) {
   return std::clamp(static_cast<int64_t>(kRoundUs / step_us), int64_t{1}, kMostSteps);
 }
 
+/// The most memory of a device beyond what was in use when it was made.
+class TakenMemory {
+ public:
+  explicit TakenMemory(Device device) : device_(device) {
+    Backend& backend = backend_of(device);
+    backend.empty_cache(device);
+    backend.reset_peak(device);
+    before_ = backend.memory(device).allocated;
+    process_.emplace();
+  }
+  /// The CPU's is what the system counts.
+  int64_t bytes() const {
+    if (device_ == kCpu) return process_->bytes();
+    return static_cast<int64_t>(backend_of(device_).memory(device_).peak - before_);
+  }
+
+ private:
+  Device device_;
+  uint64_t before_;
+  std::optional<PeakMemory> process_;
+};
+
 /// Rounds of ours and PyTorch's by turns, so that whatever else the machine does meets both.
-Measured measure(const BenchNet& net, int rounds, TorchSteps* torch) {
+Measured measure(const BenchNet& net, Device device, int rounds, TorchSteps* torch) {
   Measured out;
   out.net = &net;
-  cpu::caching_allocator().trim();
-  const PeakMemory memory_taken;
-  BenchStep step(net);
+  const TakenMemory memory_taken(device);
+  BenchStep step(net, device);
   time_steps(step, kWarmUpSteps);
   const int64_t count = steps_in_round(time_steps(step, kWarmUpSteps));
   int64_t torch_count = 0;
@@ -83,7 +109,7 @@ Measured measure(const BenchNet& net, int rounds, TorchSteps* torch) {
   }
   std::vector<double> ours;
   std::vector<double> theirs;
-  const Allocator& memory = backend_of(kCpu).allocator(kCpu);
+  const Allocator& memory = backend_of(device).allocator(device);
   for (int round = 0; round < rounds; ++round) {
     std::this_thread::sleep_for(kRest);
     const uint64_t heap_before = heap_allocations();
@@ -114,7 +140,7 @@ std::string ratio_text(const Measured& one) {
   return one.torch_us ? fixed(*one.torch_us / one.ours_us, 2) + "×" : "–";
 }
 
-void print_table(const std::vector<Measured>& all, const TorchSteps* torch) {
+void print_table(const std::vector<Measured>& all, Device device, const TorchSteps* torch) {
   std::vector<std::vector<std::string>> rows{{"Training step", "batch", "Netwright µs",
                                               "PyTorch µs", "faster", "MiB", "PyTorch MiB",
                                               "heap/step", "memory/step"}};
@@ -128,6 +154,14 @@ void print_table(const std::vector<Measured>& all, const TorchSteps* torch) {
   std::vector<Align> alignment(rows[0].size(), Align::Right);
   alignment[0] = Align::Left;
   print(table(rows, alignment));
+  for (const Measured& one : all) {
+    if (!one.torch_graph_us) continue;
+    print(concat(one.net->title, ": PyTorch's step as a CUDA graph ", fixed(*one.torch_graph_us, 1),
+                 " µs, ", fixed(*one.torch_graph_us / one.ours_us, 2), "× ours\n"));
+  }
+  if (device != kCpu) {
+    print(concat(to_string(device), " (", backend_of(device).facts(device).name, "); "));
+  }
   print(concat(num_threads(), num_threads() == 1 ? " thread" : " threads", "; "));
   print(torch == nullptr ? "PyTorch not asked\n"
         : torch->found() ? "PyTorch " + torch->version() + ", eager, in the same run\n"
@@ -136,8 +170,8 @@ void print_table(const std::vector<Measured>& all, const TorchSteps* torch) {
   print("heap/step: calls of operator new; memory/step: requests of tensor memory to the system\n");
 }
 
-void print_json(const std::vector<Measured>& all, const TorchSteps* torch) {
-  nlohmann::ordered_json out{{"threads", num_threads()}};
+void print_json(const std::vector<Measured>& all, Device device, const TorchSteps* torch) {
+  nlohmann::ordered_json out{{"threads", num_threads()}, {"device", to_string(device)}};
   if (torch != nullptr && torch->found()) out["torch_version"] = torch->version();
   if (torch != nullptr && !torch->found()) out["torch_missing"] = torch->why_not();
   out["steps"] = nlohmann::ordered_json::array();
@@ -149,6 +183,10 @@ void print_json(const std::vector<Measured>& all, const TorchSteps* torch) {
     if (one.torch_us) {
       item["torch_step_us"] = *one.torch_us;
       item["times_faster"] = *one.torch_us / one.ours_us;
+    }
+    if (one.torch_graph_us) {
+      item["torch_graph_step_us"] = *one.torch_graph_us;
+      item["times_faster_than_graph"] = *one.torch_graph_us / one.ours_us;
     }
     item["peak_bytes"] = one.peak_bytes;
     if (one.torch_peak_bytes) item["torch_peak_bytes"] = *one.torch_peak_bytes;
@@ -196,18 +234,51 @@ void run_profile(const BenchOptions& options) {
 
 void run_bench(const BenchOptions& options) {
   std::unique_ptr<TorchSteps> torch;
-  if (!options.no_torch) torch = std::make_unique<TorchSteps>(num_threads());
+  const Device device = device_from_string(options.device);
+  NW_CHECK(device != kMeta, "--device: meta has no numbers; choose cpu or cuda:0");
+  backend_of(device);  // refuses one that is not there
+  if (!options.no_torch) torch = std::make_unique<TorchSteps>(num_threads(), options.device);
   std::vector<Measured> all;
   for (const BenchNet& net : bench_nets()) {
     if (!options.net.empty() && options.net != net.name) continue;
     const bool ask_torch = torch != nullptr && torch->found();
-    all.push_back(measure(net, options.rounds, ask_torch ? torch.get() : nullptr));
+    all.push_back(measure(net, device, options.rounds, ask_torch ? torch.get() : nullptr));
+  }
+  for (Measured& one : all) {
+    if (!one.torch_us) continue;
+    one.torch_graph_us = torch->graph_time(torch_code(*one.net), steps_in_round(*one.torch_us));
   }
   if (options.json) {
-    print_json(all, torch.get());
+    print_json(all, device, torch.get());
   } else {
-    print_table(all, torch.get());
+    print_table(all, device, torch.get());
   }
+}
+
+/// The network that several processes train unless another one is named: one with something to
+/// compute while gradients travel.
+constexpr const char* kDdpNet = "cifar";
+
+void run_ddp(const BenchOptions& options, bool has_threads) {
+  const std::string name = options.net.empty() ? kDdpNet : options.net;
+  const auto net = std::find_if(bench_nets().begin(), bench_nets().end(),
+                                [&](const BenchNet& one) { return one.name == name; });
+  const DdpBenchOptions ddp{options.processes, options.rounds, has_threads ? num_threads() : 0,
+                            options.json};
+  is_ddp_bench_rank() ? run_ddp_bench_rank(*net, ddp) : bench_ddp(*net, ddp);
+}
+
+void add_ddp_options(CLI::App& verb, BenchOptions& options) {
+  constexpr int kMostProcesses = 64;
+  auto* ddp = verb.add_flag("--ddp", options.ddp,
+                            "Time training in several processes that exchange gradients (net: "
+                            "cifar unless named)");
+  verb.add_option("--nproc", options.processes,
+                  "How many, as 1,2,4 (default: up to the number of processors)")
+      ->delimiter(',')
+      ->check(CLI::Range(1, kMostProcesses).description(""))
+      ->type_name("N,...")
+      ->needs(ddp);
 }
 
 }  // namespace
@@ -221,6 +292,8 @@ void add_bench(CLI::App& app) {
   verb->add_option("--net", options->net, "Only this network")
       ->check(CLI::IsMember(names))
       ->type_name("NAME");
+  verb->add_option("--device", options->device, "Where: cpu, or cuda:0 for the first GPU")
+      ->capture_default_str();
   constexpr int kMostRounds = 10'000;
   verb->add_option("--repeats", options->rounds, "Rounds of about 0.1 s; the median counts")
       ->check(CLI::Range(1, kMostRounds))
@@ -229,12 +302,18 @@ void add_bench(CLI::App& app) {
   verb->add_flag("--profile", options->profile,
                  "Show where the time of our own step goes, as the mean of as many steps");
   verb->add_flag("--no-torch", options->no_torch, "Do not time PyTorch");
+  add_ddp_options(*verb, *options);
   add_threads_option(*verb);
   verb->add_flag("--json", options->json, "Print the result as one JSON object");
   verb->footer(
-      "Example:\n"
-      "  netwright-cli bench --net lenet --threads 2");
-  verb->callback([options] { options->profile ? run_profile(*options) : run_bench(*options); });
+      "Examples:\n"
+      "  netwright-cli bench --net lenet --threads 2\n"
+      "  netwright-cli bench --device cuda:0\n"
+      "  netwright-cli bench --ddp --net mlp --nproc 1,2,4");
+  verb->callback([options, verb] {
+    if (options->ddp) return run_ddp(*options, verb->get_option("--threads")->count() > 0);
+    options->profile ? run_profile(*options) : run_bench(*options);
+  });
 }
 
 }  // namespace nw::cli

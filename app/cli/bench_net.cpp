@@ -5,6 +5,7 @@
 #include "core/autograd/engine.h"
 #include "core/backend/backend.h"
 #include "core/backend/creation.h"
+#include "core/backend/fetch.h"
 #include "core/base/random.h"
 #include "core/codegen/expression.h"
 #include "core/codegen/python_code.h"
@@ -255,9 +256,10 @@ std::string torch_code(const BenchNet& net) {
       "\ntarget = ", counting_code(target, net.data.classes), "\n");
 }
 
-BenchStep::BenchStep(const BenchNet& net) {
+BenchStep::BenchStep(const BenchNet& net, Device device) {
   manual_seed(0);
   model_ = graph::build(net.graph, net.data);
+  model_->to(device);
   nn::Args args;
   const optim::OptimizerSpec& spec = graph::find_optimizer(net.optimizer, args);
   optimizer_ = spec.make(model_->parameters(), args);
@@ -268,12 +270,20 @@ BenchStep::BenchStep(const BenchNet& net) {
     x_ = empty(sizes);
     kernels_of(x_).uniform(default_generator(), 0, 1, x_);
   }
-  target_ = counting(with_batch(net, net.data.target), net.data.classes);
+  x_ = raw::to(x_, device);
+  target_ = raw::to(counting(with_batch(net, net.data.target), net.data.classes), device);
+}
+
+BenchStep::BenchStep(const BenchNet& net, std::shared_ptr<dist::ProcessGroup> group)
+    : BenchStep(net) {
+  ddp_ = std::make_unique<dist::DistributedDataParallel>(
+      model_, dist::DistributedOptions{.process_group = std::move(group)});
 }
 
 Tensor BenchStep::forward(StepTimes& times) {
   optimizer_->zero_grad();
-  const Tensor prediction = model_->call({x_})[0];
+  nn::Module& module = ddp_ ? static_cast<nn::Module&>(*ddp_) : *model_;
+  const Tensor prediction = module.call({x_})[0];
   const auto begin = Clock::now();
   const Tensor loss = model_->loss(prediction, target_, x_);
   times.loss_us = microseconds_since(begin);
@@ -283,10 +293,11 @@ Tensor BenchStep::forward(StepTimes& times) {
 double BenchStep::run() {
   StepTimes times;
   const Tensor loss = forward(times);
-  const double value = loss.item();
+  Fetch value(loss.detach());
   autograd::backward(loss);
+  const double read = value.get().to_double();
   optimizer_->step();
-  return value;
+  return read;
 }
 
 StepTimes BenchStep::run_timed() {

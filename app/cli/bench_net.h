@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 
+#include "core/dist/distributed.h"
 #include "core/graph/model.h"
 #include "core/graph/project.h"
 
@@ -35,17 +36,23 @@ struct StepTimes {
 /// A built net with one batch of random data, ready to be trained step by step as a Trainer does.
 class BenchStep {
  public:
-  explicit BenchStep(const BenchNet& net);
+  explicit BenchStep(const BenchNet& net, Device device = kCpu);
+  /// As one rank of a group, which averages the gradients.
+  BenchStep(const BenchNet& net, std::shared_ptr<dist::ProcessGroup> group);
 
   /// Forward, loss, backward and update; returns the loss.
   double run();
   /// The same, measured; what is not told is forward and backward of the model.
   StepTimes run_timed();
   nn::Module& model() { return *model_; }
+  Device device() const { return target_.device(); }
+  /// Where the time of the last step went, for one of several ranks.
+  const dist::StepTimes& last_times() const { return ddp_->reducer().last_step(); }
 
  private:
   Tensor forward(StepTimes& times);
-  std::unique_ptr<graph::Model> model_;
+  std::shared_ptr<graph::Model> model_;
+  std::unique_ptr<dist::DistributedDataParallel> ddp_;  // null: alone
   std::unique_ptr<optim::Optimizer> optimizer_;
   Tensor x_;
   Tensor target_;

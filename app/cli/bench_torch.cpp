@@ -40,7 +40,9 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
 
 }  // namespace
 
-TorchSteps::TorchSteps(int threads) : why_not_(kNoTorch) {
+TorchSteps::TorchSteps(int threads, const std::string& device)
+    : device_(device),
+      why_not_(device == "cpu" ? kNoTorch : "no Python with torch for CUDA found on the PATH") {
   const std::string script = resource_path("bench/torch_steps.py");
   for (const char* python : {"/usr/bin/python3", "python3"}) {
     if (start(python, script, threads)) {
@@ -69,7 +71,7 @@ bool TorchSteps::start(const std::string& python, const std::string& script, int
   posix_spawn_file_actions_adddup2(&actions, input[0], STDIN_FILENO);
   posix_spawn_file_actions_adddup2(&actions, output[1], STDOUT_FILENO);
   posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-  std::vector<std::string> words{python, script, std::to_string(threads)};
+  std::vector<std::string> words{python, script, std::to_string(threads), device_};
   std::vector<std::string> variables = environment_with(threads);
   const int failure = posix_spawnp(&pid_, python.c_str(), &actions, nullptr,
                                    pointers_to(words).data(), pointers_to(variables).data());
@@ -105,18 +107,30 @@ bool TorchSteps::read_line(std::string& line) {
 }
 
 std::optional<TorchSteps::Timing> TorchSteps::time(const std::string& code, int64_t count) {
-  if (!found()) return {};
-  const std::string request = nlohmann::json{{"code", code}, {"steps", count}}.dump() + "\n";
-  std::string answer;
-  const bool asked = std::fputs(request.c_str(), to_child_) >= 0 && std::fflush(to_child_) == 0;
-  if (!asked || !read_line(answer)) {
-    stop();
-    why_not_ = "PyTorch's process ended unexpectedly";
-    return {};
-  }
+  const auto answer = ask(nlohmann::json{{"code", code}, {"steps", count}}.dump());
+  if (!answer) return {};
   char* rest = nullptr;
-  const double step_us = std::strtod(answer.c_str(), &rest);
+  const double step_us = std::strtod(answer->c_str(), &rest);
   return Timing{step_us, std::strtoll(rest, nullptr, 10)};
+}
+
+std::optional<double> TorchSteps::graph_time(const std::string& code, int64_t count) {
+  if (device_ == "cpu") return {};
+  const auto answer = ask(nlohmann::json{{"code", code}, {"steps", count}, {"graph", true}}.dump());
+  if (!answer || answer->starts_with("no")) return {};
+  return std::strtod(answer->c_str(), nullptr);
+}
+
+/// The child's line of answer; nothing when it is gone.
+std::optional<std::string> TorchSteps::ask(const std::string& request) {
+  if (!found()) return {};
+  std::string answer;
+  const std::string line = request + "\n";
+  const bool asked = std::fputs(line.c_str(), to_child_) >= 0 && std::fflush(to_child_) == 0;
+  if (asked && read_line(answer)) return answer;
+  stop();
+  why_not_ = "PyTorch's process ended unexpectedly";
+  return {};
 }
 
 }  // namespace nw::cli

@@ -3,7 +3,9 @@
 #include <array>
 #include <mutex>
 
+#include "core/base/warning.h"
 #include "plugins/cuda/faults.h"
+#include "plugins/cuda/libraries.h"
 #include "plugins/cuda/memory_source.h"
 #include "plugins/cuda/stream.h"
 #include "plugins/cuda/trace.h"
@@ -35,9 +37,35 @@ int index_of(Device device) {
   return device.index;
 }
 
+/// A kernel over a library of NVIDIA's; the CPU's where that is not there.
+template <Library& (*kLibrary)(), auto kEntry>
+struct WithLibrary;
+template <Library& (*kLibrary)(), typename... Arguments, void (*Kernels::*kEntry)(Arguments...)>
+struct WithLibrary<kLibrary, kEntry> {
+  static void run(Arguments... arguments) {
+    static const bool found = [] {
+      if (!kLibrary().found()) warn("cuda: " + kLibrary().problem());
+      return kLibrary().found();
+    }();
+    const Kernels& kernels = found ? native_kernels() : fallback_kernels();
+    (kernels.*kEntry)(static_cast<Arguments>(arguments)...);
+  }
+};
+
+Kernels kernels_with_libraries() {
+  Kernels kernels = native_kernels();
+  kernels.matmul = WithLibrary<cublas_lt, &Kernels::matmul>::run;
+  kernels.bmm = WithLibrary<cublas_lt, &Kernels::bmm>::run;
+  kernels.linear = WithLibrary<cublas_lt, &Kernels::linear>::run;
+  kernels.conv = WithLibrary<cudnn, &Kernels::conv>::run;
+  kernels.conv_grad_input = WithLibrary<cudnn, &Kernels::conv_grad_input>::run;
+  kernels.conv_grad_weight = WithLibrary<cudnn, &Kernels::conv_grad_weight>::run;
+  return kernels;
+}
+
 class CudaBackend final : public Backend {
  public:
-  CudaBackend() : kernels_(complete(native_kernels(), {enter, leave})) {}
+  CudaBackend() : kernels_(complete(kernels_with_libraries(), {enter, leave})) {}
 
   std::string_view name() const override { return "cuda"; }
   int device_count() const override { return cuda::device_count(); }

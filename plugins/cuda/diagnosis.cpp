@@ -115,8 +115,9 @@ plugin::Piece gpu(int index) {
 
 std::vector<plugin::Piece> diagnose() {
   std::vector<plugin::Piece> pieces{driver(), runtime()};
-  pieces.push_back(piece_of(cublas_lt(), cublas_version, "matrix products run on slower kernels"));
-  pieces.push_back(piece_of(cudnn(), cudnn_version, "convolutions run on slower kernels"));
+  pieces.push_back(
+      piece_of(cublas_lt(), cublas_version, "matrix products are computed on the CPU"));
+  pieces.push_back(piece_of(cudnn(), cudnn_version, "convolutions are computed on the CPU"));
   pieces.push_back(piece_of(nccl(), nccl_version, "training on several GPUs is not possible"));
   for (int i = 0; i < device_count(); ++i) pieces.push_back(gpu(i));
   if (device_count() == 0) {
