@@ -8,6 +8,7 @@
 #include "app/cli/launch.h"
 #include "core/base/error.h"
 #include "core/base/parallel.h"
+#include "core/graph/devices.h"
 
 namespace nw::cli {
 namespace {
@@ -82,15 +83,18 @@ std::optional<dist::Placement> RankOptions::placement() const {
   return {};
 }
 
-bool RankOptions::launches() const {
-  return processes_ > 0 && !placement();
+bool RankOptions::launches(const std::string& devices) const {
+  return (processes_ > 0 || graph::devices_of(devices).size() > 1) && !placement();
 }
 
-dist::LaunchOptions RankOptions::launch_options(const std::string& device) const {
+dist::LaunchOptions RankOptions::launch_options(const std::string& devices) const {
+  const auto named = static_cast<int>(graph::devices_of(devices).size());
+  NW_CHECK(processes_ == 0 || named == 1 || named == processes_, "--nproc-per-node ", processes_,
+           " expects as many devices, gets ", named, ": ", devices);
   dist::LaunchOptions out;
   out.command = own_command();
-  for (int local = 0; local < processes_; ++local) {
-    out.devices.push_back(to_string(device_of_rank(device, local)));
+  for (int local = 0; local < std::max(processes_, named); ++local) {
+    out.devices.push_back(to_string(device_of_rank(devices, local)));
   }
   out.nodes = nodes_;
   out.node_rank = node_rank_;
@@ -130,9 +134,16 @@ void RankOptions::share_threads(const dist::Placement& place) const {
   set_num_threads(std::max(1, num_threads() / place.local_size));
 }
 
-Device device_of_rank(const std::string& device, int local_rank) {
-  const Device chosen = device_from_string(device);
-  return chosen.type == DeviceType::Cuda ? Device{DeviceType::Cuda, local_rank} : chosen;
+Device device_of_rank(const std::string& devices, int local_rank) {
+  const std::vector<Device> named = graph::devices_of(devices);
+  if (named.size() == 1) {
+    const bool own = named[0].type == DeviceType::Cuda;
+    return own ? Device{DeviceType::Cuda, local_rank} : named[0];
+  }
+  NW_CHECK(static_cast<size_t>(local_rank) < named.size(), "the device setting names ",
+           named.size(), " devices (", devices, "), but there is a process ", local_rank,
+           " on this machine, counted from 0");
+  return named[static_cast<size_t>(local_rank)];
 }
 
 }  // namespace nw::cli

@@ -22,11 +22,12 @@ class RankOptions {
   /// This process's place among those that a starter (ours, torchrun, mpirun, srun) began; nothing
   /// when it works alone or is to start the others. Throws Error for contradictions.
   std::optional<dist::Placement> placement() const;
-  /// Whether this process is to start others.
-  bool launches() const;
-  /// What the launcher needs to start this same command in every process; `device` is that of the
-  /// run. Throws Error with a remedy for options that do not go together.
-  dist::LaunchOptions launch_options(const std::string& device) const;
+  /// Whether this process is to start others: as many as were asked for, or one for each of the
+  /// devices that the run's setting names.
+  bool launches(const std::string& devices) const;
+  /// What the launcher needs to start this same command in every process. Throws Error with a
+  /// remedy for options that do not go together.
+  dist::LaunchOptions launch_options(const std::string& devices) const;
 
   /// "gloo" or "nccl": what was asked for, or what fits the device.
   std::string backend(Device device) const;
@@ -51,7 +52,8 @@ class RankOptions {
   const CLI::Option* threads_ = nullptr;
 };
 
-/// The device of the rank that is `local_rank` on its node: a GPU of its own, or the CPU.
-Device device_of_rank(const std::string& device, int local_rank);
+/// The device of the rank that is `local_rank` on its node, of those that the run's setting names;
+/// where that is one: a GPU of its own, or the CPU. Throws Error when there are too few.
+Device device_of_rank(const std::string& devices, int local_rank);
 
 }  // namespace nw::cli

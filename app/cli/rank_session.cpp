@@ -125,8 +125,8 @@ std::string RankSession::who() const {
   return dist::Fault{place_.rank, dist::host_name(), to_string(device_), ""}.who();
 }
 
-void RankSession::conclude(int exit_code) {
-  store_->set(dist::keys::kVerdict, std::to_string(exit_code));
+void RankSession::conclude() {
+  store_->set(dist::keys::kConcluded, "");
 }
 
 std::string RankSession::description() const {

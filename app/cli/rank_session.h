@@ -45,8 +45,8 @@ class RankSession {
   dist::Fault explain(const std::string& text);
   /// Waits until all ranks have come to the end of the run: nobody needs another one any more.
   void meet();
-  /// The run came to an end of its own, with this exit code.
-  void conclude(int exit_code);
+  /// The run came to an end of its own: this process's exit code is no fault.
+  void conclude();
 
  private:
   std::shared_ptr<dist::Store> open_store() const;

@@ -34,6 +34,7 @@ struct TrainOptions {
   RankOptions ranks;
   bool json = false;
   bool events = false;
+  bool paused = false;
 };
 
 /// What `work` fails with, also as a note; empty: nothing. A run must not end because a checkpoint
@@ -128,9 +129,7 @@ class Run {
       if (session_) session_->explain(error.text());
       throw;
     }
-    if (code == 0 && !failure_.empty()) code = kFailure;
-    if (session_ && code != 0) session_->conclude(code);
-    if (code != 0 && failure_.empty()) throw CLI::RuntimeError(code);
+    if (code != 0) throw CLI::RuntimeError(code);
     NW_CHECK(failure_.empty(), failure_);
   }
 
@@ -184,6 +183,7 @@ class Run {
         loaded_.project, [this](const train::Event& event) { take(event); }, std::move(resume),
         session_ ? session_->group() : nullptr);
     brake_.hold(*trainer_);
+    if (options_.paused && is_first_) trainer_->pause();
     {
       std::optional<CommandReader> commands;
       if (is_first_ && options_.events) commands.emplace(*trainer_);
@@ -192,6 +192,7 @@ class Run {
     const std::optional<dist::Fault> fault = fault_of_ranks();
     if (!fault && is_first_) save();
     finish(fault);
+    if (session_ && !fault) session_->conclude();
     return fault ? kFailure : exit_code(report_.finished(), interrupt.signal());
   }
 
@@ -269,7 +270,7 @@ void train_project(const TrainOptions& options) {
   // Our launcher has told what there is to say of the graph.
   const bool told = place && (place->by == dist::StartedBy::Netwright || place->rank > 0);
   const graph::Inference inference = require_trainable(loaded, !told);
-  if (options.ranks.launches()) {
+  if (options.ranks.launches(loaded.project.run.device)) {
     return launch_training(options.ranks, {loaded.project.run.device, Run::checkpoint_of(options),
                                            options.json, options.events});
   }
@@ -295,10 +296,14 @@ void add_train(CLI::App& app) {
   add_threads_option(*verb);
   options->ranks.add_options(*verb);
   auto* json = verb->add_flag("--json", options->json, "Print the result as one JSON object");
-  verb->add_flag("--events", options->events,
-                 "Print what happens as lines of JSON; obey the lines pause, resume, stop and step "
-                 "on standard input")
-      ->excludes(json);
+  auto* events =
+      verb->add_flag(
+              "--events", options->events,
+              "Print what happens as lines of JSON; obey the lines pause, resume, stop and step "
+              "on standard input")
+          ->excludes(json);
+  verb->add_flag("--paused", options->paused, "Wait for resume or step before the first batch")
+      ->needs(events);
   verb->footer(
       "Options stand over the settings in the project. Ctrl+C stops after the batch and saves.\n"
       "curves.csv has a row for each batch: step, epoch, train_loss, train_accuracy, and, on the\n"

@@ -107,7 +107,7 @@ std::string checkpoint_of_restart(const std::string& checkpoint, int restart) {
 void launch_training(const RankOptions& ranks, const TrainLaunch& launch) {
   const std::string old = identity_of(launch.checkpoint);
   FirstRank first(launch);
-  dist::LaunchOptions options = ranks.launch_options(launch.device);
+  dist::LaunchOptions options = ranks.launch_options(launch.devices);
   options.variables = {{kOldCheckpoint, old}};
   options.passes_input = launch.events;
   options.captures_first = launch.json || launch.events;

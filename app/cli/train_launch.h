@@ -8,7 +8,7 @@ namespace nw::cli {
 
 /// How the result of a run in several processes is shown, and from where it goes on after a fault.
 struct TrainLaunch {
-  std::string device;
+  std::string devices;     // the run's setting
   std::string checkpoint;  // the file that rank 0 keeps; empty: none
   bool json = false;
   bool events = false;

@@ -1,23 +1,21 @@
 #include "app/training/training_session.h"
 
-#ifdef __linux__
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-#endif
+#include "app/training/run_process.h"
+#include "app/training/run_thread.h"
+#include "core/graph/devices.h"
 
 namespace nw::app {
 namespace {
 
 constexpr int kDeliveryMs = 33;
 
-/// Lets the window's thread go first where the processors are fewer than the threads. Threads that
-/// this one makes (the kernels' pool) inherit it.
-void yieldToWindow() {
-#ifdef __linux__
-  constexpr int kNice = 5;
-  setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), kNice);
-#endif
+/// Several devices have a process each. What is wrong with the setting, the run itself tells.
+bool needsProcesses(const graph::Project& project) {
+  try {
+    return graph::devices_of(project.run.device).size() > 1;
+  } catch (const Error&) {
+    return false;
+  }
 }
 
 }  // namespace
@@ -31,70 +29,64 @@ TrainingSession::TrainingSession(QObject* parent) : QObject(parent) {
 }
 
 TrainingSession::~TrainingSession() {
-  if (trainer_) trainer_->stop();
-  if (thread_) thread_->wait();
+  run_.reset();
   writers_.waitForDone();
 }
 
-void TrainingSession::start(graph::Project project) {
-  if (!isActive()) launch(std::move(project), Begin::Running);
+void TrainingSession::start(const graph::Project& project) {
+  if (!isActive()) launch(project, ActiveRun::Begin::Running);
 }
 
 void TrainingSession::step(const graph::Project& project) {
   if (!isActive()) {
-    launch(project, Begin::OneStep);
+    launch(project, ActiveRun::Begin::OneStep);
   } else if (state_ == State::Paused) {
-    trainer_->step();
+    run_->send(train::Command::Step);
   }
 }
 
-void TrainingSession::launch(graph::Project project, Begin begin) {
-  weights_ = false;
-  mailbox_ = std::make_shared<EventMailbox>();
-  trainer_ = std::make_shared<train::Trainer>(
-      std::move(project), [mailbox = mailbox_](const train::Event& event) { mailbox->put(event); });
-  if (begin == Begin::OneStep) trainer_->step();
-  if (thread_) thread_->wait();  // the last run told its end just before its thread's
-  thread_.reset(QThread::create([trainer = trainer_] {
-    yieldToWindow();
-    trainer->run();
-  }));
-  thread_->setObjectName("training");
+void TrainingSession::launch(const graph::Project& project, ActiveRun::Begin begin) {
+  run_.reset();
+  if (needsProcesses(project)) {
+    run_ = std::make_unique<RunProcess>(project, begin);
+  } else {
+    run_ = std::make_unique<RunThread>(project, begin);
+  }
   setState(State::Preparing);
-  thread_->start();
   delivery_.start();
 }
 
 void TrainingSession::pause() {
-  if (state_ == State::Preparing || state_ == State::Running) trainer_->pause();
+  if (state_ == State::Preparing || state_ == State::Running) run_->send(train::Command::Pause);
 }
 
 void TrainingSession::resume() {
-  if (state_ == State::Paused) trainer_->resume();
+  if (state_ == State::Paused) run_->send(train::Command::Resume);
 }
 
 void TrainingSession::stop() {
   if (!isActive() || state_ == State::Stopping) return;
-  trainer_->stop();
+  run_->send(train::Command::Stop);
   setState(State::Stopping);
 }
 
 void TrainingSession::finish() {
+  if (!isActive()) return;
   stop();
-  if (thread_) thread_->wait();
+  run_->wait();
   deliver();
 }
 
 void TrainingSession::deliver() {
-  if (!mailbox_) return;
-  const std::vector<train::Event> arrived = mailbox_->takeAll();
-  if (arrived.empty()) return;
-  for (const train::Event& event : arrived) follow(event);
-  emit events(arrived);
+  if (!run_) return;
+  std::vector<train::Event> told;
+  for (const train::RunEvent& event : run_->takeEvents()) follow(event, told);
+  if (!told.empty()) emit events(told);
 }
 
-void TrainingSession::follow(const train::Event& event) {
-  if (std::holds_alternative<train::Started>(event)) weights_ = true;
+void TrainingSession::follow(const train::RunEvent& event, std::vector<train::Event>& told) {
+  if (const auto* joined = std::get_if<train::Joined>(&event)) return emit ranksJoined(*joined);
+  if (const auto* lost = std::get_if<train::RankLost>(&event)) return emit rankLost(*lost);
   if (std::holds_alternative<train::Started>(event) ||
       std::holds_alternative<train::Resumed>(event)) {
     if (state_ != State::Stopping) setState(State::Running);
@@ -104,6 +96,11 @@ void TrainingSession::follow(const train::Event& event) {
     delivery_.stop();
     setState(State::Idle);
   }
+  std::visit(
+      [&](const auto& one) {
+        if constexpr (std::is_constructible_v<train::Event, decltype(one)>) told.emplace_back(one);
+      },
+      event);
 }
 
 void TrainingSession::setState(State state) {
@@ -113,14 +110,16 @@ void TrainingSession::setState(State state) {
 }
 
 void TrainingSession::exportWeights(const QString& path, io::StateFormat format) {
-  if (!weights_) {
-    emit exported(path, tr("There are no weights yet: press Train first."));
+  if (!hasWeights()) {
+    emit exported(path,
+                  run_ ? tr("There are no weights yet: they are kept at the end of each epoch.")
+                       : tr("There are no weights yet: press Train first."));
     return;
   }
-  writers_.start([this, trainer = trainer_, path, format] {
+  writers_.start([this, weights = run_->weights(), path, format] {
     QString error;
     try {
-      io::save_state(trainer->state_dict(), path.toStdString(), format);
+      io::save_state(weights(), path.toStdString(), format);
     } catch (const std::exception& failure) {
       error = QString::fromUtf8(failure.what());
     }

@@ -1,19 +1,19 @@
 #pragma once
 
 #include <QObject>
-#include <QThread>
 #include <QThreadPool>
 #include <QTimer>
 #include <memory>
 #include <vector>
 
-#include "app/training/event_mailbox.h"
+#include "app/training/active_run.h"
+#include "core/graph/project.h"
 #include "core/io/state_file.h"
-#include "core/train/trainer.h"
 
 namespace nw::app {
 
-/// Trains a project on a thread of its own and tells the window about it at most 30 times a second.
+/// Trains a project, on a thread of its own or, on several devices, in a process for each, and
+/// tells the window about it at most 30 times a second.
 /// Its members belong to the window's thread and return at once; what they ask for happens within
 /// one batch. The weights of the last run stay until the next one starts.
 class TrainingSession : public QObject {
@@ -36,10 +36,10 @@ class TrainingSession : public QObject {
   State state() const { return state_; }
   bool isActive() const { return state_ != State::Idle; }
   /// Whether there are weights to export: the run has made its model.
-  bool hasWeights() const { return weights_; }
+  bool hasWeights() const { return run_ && run_->hasWeights(); }
 
   /// Starts a run of the project as it is now; nothing while one goes on.
-  void start(graph::Project project);
+  void start(const graph::Project& project);
   void pause();
   void resume();
   void stop();
@@ -55,22 +55,21 @@ class TrainingSession : public QObject {
   void stateChanged(nw::app::TrainingSession::State state);
   /// Events in order, at most 30 times a second.
   void events(const std::vector<nw::train::Event>& events);
+  /// The processes of a run on several devices have found together; comes before its events.
+  void ranksJoined(const nw::train::Joined& joined);
+  /// One of them was lost, and the run with it.
+  void rankLost(const nw::train::RankLost& lost);
   /// `error` tells what failed, where and what to do; empty when the file is written.
   void exported(const QString& path, const QString& error);
 
  private:
-  enum class Begin { Running, OneStep };
-
-  void launch(graph::Project project, Begin begin);
+  void launch(const graph::Project& project, ActiveRun::Begin begin);
   void deliver();
-  void follow(const train::Event& event);
+  void follow(const train::RunEvent& event, std::vector<train::Event>& told);
   void setState(State state);
 
   State state_ = State::Idle;
-  bool weights_ = false;
-  std::shared_ptr<EventMailbox> mailbox_;
-  std::shared_ptr<train::Trainer> trainer_;
-  std::unique_ptr<QThread> thread_;
+  std::unique_ptr<ActiveRun> run_;  // the last one, too: it keeps the weights
   QTimer delivery_;
   QThreadPool writers_;
 };

@@ -217,7 +217,7 @@ void MainWindow::showCurrent() {
   if (!workspace) return;
   history_.setActiveStack(&workspace->document().history());
   bringForward(inspectors_, workspace->inspector());
-  bringForward(charts_, workspace->chart());
+  bringForward(charts_, workspace->chartPage());
   bringForward(problemLists_, workspace->problems());
   bar_->setWorkspace(workspace);
   showPage(bottom_->currentPage());

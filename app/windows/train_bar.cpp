@@ -1,10 +1,11 @@
 #include "app/windows/train_bar.h"
 
 #include <QAction>
-#include <QComboBox>
+#include <QEvent>
 #include <QStackedWidget>
 #include <QToolButton>
 
+#include "app/windows/device_button.h"
 #include "widgets/style/icons.h"
 #include "widgets/style/theme.h"
 #include "widgets/training/progress_strip.h"
@@ -46,9 +47,7 @@ TrainBar::TrainBar(QWidget* parent) : QToolBar(tr("Training"), parent) {
   showAccent();
 
   addSeparator();
-  device_ = new QComboBox(this);
-  device_->setToolTip(tr("Where the network is trained"));
-  device_->setAccessibleName(tr("Device"));
+  device_ = new DeviceButton(this);
   addWidget(device_);
   addSeparator();
   progress_ = new QStackedWidget(this);
@@ -61,7 +60,7 @@ TrainBar::TrainBar(QWidget* parent) : QToolBar(tr("Training"), parent) {
   connect(step_, &QAction::triggered, this, &TrainBar::stepRequested);
   connect(pause_, &QAction::triggered, this, [this] { workspace_->session().pause(); });
   connect(stop_, &QAction::triggered, this, [this] { workspace_->session().stop(); });
-  connect(device_, &QComboBox::textActivated, this, [this](const QString& device) {
+  connect(device_, &DeviceButton::chosen, this, [this](const QString& device) {
     graph::RunSettings settings = workspace_->document().project().run;
     settings.device = device.toStdString();
     workspace_->document().setRun(settings);
@@ -114,12 +113,7 @@ void TrainBar::showState() {
 }
 
 void TrainBar::showDevice() {
-  const QString device = QString::fromStdString(workspace_->document().project().run.device);
-  device_->clear();
-  device_->addItem("cpu");
-  // A project may name a device that this machine lacks: it stays visible and can be changed.
-  if (device_->findText(device) < 0) device_->addItem(device);
-  device_->setCurrentText(device);
+  device_->setSetting(QString::fromStdString(workspace_->document().project().run.device));
 }
 
 }  // namespace nw::app

@@ -6,10 +6,11 @@
 #include "app/windows/workspace.h"
 
 class QAction;
-class QComboBox;
 class QStackedWidget;
 
 namespace nw::app {
+
+class DeviceButton;
 
 /// The line at the top: training, device, progress. Shows the workspace in front.
 class TrainBar : public QToolBar {
@@ -43,7 +44,7 @@ class TrainBar : public QToolBar {
   QAction* pause_;
   QAction* stop_;
   QAction* step_;
-  QComboBox* device_;
+  DeviceButton* device_;
   QStackedWidget* progress_;
 };
 

@@ -3,6 +3,7 @@
 #include <QClipboard>
 #include <QGuiApplication>
 #include <QMimeData>
+#include <QVBoxLayout>
 
 #include "app/document/examples.h"
 #include "widgets/canvas/canvas_scene.h"
@@ -11,6 +12,7 @@
 #include "widgets/inspector/inspector.h"
 #include "widgets/problems/problems_panel.h"
 #include "widgets/training/progress_strip.h"
+#include "widgets/training/rank_strip.h"
 #include "widgets/training/run_settings_form.h"
 
 namespace nw::app {
@@ -74,9 +76,12 @@ Workspace::Workspace(RecoveryStore& store, QObject* parent)
       canvas_(new CanvasView(scene_)),
       inspector_(new widgets::Inspector),
       chart_(new widgets::CurvesChart),
+      ranks_(new widgets::RankStrip),
+      chartPage_(new QWidget),
       problems_(new widgets::ProblemsPanel),
       progress_(new widgets::ProgressStrip) {
   connect(&document_, &Document::changed, this, &Workspace::followChange);
+  buildChartPage();
   connectCanvas();
   connectPanels();
   connectSession();
@@ -89,7 +94,7 @@ Workspace::~Workspace() {
   // The view looks at the scene until it goes.
   delete canvas_;
   delete inspector_;
-  delete chart_;
+  delete chartPage_;
   delete problems_;
   delete progress_;
   delete settingsForm_;
@@ -103,6 +108,12 @@ widgets::Inspector* Workspace::inspector() const {
 }
 widgets::CurvesChart* Workspace::chart() const {
   return chart_;
+}
+widgets::RankStrip* Workspace::ranks() const {
+  return ranks_;
+}
+QWidget* Workspace::chartPage() const {
+  return chartPage_;
 }
 widgets::ProblemsPanel* Workspace::problems() const {
   return problems_;
@@ -121,6 +132,14 @@ widgets::RunSettingsForm* Workspace::settingsForm() {
     showDataNote();
   }
   return settingsForm_;
+}
+
+void Workspace::buildChartPage() {
+  auto* layout = new QVBoxLayout(chartPage_);
+  layout->setContentsMargins(0, 0, 0, 0);
+  layout->setSpacing(0);
+  layout->addWidget(chart_, 1);
+  layout->addWidget(ranks_);
 }
 
 void Workspace::connectCanvas() {
@@ -180,6 +199,8 @@ void Workspace::connectPanels() {
 
 void Workspace::connectSession() {
   connect(&session_, &TrainingSession::events, this, &Workspace::showEvents);
+  connect(&session_, &TrainingSession::ranksJoined, ranks_, &widgets::RankStrip::setRanks);
+  connect(&session_, &TrainingSession::rankLost, ranks_, &widgets::RankStrip::setLost);
   connect(&session_, &TrainingSession::stateChanged, this, [this](TrainingSession::State state) {
     if (state == TrainingSession::State::Preparing) progress_->setPreparing();
     if (state == TrainingSession::State::Stopping) progress_->setStopping();
@@ -260,6 +281,15 @@ void Workspace::select(const std::vector<NodeId>& nodes) {
   scene_->setSelectedIds({nodes.begin(), nodes.end()});
 }
 
+void Workspace::selectAdded(const std::vector<NodeId>& nodes) {
+  select(nodes);
+  QRectF extent;
+  for (const NodeId id : nodes) {
+    if (const auto card = scene_->nodeRect(id)) extent |= *card;
+  }
+  canvas_->bringIntoSight(extent);
+}
+
 void Workspace::append(const QString& block) {
   const QVector<NodeId> selected = scene_->selectedIds();
   const NodeId after = selected.size() == 1 ? selected[0] : graph::kNoNode;
@@ -296,7 +326,7 @@ void Workspace::paste() {
     emit refused(tr("The clipboard holds no blocks to paste.") + why);
     return;
   }
-  select(added);
+  selectAdded(added);
 }
 
 void Workspace::copyCode() {
@@ -312,7 +342,7 @@ void Workspace::copyCode() {
 void Workspace::duplicateSelection() {
   const QVector<NodeId> selected = scene_->selectedIds();
   if (!selected.isEmpty()) {
-    select(document_.paste(document_.copy(toVector(selected)), tr("Duplicate")));
+    selectAdded(document_.paste(document_.copy(toVector(selected)), tr("Duplicate")));
   }
 }
 
@@ -337,6 +367,7 @@ QString Workspace::insertExample(const QString& name) {
 
 void Workspace::prepareViews() {
   chart_->clear();
+  ranks_->clear();
   chart_->setClassifies(!document_.signature() || document_.signature()->classes > 0);
 }
 
@@ -361,6 +392,7 @@ void Workspace::showEvents(const std::vector<train::Event>& events) {
       chart_->setSchedules(started->schedules);
     } else if (const auto* step = std::get_if<train::StepDone>(&event)) {
       chart_->addStep(step->step, step->epoch, step->loss, step->accuracy, step->learning_rate);
+      ranks_->addStep(*step);
     } else if (const auto* epoch = std::get_if<train::EpochDone>(&event)) {
       chart_->addEpoch(epoch->step, epoch->epoch, epoch->validation_loss,
                        epoch->validation_accuracy);

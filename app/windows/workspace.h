@@ -14,6 +14,7 @@ class CurvesChart;
 class Inspector;
 class ProblemsPanel;
 class ProgressStrip;
+class RankStrip;
 class RunSettingsForm;
 }  // namespace nw::widgets
 
@@ -35,6 +36,9 @@ class Workspace : public QObject {
   widgets::CanvasView* canvas() const;
   widgets::Inspector* inspector() const;
   widgets::CurvesChart* chart() const;
+  widgets::RankStrip* ranks() const;
+  /// The curves, and below them the processes of a run on several devices.
+  QWidget* chartPage() const;
   widgets::ProblemsPanel* problems() const;
   widgets::ProgressStrip* progress() const;
   /// Made when it is first asked for.
@@ -76,6 +80,9 @@ class Workspace : public QObject {
   void showSelection();
   void showDataNote();
   void select(const std::vector<graph::NodeId>& nodes);
+  /// Selects what an edit brought and brings it into sight.
+  void selectAdded(const std::vector<graph::NodeId>& nodes);
+  void buildChartPage();
   void showEvents(const std::vector<train::Event>& events);
   void prepareViews();
 
@@ -86,6 +93,8 @@ class Workspace : public QObject {
   QPointer<widgets::CanvasView> canvas_;
   QPointer<widgets::Inspector> inspector_;
   QPointer<widgets::CurvesChart> chart_;
+  QPointer<widgets::RankStrip> ranks_;
+  QPointer<QWidget> chartPage_;
   QPointer<widgets::ProblemsPanel> problems_;
   QPointer<widgets::ProgressStrip> progress_;
   QPointer<widgets::RunSettingsForm> settingsForm_;

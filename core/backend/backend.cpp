@@ -28,10 +28,10 @@ void check_index(const Backend& backend, Device device) {
   const int count = backend.device_count();
   if (device.index < count) [[likely]]
     return;
-  const std::string why =
-      count == 0 ? backend.missing()
-                 : concat("this machine shows ", count, count == 1 ? " GPU" : " GPUs",
-                          ", the first is cuda:0");
+  const std::string why = count == 0
+                              ? backend.missing()
+                              : concat("this machine shows ", count, count == 1 ? " GPU" : " GPUs",
+                                       ", the first is cuda:0");
   throw Error(concat("[device] ", to_string(device), " is not there: ", why));
 }
 

@@ -201,7 +201,8 @@ class Backend {
 
   virtual const Kernels& kernels() const = 0;
   /// Copies bytes after what was queued before. `from` may be freed at once. What host_allocator()
-  /// gave is read and written some time before a mark() made now; other memory is when this returns.
+  /// gave is read and written some time before a mark() made now; other memory is when this
+  /// returns.
   virtual void transfer(const Transfer& transfer) = 0;
   virtual std::unique_ptr<Event> mark(Device device) = 0;
   /// Waits for everything queued on `device`; an asynchronous error is thrown here, with the name

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "core/backend/creation.h"
+#include "core/backend/fetch.h"
 #include "core/base/error.h"
 
 namespace nw::data {
@@ -29,8 +31,13 @@ void check_batch_size(int64_t batch_size, int64_t samples) {
   }
 }
 
-Loader::Loader(std::shared_ptr<const Dataset> dataset, int64_t batch_size, bool shuffle)
-    : dataset_(std::move(dataset)), batch_size_(batch_size), shuffle_(shuffle) {
+Loader::Loader(std::shared_ptr<const Dataset> dataset, int64_t batch_size, bool shuffle,
+               Share share, Device device)
+    : dataset_(std::move(dataset)),
+      batch_size_(batch_size),
+      shuffle_(shuffle),
+      share_(share),
+      device_(device) {
   NW_CHECK(dataset_ != nullptr && dataset_->size() > 0,
            "[data] the data set has no samples. Choose one that has some");
   NW_CHECK(batch_size >= 1, "[data] batch_size must be at least 1, is ", batch_size);
@@ -46,31 +53,62 @@ void Loader::start(Generator& generator) {
     sampler.randperm(order_);
   }
   position_ = 0;
+  sent_.reset();
 }
 
 Batch& Loader::buffer(int64_t count) {
-  Batch& batch = count == batch_size_ ? full_ : last_;
-  if (!batch.x.defined()) {
-    batch.x = empty(with_count(count, dataset_->sample_sizes()), dataset_->sample_dtype());
-    batch.y = empty(with_count(count, dataset_->target_sizes()), dataset_->target_dtype());
+  Batch& batch = count == share_.of(batch_size_) ? full_ : last_;
+  if (!batch.x.defined() || device_ != kCpu) {
+    const Dims x = with_count(count, dataset_->sample_sizes());
+    const Dims y = with_count(count, dataset_->target_sizes());
+    batch.x = empty_staging(x, dataset_->sample_dtype(), device_);
+    batch.y = empty_staging(y, dataset_->target_dtype(), device_);
   }
   return batch;
 }
 
 void Loader::skip(int64_t batches) {
   position_ = std::min(position_ + batches * batch_size_, dataset_->size());
+  sent_.reset();
 }
 
 bool Loader::next(Batch& batch) {
-  const int64_t count = std::min(batch_size_, dataset_->size() - position_);
-  if (count <= 0) return false;
-  Batch& filled = buffer(count);
-  dataset_->read(
-      std::span(order_).subspan(static_cast<size_t>(position_), static_cast<size_t>(count)),
-      filled.x, filled.y);
+  if (device_ == kCpu) return read(batch);
+  if (!sent_) return send(batch);
+  batch = *std::exchange(sent_, std::nullopt);
+  return true;
+}
+
+void Loader::prefetch() {
+  if (device_ == kCpu || sent_) return;
+  Batch batch;
+  if (send(batch)) sent_ = batch;
+}
+
+/// Reads the next batch and sends it to the device.
+bool Loader::send(Batch& batch) {
+  if (!read(batch)) return false;
+  if (batch.x.defined())
+    batch = {raw::to(batch.x, device_), raw::to(batch.y, device_), batch.whole};
+  return true;
+}
+
+bool Loader::read(Batch& batch) {
+  const int64_t whole = std::min(batch_size_, dataset_->size() - position_);
+  if (whole <= 0) return false;
+  const auto begin = order_.begin() + position_;
+  position_ += whole;
+  own_.clear();
+  for (int64_t i = share_.rank; i < whole; i += share_.count) own_.push_back(begin[i]);
+  if (own_.empty()) {
+    batch = {{}, {}, whole};
+    return true;
+  }
+  Batch& filled = buffer(share_.of(whole));
+  filled.whole = whole;
+  dataset_->read(own_, filled.x, filled.y);
   filled.x.storage()->bump_version();
   filled.y.storage()->bump_version();
-  position_ += count;
   batch = filled;
   return true;
 }

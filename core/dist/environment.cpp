@@ -221,6 +221,7 @@ Placement read_ranks(const Reader& reader, const Names& names) {
 }  // namespace
 
 std::string Placement::started_by() const {
+  if (by == StartedBy::Netwright) return name_of(by);
   return concat(name_of(by), ": ", source);
 }
 

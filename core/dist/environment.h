@@ -31,7 +31,7 @@ struct Placement {
   int restart = 0;       // how often our launcher has started all processes anew
   std::string source;    // the variables that rank and size were read from, for people
 
-  /// "torchrun (RANK and WORLD_SIZE)".
+  /// "torchrun: RANK and WORLD_SIZE".
   std::string started_by() const;
 };
 

@@ -49,6 +49,7 @@ struct Launcher::Impl {
   bool alive() const;
   void wait_for_something();
   void look_at_children();
+  bool concluded() const;
   void note_death(int local);
   void note_stops();
   void look_at_store();
@@ -74,7 +75,7 @@ struct Launcher::Impl {
   std::optional<Fault> fault;
   Clock::time_point fault_time;
   Clock::time_point next_look;
-  std::optional<int> verdict;
+  int exit_code = 0;  // of a run that came to an end of its own
   int stops_seen = 0;
 };
 
@@ -88,7 +89,7 @@ void Launcher::Impl::start(int attempt) {
   children.clear();
   counted.assign(static_cast<size_t>(processes), 0);
   fault.reset();
-  verdict.reset();
+  exit_code = 0;
   for (int local = 0; local < processes; ++local) {
     const bool first = rank_of(local) == 0;
     ChildProcess::Start how;
@@ -137,15 +138,23 @@ void Launcher::Impl::read_lines(int local) {
   }
 }
 
+bool Launcher::Impl::concluded() const {
+  try {
+    return store->look(keys::kConcluded).has_value();
+  } catch (const Error&) {
+    return false;  // the store went first
+  }
+}
+
 /// A rank that ended while the run had not come to an end is a fault.
 void Launcher::Impl::note_death(int local) {
   const int status = *children[static_cast<size_t>(local)]->status();
   counted[static_cast<size_t>(local)] = 1;
   if (status == 0 || fault) return;
-  if (!verdict) {
-    if (const auto code = store->look(keys::kVerdict)) verdict = std::stoi(*code);
+  if (WIFEXITED(status) && concluded()) {
+    exit_code = WEXITSTATUS(status);
+    return;
   }
-  if (verdict && WIFEXITED(status)) return;
   publish(named(local, exit_cause(status)));
 }
 
@@ -268,7 +277,7 @@ LaunchResult Launcher::Impl::run() {
     if (options.on_restart) options.on_restart(attempt);
   }
   constexpr int kFailure = 1;
-  return {fault ? kFailure : verdict.value_or(0), fault, attempt};
+  return {fault ? kFailure : exit_code, fault, attempt};
 }
 
 Launcher::Launcher(LaunchOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}

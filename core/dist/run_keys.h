@@ -17,9 +17,9 @@ inline std::string attempt_prefix(int attempt) {
 inline constexpr const char* kFault = "fault";
 /// Somebody asks for an orderly end.
 inline constexpr const char* kStop = "stop";
-/// The exit code of a run that came to an end of its own: then the codes of its processes are no
+/// There once the run has come to an end of its own: then the exit codes of its processes are no
 /// faults.
-inline constexpr const char* kVerdict = "verdict";
+inline constexpr const char* kConcluded = "concluded";
 /// How many ranks have their process group.
 inline constexpr const char* kJoined = "joined";
 

@@ -5,11 +5,21 @@
 #include "core/graph/flow.h"
 #include "core/graph/structure.h"
 #include "core/nn/containers.h"
+#include "core/nn/losses/target_weights.h"
 
 namespace nw::graph {
 
 Tensors Model::forward(const Tensors& inputs) {
-  slots_[0] = inputs[0];
+  try {
+    return {run_steps(inputs[0])};
+  } catch (...) {
+    std::fill(slots_.begin(), slots_.end(), Tensor());  // their memory may be what is missing
+    throw;
+  }
+}
+
+Tensor Model::run_steps(const Tensor& x) {
+  slots_[0] = x;
   for (const Step& step : steps_) {
     Tensors arguments;
     for (int slot : step.inputs) arguments.push_back(slot < 0 ? Tensor() : slots_[slot]);
@@ -24,7 +34,7 @@ Tensors Model::forward(const Tensors& inputs) {
   };
   if (!keeps(prediction_)) slots_[prediction_] = Tensor();
   if (!keeps(0)) slots_[0] = Tensor();
-  return {prediction};
+  return prediction;
 }
 
 Tensor Model::loss(const Tensor& prediction, const Tensor& target, const Tensor& x) {
@@ -41,6 +51,16 @@ Tensor Model::loss(const Tensor& prediction, const Tensor& target, const Tensor&
 
 bool Model::learns_targets() const {
   return std::find(loss_inputs_.begin(), loss_inputs_.end(), kTarget) != loss_inputs_.end();
+}
+
+bool Model::loss_weighs_targets() const {
+  const auto* weights = dynamic_cast<const nn::TargetWeights*>(loss_.get());
+  return weights != nullptr && weights->weighs_targets() && learns_targets() && !loss_adds_up_;
+}
+
+double Model::loss_weight(const Tensor& target, int64_t samples) const {
+  if (!loss_weighs_targets()) return static_cast<double>(samples);
+  return dynamic_cast<const nn::TargetWeights&>(*loss_).weight_of(target);
 }
 
 double Model::loss_per_sample(double loss, int64_t samples) const {

@@ -23,6 +23,12 @@ class Model : public nn::Module {
   /// The loss of one sample of a batch, from what loss() gave for `samples` of them: the same for a
   /// loss that averages, a share for one that adds up.
   double loss_per_sample(double loss, int64_t samples) const;
+  /// Whether loss() adds up over the samples; else it is their mean.
+  bool loss_adds_up() const { return loss_adds_up_; }
+  /// Whether some targets count more than others in that mean, and how much those of a batch do:
+  /// otherwise as many as there are samples.
+  bool loss_weighs_targets() const;
+  double loss_weight(const Tensor& target, int64_t samples) const;
 
   /// Whether the loss compares the prediction with the data set's target (an autoencoder's does
   /// not); only then an accuracy has a meaning.
@@ -38,6 +44,8 @@ class Model : public nn::Module {
     std::vector<int> outputs;   // slots
     std::vector<int> finished;  // slots that nobody reads later
   };
+  Tensor run_steps(const Tensor& x);
+
   std::vector<Step> steps_;
   std::vector<Tensor> slots_;
   int prediction_ = 0;            // slot

@@ -3,6 +3,7 @@
 #include "core/backend/backend.h"
 #include "core/backend/creation.h"
 #include "core/base/file.h"
+#include "core/graph/devices.h"
 
 namespace nw::graph {
 namespace {
@@ -42,7 +43,8 @@ std::vector<Param> training_params() {
       Param{.name = "device",
             .type = ParamType::Text,
             .fallback = std::string("cpu"),
-            .help = "Where the network is trained: cpu, or cuda:0 for the first graphics card."},
+            .help = "Where the network is trained: cpu, or cuda:0 for the first graphics card; one "
+                    "process for each of several: cpu*4, or cuda:0, cuda:1."},
   };
 }
 
@@ -105,13 +107,10 @@ nn::Value value_of(const std::optional<T>& setting) {
   return setting ? nn::Value(*setting) : nn::Value(nn::None{});
 }
 
-/// Why training cannot run on `device`; empty when it can.
-std::string device_problem(const std::string& device) {
+/// Why training cannot run on the devices that `setting` names; empty when it can.
+std::string device_problem(const std::string& setting) {
   try {
-    const Device chosen = device_from_string(device);
-    NW_CHECK(chosen.type != DeviceType::Meta,
-             "[run] device expects one with numbers, such as cpu, gets meta");
-    backend_of(chosen);
+    for (const Device device : devices_of(setting)) backend_of(device);
   } catch (const Error& error) {
     return error.text();
   }

@@ -24,7 +24,8 @@ void keep(std::string& extra, std::string_view key, std::string_view value) {
 }
 
 /// Whether the value is of the parameter's type; its range and choices are inference's to check.
-bool has_type(const nn::Param& param, const nn::Value& value) {
+bool has_type(const nn::Param& param, const nn::Value& given) {
+  const nn::Value value = nn::normalized(param, given);  // "inf" is a number here
   if (std::holds_alternative<std::string>(value)) {
     return param.type == nn::ParamType::Choice || param.type == nn::ParamType::Text ||
            param.type == nn::ParamType::Path ||

@@ -3,9 +3,12 @@
 #include "core/autograd/record.h"
 #include "core/backend/backend.h"
 #include "core/backend/creation.h"
+#include "core/ops/activation_exact.h"
 #include "core/ops/activation_parts.h"
 #include "core/ops/arithmetic.h"
 #include "core/ops/checks.h"
+#include "core/ops/comparison.h"
+#include "core/ops/promotion.h"
 #include "core/ops/slice.h"
 
 namespace nw::ops {
@@ -35,20 +38,26 @@ Tensor laid_out_as(const Tensor& like, const Tensor& x) {
   return copy;
 }
 
-/// y = f(x) by a kernel of its own.
-Tensor activate(const Tensor& x, const Activation& f, std::string_view name) {
+/// y = f(x) by a kernel of its own. `slope` is f, but for numbers that PyTorch rounds on the way
+/// back.
+Tensor activate(const Tensor& x, const Activation& f, std::string_view name,
+                const Activation& slope) {
   check_floating(x, name);
   const Tensor dense = is_dense_in_some_order(x) ? x : raw::contiguous(x);
   const Tensor y = new_alike(dense, x.dtype());
   kernels_of(x).activation->forward(f, row_of(dense), row_of(y));
   if (autograd::needs_record(x)) {
     autograd::record(name, y, std::array{x}, std::array{dense.is_same(x) ? x : dense},
-                     [f](const autograd::Node&, const Tensors& grads, Tensors& grad_inputs,
-                         const std::array<Tensor, 1>& saved) {
-                       grad_inputs[0] = activation_gradient(f, grads[0], saved[0]);
+                     [slope](const autograd::Node&, const Tensors& grads, Tensors& grad_inputs,
+                             const std::array<Tensor, 1>& saved) {
+                       grad_inputs[0] = activation_gradient(slope, grads[0], saved[0]);
                      });
   }
   return y;
+}
+
+Tensor activate(const Tensor& x, const Activation& f, std::string_view name) {
+  return activate(x, f, name, f);
 }
 
 }  // namespace
@@ -77,16 +86,19 @@ Tensor activation_gradient(const Activation& f, const Tensor& grad, const Tensor
 }
 
 Tensor relu(const Tensor& x) {
+  if (is_whole(x)) return clamp(x, Scalar(int64_t{0}), std::nullopt);
   check_floating(x, "ReLU");
   return activate(x, UnaryOp::Relu, BinaryOp::ReluGrad, "ReLU");
 }
 
-Tensor tanh(const Tensor& x) {
+Tensor tanh(const Tensor& given) {
+  const Tensor x = given.defined() ? to_inexact(given) : given;
   check_inexact(x, "Tanh");
   return activate(x, UnaryOp::Tanh, BinaryOp::TanhGrad, "Tanh");
 }
 
-Tensor sigmoid(const Tensor& x) {
+Tensor sigmoid(const Tensor& given) {
+  const Tensor x = given.defined() ? to_inexact(given) : given;
   check_inexact(x, "Sigmoid");
   return activate(x, UnaryOp::Sigmoid, BinaryOp::SigmoidGrad, "Sigmoid");
 }
@@ -100,7 +112,7 @@ Tensor selu(const Tensor& x) {
 }
 
 Tensor celu(const Tensor& x, double alpha) {
-  return activate(x, celu_of(alpha), "CELU");
+  return activate(x, celu_of(alpha), "CELU", celu_slope(alpha));
 }
 
 Tensor leaky_relu(const Tensor& x, double slope) {
@@ -108,6 +120,7 @@ Tensor leaky_relu(const Tensor& x, double slope) {
 }
 
 Tensor threshold(const Tensor& x, double limit, double value) {
+  if (is_whole(x)) return whole_threshold(x, limit, value);
   return activate(x, {ActivationKind::Threshold, limit, value}, "Threshold");
 }
 
@@ -117,6 +130,7 @@ Tensor gelu(const Tensor& x, GeluForm form) {
 }
 
 Tensor silu(const Tensor& x) {
+  if (x.defined() && is_complex(x.dtype())) return composed_silu(x);
   return activate(x, {ActivationKind::Silu}, "SiLU");
 }
 
@@ -129,6 +143,7 @@ Tensor softplus(const Tensor& x, double beta, double threshold) {
 }
 
 Tensor softsign(const Tensor& x) {
+  if (x.defined() && !is_floating(x.dtype())) return composed_softsign(x);
   return activate(x, {ActivationKind::Softsign}, "Softsign");
 }
 
@@ -137,14 +152,17 @@ Tensor log_sigmoid(const Tensor& x) {
 }
 
 Tensor tanhshrink(const Tensor& x) {
+  if (x.defined() && !is_floating(x.dtype())) return composed_tanhshrink(x);
   return activate(x, {ActivationKind::Tanhshrink}, "Tanhshrink");
 }
 
 Tensor hardtanh(const Tensor& x, double least, double most) {
+  if (is_whole(x)) return whole_hardtanh(x, least, most);
   return activate(x, {ActivationKind::Hardtanh, least, most}, "Hardtanh");
 }
 
 Tensor relu6(const Tensor& x) {
+  if (is_whole(x)) return whole_hardtanh(x, 0, 6);
   return activate(x, {ActivationKind::Hardtanh, 0, 6}, "ReLU6");
 }
 

@@ -7,6 +7,7 @@
 #include "core/ops/axis_map.h"
 #include "core/ops/checks.h"
 #include "core/ops/pool.h"
+#include "core/ops/reduction.h"
 #include "core/ops/shape.h"
 #include "core/ops/window.h"
 
@@ -32,13 +33,17 @@ void check_not_empty(const Tensor& x, size_t from, std::string_view op) {
   }
 }
 
+bool is_mean_of_all(const OutputSize& output_size) {
+  return std::all_of(output_size.begin(), output_size.end(),
+                     [](int64_t size) { return size == 1; });
+}
+
 /// Which ranks, and which inputs without channels, torch takes differs from one function to the
 /// next: to average all of an image is a plain mean to it.
 void check_average(const Tensor& x, const OutputSize& output_size, std::string_view op) {
   check_floating(x, op);
   const size_t spatial = output_size.size();
-  const bool is_mean = spatial > 1 && std::all_of(output_size.begin(), output_size.end(),
-                                                  [](int64_t size) { return size == 1; });
+  const bool is_mean = spatial > 1 && is_mean_of_all(output_size);
   if (!is_mean) is_unbatched(x, spatial, op);
   const size_t rank = x.sizes().size();
   NW_CHECK(rank >= spatial, "[", op, "] expects at least ", spatial, " dimensions, gets ", rank);
@@ -105,6 +110,11 @@ Tensor adaptive_avg_pool(const Tensor& x, const OutputSize& output_size) {
   const std::string_view op = window_op("AdaptiveAvgPool", output_size.size());
   check_average(x, output_size, op);
   const Dims sizes = pooled_sizes(x, output_size, op);
+  if (is_mean_of_all(output_size) && x.numel() == 0) {  // also to torch, with its gradient
+    Dims pooled;
+    for (size_t i = 0; i < output_size.size(); ++i) pooled.push_back(-1 - static_cast<int64_t>(i));
+    return mean(x, pooled, Keep::Yes);
+  }
   auto maps = std::make_shared<AxisMaps>();
   for (size_t i = sizes.size() - output_size.size(); i < sizes.size(); ++i) {
     maps->push_back(means(x.sizes()[i], sizes[i]));
@@ -132,6 +142,7 @@ std::pair<Tensor, Tensor> adaptive_max_pool(const Tensor& x, const OutputSize& o
         [x_sizes = x.sizes(), spatial](const autograd::Node&, const Tensors& grads,
                                        Tensors& grad_inputs, const std::array<Tensor, 1>& saved) {
           const Tensor grad = raw::contiguous(grads[0]);
+          if (spatial < 3) check_not_empty(grad, 1, "gradient of AdaptiveMaxPool");
           const Tensor grad_x = new_result(x_sizes, grad);
           if (grad.numel() > 0) {
             kernels_of(grad).max_pool_grad(as_flat_planes(grad, spatial),

@@ -90,7 +90,10 @@ Extents extents_of(const Projection& q, const Projection& k, const AttentionOpti
 /// 1 where a weight stays, else 0; undefined without dropout.
 Tensor draw_kept(const Extents& size, const AttentionOptions& options, const Tensor& like,
                  Generator& generator) {
-  if (options.dropout == 0) return {};
+  // As PyTorch, which takes for none what is not above 0.
+  if (!(options.dropout > 0)) return {};
+  NW_CHECK(options.dropout <= 1, "[", kOp, "] dropout must be at most 1 while training, is ",
+           options.dropout);
   const Tensor kept = new_result(size.scores(), like);
   if (kept.numel() == 0) return kept;
   if (options.dropout == 1) {

@@ -126,6 +126,10 @@ Tensor conv(const Tensor& x, const Tensor& weight, const Tensor& bias, Window wi
 
   Dims sizes{x.sizes()[0], channels};
   for (size_t i = 0; i < spatial; ++i) sizes.push_back(slid(window, i, x.sizes()[i + 2], 0, op));
+  NW_CHECK(channels > 0, "[", op, "] expects at least one kernel, gets 0");
+  const bool has_numbers = x.sizes()[0] > 0 && x.sizes()[1] > 0;
+  NW_CHECK(!has_numbers || x.numel() > 0, "[", op, "] expects an input with elements, gets ",
+           to_string(x.sizes()));
   if (x.sizes()[1] == 0) sizes[1] = 0;  // as torch, which makes no channel of none
   // Converted here, so that backward finds it converted.
   const Tensor from = laid_out(x, raw_conv::prefers_innermost(x, x.sizes()[1], channels, window));

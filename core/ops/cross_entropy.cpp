@@ -15,8 +15,9 @@ constexpr std::string_view kOp = "CrossEntropyLoss";
 /// Scores with the classes in dimension 1 seen as (rows, C, inner).
 Dims rows_of(const Tensor& x) {
   if (x.dim() == 1) return Dims{1, x.sizes()[0], 1};
-  const int64_t kept = x.sizes()[0] * x.sizes()[1];
-  return Dims{x.sizes()[0], x.sizes()[1], kept == 0 ? 0 : x.numel() / kept};
+  int64_t inner = 1;
+  for (size_t i = 2; i < x.sizes().size(); ++i) inner *= x.sizes()[i];
+  return Dims{x.sizes()[0], x.sizes()[1], inner};
 }
 
 int64_t class_dim(const Tensor& x) {
@@ -41,14 +42,14 @@ void check(const Tensor& x, const Tensor& target, const CrossEntropyOptions& opt
     NW_CHECK(target.sizes() == sizes, "[", kOp, "] expects classes of sizes ", to_string(sizes),
              " for scores of ", to_string(x.sizes()), ", gets ", to_string(target.sizes()));
   } else {
-    NW_CHECK(target.dtype() == x.dtype() && target.sizes() == x.sizes(), "[", kOp,
+    NW_CHECK(is_floating(target.dtype()) && target.sizes() == x.sizes(), "[", kOp,
              "] expects classes as int64 ", to_string(target_sizes(x)), " or probabilities as ",
              describe(x), ", gets ", describe(target));
     NW_CHECK(options.ignore_index < 0, "[", kOp, "] cannot ignore a class (ignore_index ",
              options.ignore_index, ") where targets are probabilities");
   }
-  NW_CHECK(options.label_smoothing >= 0 && options.label_smoothing <= 1, "[", kOp,
-           "] label_smoothing must be between 0 and 1, is ", options.label_smoothing);
+  NW_CHECK(!(options.label_smoothing > 1), "[", kOp, "] label_smoothing must be at most 1, is ",
+           options.label_smoothing);
   if (!options.weight.defined()) return;
   check_alike(x, options.weight, kOp);
   const int64_t classes = x.sizes()[static_cast<size_t>(class_dim(x))];
@@ -113,8 +114,8 @@ Tensor with_probabilities(const Tensor& x, const Tensor& target,
   const Dims view = rows_of(x);
   const double smoothing = options.label_smoothing;
   const Tensor wanted =
-      smoothing == 0 ? target
-                     : affine(target, 1 - smoothing, smoothing / static_cast<double>(view[1]));
+      smoothing > 0 ? affine(target, 1 - smoothing, smoothing / static_cast<double>(view[1]))
+                    : target;
   const Tensor loss = minus_class_sum(mul(log_softmax(x, class_dim(x)), wanted), options.weight);
   if (options.reduction == Reduction::None) return loss;
   if (options.reduction == Reduction::Sum) return sum(loss);
@@ -123,7 +124,7 @@ Tensor with_probabilities(const Tensor& x, const Tensor& target,
 
 bool has_fused_form(const Tensor& x, const Tensor& target, const CrossEntropyOptions& options) {
   return x.dim() == 2 && target.dtype() == DType::Int64 && !options.weight.defined() &&
-         options.label_smoothing == 0 && options.reduction == Reduction::Mean && x.numel() > 0 &&
+         !(options.label_smoothing > 0) && options.reduction == Reduction::Mean && x.numel() > 0 &&
          kernels_of(x).cross_entropy != nullptr;
 }
 
@@ -148,7 +149,11 @@ Tensor fused(const Tensor& x, const Tensor& target, int64_t ignore_index) {
 
 }  // namespace
 
-Tensor cross_entropy(const Tensor& x, const Tensor& target, const CrossEntropyOptions& options) {
+Tensor cross_entropy(const Tensor& x, const Tensor& given, const CrossEntropyOptions& options) {
+  // PyTorch takes classes of 8 bits, too, and does not look at the dtype of none.
+  const bool odd_classes = x.defined() && given.defined() && given.sizes() != x.sizes() &&
+                           (given.dtype() == DType::UInt8 || given.numel() == 0);
+  const Tensor target = odd_classes ? raw::to(given, DType::Int64) : given;
   check(x, target, options);
   if (has_fused_form(x, target, options)) return fused(x, target, options.ignore_index);
   if (target.dtype() == DType::Int64) return with_classes(x, target, options);

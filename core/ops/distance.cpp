@@ -6,6 +6,7 @@
 #include "core/backend/loss_kernels.h"
 #include "core/ops/arithmetic.h"
 #include "core/ops/checks.h"
+#include "core/ops/elementwise.h"
 
 namespace nw::ops {
 
@@ -36,7 +37,8 @@ Tensor last_norm(const Tensor& x, double p) {
 }
 
 Tensor pairwise_distance(const Tensor& a, const Tensor& b, double p, double eps) {
-  return last_norm(sub(a, b) + eps, p);
+  const Tensor difference = sub(a, b) + eps;
+  return last_norm(is_complex(difference.dtype()) ? abs(difference) : difference, p);
 }
 
 }  // namespace nw::ops

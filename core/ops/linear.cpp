@@ -79,7 +79,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   // PyTorch rounds the product before it adds the bias unless x is one matrix in memory.
   const bool one_matrix = x.dim() == 2 || (x.dim() == 3 && x.is_contiguous());
   const bool rounds_twice = is_half(x.dtype()) && bias.defined() && !one_matrix;
-  if (!is_floating(x.dtype()) || rounds_twice || x.sizes().back() == 0) {
+  if (!is_floating(x.dtype()) || rounds_twice || weight.numel() == 0) {
     return composed_linear(x, weight, bias);
   }
   const Tensor rows = as_rows(x);

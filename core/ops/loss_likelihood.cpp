@@ -71,7 +71,7 @@ Tensor kl_div(const Tensor& x, const Tensor& target, KlReduction reduction, bool
 Tensor gaussian_nll_loss(const Tensor& x, const Tensor& target, const Tensor& variance,
                          const GaussianNllOptions& options, Reduction reduction) {
   constexpr std::string_view kOp = "GaussianNLLLoss";
-  check_floating(x, kOp);
+  check_real(x, kOp);
   check_floating(variance, kOp);
   const Tensor fitted = fitted_variance(variance, x);
   kernels_of(x).loss->check_not_negative(raw::contiguous(fitted.detach()),
@@ -84,7 +84,7 @@ Tensor gaussian_nll_loss(const Tensor& x, const Tensor& target, const Tensor& va
 
 Tensor poisson_nll_loss(const Tensor& x, const Tensor& target, const PoissonNllOptions& options,
                         Reduction reduction) {
-  check_floating(x, "PoissonNLLLoss");
+  check_real(x, "PoissonNLLLoss");
   Tensor losses = options.log_input ? sub(exp(x), mul(target, x))
                                     : sub(x, mul(target, log(add(x, options.eps))));
   if (options.full) {

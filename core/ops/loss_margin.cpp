@@ -42,7 +42,9 @@ Tensor multi_margin_loss(const Tensor& x, const Tensor& target, const MultiMargi
   // PyTorch takes one target without dimensions for one row, too.
   NW_CHECK(target.defined(), "[", kOp, "] expects targets, gets none");
   const Dims sizes = rows[0] == 1 && target.dim() == 0 ? Dims{} : Dims{rows[0]};
-  check_target(target, sizes, kOp);
+  // PyTorch does not look at the dtype of no targets.
+  const Tensor wanted = target.numel() == 0 ? raw::to(target, DType::Int64) : target;
+  check_target(wanted, sizes, kOp);
   Tensor weight = options.weight;
   if (weight.defined()) {
     check_alike(x, weight, kOp);
@@ -51,7 +53,7 @@ Tensor multi_margin_loss(const Tensor& x, const Tensor& target, const MultiMargi
     weight = raw::contiguous(weight);
   }
   const Tensor scores = dense(x, rows);
-  const Tensor classes = dense(target, Dims{rows[0]});
+  const Tensor classes = dense(wanted, Dims{rows[0]});
   const Tensor losses = new_result(sizes, x);
   kernels_of(x).loss->multi_margin(scores, classes, weight, options.p, options.margin,
                                    view_dense(losses, Dims{rows[0]}));
@@ -76,7 +78,11 @@ Tensor multilabel_margin_loss(const Tensor& x, const Tensor& target, Reduction r
   // PyTorch does not look at the dtype of no targets.
   const bool none = target.defined() && target.numel() == 0;
   const Tensor wanted = none ? raw::to(target, DType::Int64) : target;
-  check_target(wanted, x.sizes(), kOp);
+  // PyTorch takes one label without dimensions, or with one, for either kind of one score.
+  const bool one = x.dim() <= 1 && x.numel() == 1 && target.defined() && target.dim() <= 1;
+  check_target(wanted, one ? target.sizes() : x.sizes(), kOp);
+  NW_CHECK(wanted.numel() == x.numel(), "[", kOp, "] expects as many labels as scores, gets ",
+           describe(wanted));
   const Tensor scores = dense(x, rows);
   const Tensor classes = dense(wanted, rows);
   const Tensor losses = new_result(x.dim() == 2 ? Dims{rows[0]} : Dims{}, x);

@@ -5,6 +5,7 @@
 #include "core/ops/elementwise.h"
 #include "core/ops/loss_parts.h"
 #include "core/ops/reduction.h"
+#include "core/ops/shape.h"
 
 namespace nw::ops {
 namespace {
@@ -20,17 +21,19 @@ Tensor not_negative(const Tensor& x) {
 
 Tensor hinge_embedding_loss(const Tensor& x, const Tensor& target, double margin,
                             Reduction reduction) {
-  check_floating(x, "HingeEmbeddingLoss");
+  check_real(x, "HingeEmbeddingLoss");
   const Tensor apart = where(ne(target, 1), not_negative(sub(margin, x)), 0);
   return reduced(add(apart, where(ne(target, -1), x, 0)), reduction);
 }
 
-Tensor cosine_embedding_loss(const Tensor& a, const Tensor& b, const Tensor& target, double margin,
-                             Reduction reduction) {
+Tensor cosine_embedding_loss(const Tensor& a, const Tensor& second, const Tensor& target,
+                             double margin, Reduction reduction) {
   constexpr std::string_view kOp = "CosineEmbeddingLoss";
-  check_floating(a, kOp);
-  check_floating(b, kOp);
+  check_real(a, kOp);
+  check_real(second, kOp);
   const int64_t rank = target.dim();
+  // For one target PyTorch takes a number as a vector.
+  const Tensor b = rank == 0 && second.dim() == 0 ? reshape(second, Dims{1}) : second;
   NW_CHECK(rank <= 1 && a.dim() == rank + 1 && b.dim() > rank, "[", kOp,
            "] expects (N, D), (N, D) and targets (N), or (D), (D) and one target, gets ",
            to_string(a.sizes()), ", ", to_string(b.sizes()), " and ", to_string(target.sizes()));
@@ -46,7 +49,7 @@ Tensor cosine_embedding_loss(const Tensor& a, const Tensor& b, const Tensor& tar
 Tensor margin_ranking_loss(const Tensor& a, const Tensor& b, const Tensor& target, double margin,
                            Reduction reduction) {
   constexpr std::string_view kOp = "MarginRankingLoss";
-  check_floating(a, kOp);
+  check_real(a, kOp);
   NW_CHECK(a.dim() == b.dim() && a.dim() == target.dim(), "[", kOp,
            "] expects three tensors with as many dimensions, gets ", to_string(a.sizes()), ", ",
            to_string(b.sizes()), " and ", to_string(target.sizes()));
@@ -56,7 +59,7 @@ Tensor margin_ranking_loss(const Tensor& a, const Tensor& b, const Tensor& targe
 Tensor triplet_margin_loss(const Tensor& anchor, const Tensor& positive, const Tensor& negative,
                            const TripletMarginOptions& options, Reduction reduction) {
   constexpr std::string_view kOp = "TripletMarginLoss";
-  check_floating(anchor, kOp);
+  check_real(anchor, kOp);
   NW_CHECK(anchor.dim() == positive.dim() && anchor.dim() == negative.dim(), "[", kOp,
            "] expects three tensors with as many dimensions, gets ", to_string(anchor.sizes()),
            ", ", to_string(positive.sizes()), " and ", to_string(negative.sizes()));

@@ -13,11 +13,17 @@ namespace {
 /// (rows, C, inner) of numbers with the classes in dimension 1, or in the only one.
 Dims rows_of(const Tensor& x) {
   if (x.dim() == 1) return Dims{1, x.sizes()[0], 1};
-  const int64_t kept = x.sizes()[0] * x.sizes()[1];
-  return Dims{x.sizes()[0], x.sizes()[1], kept == 0 ? 0 : x.numel() / kept};
+  int64_t inner = 1;
+  for (size_t i = 2; i < x.sizes().size(); ++i) inner *= x.sizes()[i];
+  return Dims{x.sizes()[0], x.sizes()[1], inner};
 }
 
 }  // namespace
+
+void check_real(const Tensor& x, std::string_view op) {
+  NW_CHECK(x.defined() && !is_complex(x.dtype()), "[", op, "] expects real numbers, gets ",
+           describe(x));
+}
 
 std::pair<Tensor, Tensor> promoted(const Tensor& x, const Tensor& target, std::string_view op) {
   NW_CHECK(x.defined() && target.defined(), "[", op, "] expects an answer and a target");
@@ -28,6 +34,20 @@ std::pair<Tensor, Tensor> promoted(const Tensor& x, const Tensor& target, std::s
 Tensor reduced(const Tensor& losses, Reduction reduction) {
   if (reduction == Reduction::None) return losses;
   return reduction == Reduction::Sum ? sum(losses) : mean(losses);
+}
+
+Tensor without_backward_of_two_dtypes(const Tensor& loss, const Tensor& x, const Tensor& target,
+                                      std::string_view op) {
+  if (x.dtype() == target.dtype() || !autograd::needs_record(x, target)) return loss;
+  const Tensor out = loss.detach();
+  autograd::record(
+      op, out, std::array{loss}, std::array<Tensor, 0>{},
+      [op, first = x.dtype(), second = target.dtype()](const autograd::Node&, const Tensors&,
+                                                       Tensors&, const auto&) {
+        throw Error(concat("[", op, "] backward expects an answer and a target of one ",
+                           "dtype, gets ", name(first), " and ", name(second)));
+      });
+  return out;
 }
 
 void check_factor(const Tensor& factor, const Tensor& x, std::string_view what,

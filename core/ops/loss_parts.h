@@ -8,9 +8,15 @@
 /// What the losses share.
 namespace nw::ops {
 
+/// Throws Error unless x is there and not complex.
+void check_real(const Tensor& x, std::string_view op);
 /// Both in the dtype that torch would compute with.
 std::pair<Tensor, Tensor> promoted(const Tensor& x, const Tensor& target, std::string_view op);
 Tensor reduced(const Tensor& losses, Reduction reduction);
+/// `loss` itself where both have one dtype. Else its numbers without a way back: PyTorch computes
+/// some losses of two dtypes, but their backward refuses.
+Tensor without_backward_of_two_dtypes(const Tensor& loss, const Tensor& x, const Tensor& target,
+                                      std::string_view op);
 /// Throws Error unless `factor` broadcasts to the sizes of the losses.
 void check_factor(const Tensor& factor, const Tensor& x, std::string_view what,
                   std::string_view op);

@@ -1,6 +1,7 @@
 #include "core/autograd/record.h"
 #include "core/backend/backend.h"
 #include "core/backend/creation.h"
+#include "core/ops/activation.h"
 #include "core/ops/arithmetic.h"
 #include "core/ops/checks.h"
 #include "core/ops/elementwise.h"
@@ -41,6 +42,24 @@ Tensor slope_of_target(const PointwiseFormula& formula, const Tensor& grad, cons
       break;
   }
   return slope(formula, grad, target, x);  // symmetric
+}
+
+/// `losses` with pos_weight, whose way back to the target is grad · (pos_weight·softplus(−x) −
+/// softplus(x)): the terms that they are made of would cancel infinities.
+Tensor with_slope_of_target(const Tensor& losses, const Tensor& x, const Tensor& target,
+                            const Tensor& pos_weight) {
+  if (!needs_record(target)) return losses;
+  const Tensor out = losses.detach();
+  record("BCEWithLogitsLoss", out, std::array{losses, target},
+         std::array{x.detach(), pos_weight.detach()},
+         [](const Node&, const Tensors& grads, Tensors& grad_inputs,
+            const std::array<Tensor, 2>& saved) {
+           const auto& [scores, weight] = saved;
+           const Tensor slope = sub(log_sigmoid(neg(scores)), mul(weight, log_sigmoid(scores)));
+           grad_inputs[0] = grads[0];
+           grad_inputs[1] = mul(grads[0], slope);
+         });
+  return out;
 }
 
 /// The same of what broadcasts.
@@ -87,14 +106,21 @@ Tensor smooth_l1_loss(const Tensor& x, const Tensor& target, double beta, Reduct
 Tensor huber_loss(const Tensor& x, const Tensor& target, double delta, Reduction reduction) {
   constexpr std::string_view kOp = "HuberLoss";
   NW_CHECK(delta > 0, "[", kOp, "] delta must be greater than 0, is ", delta);
+  check_floating(x, kOp);
+  NW_CHECK(!is_complex(target.dtype()), "[", kOp, "] expects a real target, gets ",
+           name(target.dtype()));
   const Tensor wanted = to(target, x.dtype());
-  return reduced(broadcast_pointwise({PointwiseLoss::Huber, delta}, x, wanted, kOp), reduction);
+  const Tensor losses = broadcast_pointwise({PointwiseLoss::Huber, delta}, x, wanted, kOp);
+  return without_backward_of_two_dtypes(reduced(losses, reduction), x, target, kOp);
 }
 
 Tensor soft_margin_loss(const Tensor& x, const Tensor& target, Reduction reduction) {
   constexpr std::string_view kOp = "SoftMarginLoss";
   check_floating(x, kOp);
   NW_CHECK(!needs_record(target), "[", kOp, "] has no gradient for its target");
+  check_real(target, kOp);
+  NW_CHECK(target.dtype() != DType::Bool || !needs_record(x), "[", kOp,
+           "] has no gradient with a target of bool");
   const Tensor signs = to(target, x.dtype());
   check_factor(signs, x, "target", kOp);
   return reduced(pointwise_loss({PointwiseLoss::SoftMargin}, x, expand(signs, x.sizes()), kOp),
@@ -120,15 +146,17 @@ Tensor binary_cross_entropy_with_logits(const Tensor& given, const Tensor& given
   NW_CHECK(given.sizes() == given_target.sizes(), "[", kOp,
            "] expects targets of the input's sizes ", to_string(given.sizes()), ", gets ",
            to_string(given_target.sizes()));
+  check_floating(given, kOp);
   check_floating(given_target, kOp);
   const auto [x, target] = promoted(given, given_target, kOp);
   Tensor losses;
   if (pos_weight.defined()) {
     check_factor(pos_weight, x, "pos_weight", kOp);
-    const Tensor all_yes = full(x.sizes(), 1, x.dtype(), x.device());
-    const Tensor yes = pointwise_loss({PointwiseLoss::BinaryLogits}, x, all_yes, kOp);
-    const Tensor factor = add(mul(sub(pos_weight, 1), target), 1);
-    losses = add(mul(sub(1, target), x), mul(factor, yes));
+    const Tensor yes = neg(log_sigmoid(x));
+    const Tensor fixed = target.detach();
+    const Tensor factor = add(mul(sub(pos_weight, 1), fixed), 1);
+    losses = add(mul(sub(1, fixed), x), mul(factor, yes));
+    losses = with_slope_of_target(losses, x, target, pos_weight);
   } else {
     losses = pointwise_loss({PointwiseLoss::BinaryLogits}, x, target, kOp);
   }
@@ -143,7 +171,9 @@ Tensor multilabel_soft_margin_loss(const Tensor& x, const Tensor& target, const 
   NW_CHECK(x.defined() && x.dim() > 0, "[", kOp, "] expects scores (…, C), gets ",
            x.defined() ? "a scalar" : "none");
   const auto [a, b] = promoted(x, target, kOp);
-  Tensor losses = broadcast_pointwise({PointwiseLoss::BinaryLogits}, a, b, kOp);
+  check_alike(a, b, kOp);
+  // As PyTorch composes it: infinite scores tell.
+  Tensor losses = neg(add(mul(b, log_sigmoid(a)), mul(sub(1, b), log_sigmoid(neg(a)))));
   if (weight.defined()) losses = mul(losses, weight);
   losses = div(sum(losses, Dims{x.dim() - 1}), x.sizes().back());
   return reduced(losses, reduction);

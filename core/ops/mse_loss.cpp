@@ -42,6 +42,9 @@ Tensor squared_distance(const Tensor& x, const Tensor& target, double scale) {
 }  // namespace
 
 Tensor mse_loss(const Tensor& given, const Tensor& given_target, Reduction reduction) {
+  const auto one_way = [&](const Tensor& loss) {
+    return without_backward_of_two_dtypes(loss, given, given_target, "MSELoss");
+  };
   const auto [x, target] = promoted(given, given_target, "MSELoss");
   check_alike(x, target, "MSELoss");
   const Dims sizes = broadcast(x.sizes(), target.sizes(), "MSELoss");
@@ -49,10 +52,10 @@ Tensor mse_loss(const Tensor& given, const Tensor& given_target, Reduction reduc
   const Tensor b = target.sizes() == sizes ? target : expand(target, sizes);
   if (reduction == Reduction::None) {
     const Tensor difference = sub(a, b);
-    return mul(difference, difference);
+    return one_way(mul(difference, difference));
   }
   const double count = reduction == Reduction::Mean ? static_cast<double>(a.numel()) : 1;
-  return squared_distance(a, b, 1 / count);
+  return one_way(squared_distance(a, b, 1 / count));
 }
 
 }  // namespace nw::ops

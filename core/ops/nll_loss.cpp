@@ -1,3 +1,4 @@
+#include "core/backend/creation.h"
 #include "core/ops/arithmetic.h"
 #include "core/ops/checks.h"
 #include "core/ops/loss_parts.h"
@@ -12,7 +13,8 @@ void check(const Tensor& x, const Tensor& target, const Tensor& weight) {
   check_floating(x, kOp);
   NW_CHECK(target.defined(), "[", kOp, "] expects targets, gets none");
   NW_CHECK(x.dim() >= 1, "[", kOp, "] expects log-probabilities (N, C, …) or (C), gets a scalar");
-  NW_CHECK(target.dtype() == DType::Int64, "[", kOp, "] expects classes as int64, gets ",
+  const bool whole = target.dtype() == DType::Int64 || target.dtype() == DType::UInt8;
+  NW_CHECK(whole || x.numel() == 0, "[", kOp, "] expects classes as int64 or uint8, gets ",
            name(target.dtype()));
   Dims sizes = x.sizes();
   const size_t classes_at = x.dim() == 1 ? 0 : 1;
@@ -30,9 +32,10 @@ void check(const Tensor& x, const Tensor& target, const Tensor& weight) {
 
 }  // namespace
 
-Tensor nll_loss(const Tensor& log_probs, const Tensor& target, const Tensor& weight,
+Tensor nll_loss(const Tensor& log_probs, const Tensor& given, const Tensor& weight,
                 int64_t ignore_index, Reduction reduction) {
-  check(log_probs, target, weight);
+  check(log_probs, given, weight);
+  const Tensor target = raw::to(given, DType::Int64);
   const PickedClasses picked = pick_classes(log_probs, target, weight, ignore_index);
   if (reduction == Reduction::None) return picked.loss;
   if (reduction == Reduction::Sum) return sum(picked.loss);

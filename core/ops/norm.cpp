@@ -40,6 +40,11 @@ void check_channels(const Tensor& given, int64_t channels, const Tensor& x, std:
            to_string(given.sizes()));
 }
 
+void check_weight_of_channels(const Tensor& weight, std::string_view op) {
+  NW_CHECK(!weight.defined() || weight.numel() > 0, "[", op,
+           "] expects at least one channel for weight and bias, gets none");
+}
+
 /// The values that a channel has: all sizes but that of dimension 1.
 int64_t values_per_channel(const Dims& sizes, size_t first_of_others) {
   int64_t count = 1;
@@ -162,6 +167,7 @@ Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias,
            "[BatchNorm] expects more than 1 value per channel when training, gets ",
            to_string(x.sizes()));
   if (x.numel() == 0) {
+    check_weight_of_channels(weight, "BatchNorm");
     if (options.training) track(running, options, 1, x, {}, {});
     return nothing(x, weight, bias, "BatchNorm");
   }
@@ -221,10 +227,13 @@ Tensor normalise_instances(const Tensor& given, const Tensor& weight, const Tens
 }
 
 /// As in PyTorch, the mean over no samples is no number, and weights for no samples are refused.
-void take_no_samples(const RunningStatistics& running, const Tensor& weight, const Tensor& bias) {
+void take_no_samples(const Tensor& x, const RunningStatistics& running, const Tensor& weight,
+                     const Tensor& bias) {
   NW_CHECK(!weight.defined() && !bias.defined(),
            "[InstanceNorm] expects at least one sample for weight and bias, gets none");
   if (!running.defined()) return;
+  // PyTorch copies the statistics of no samples, which broadcast from one channel.
+  if (x.size(1) != 1) check_channels(running.mean, x.size(1), x, "running mean", "InstanceNorm");
   raw::fill_(running.mean, std::numeric_limits<double>::quiet_NaN());
   raw::fill_(running.variance, std::numeric_limits<double>::quiet_NaN());
 }
@@ -240,8 +249,9 @@ Tensor instance_norm(const Tensor& x, const Tensor& weight, const Tensor& bias,
            "[InstanceNorm] expects more than 1 value per channel and sample when training, gets ",
            to_string(x.sizes()));
   if (x.numel() == 0) {
+    check_weight_of_channels(weight, kOp);
     if (x.size(0) == 0) {
-      take_no_samples(running, weight, bias);
+      take_no_samples(x, running, weight, bias);
     } else {
       check_channels(running.mean, x.size(1), x, "running mean", kOp);
     }

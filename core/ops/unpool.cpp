@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "core/autograd/record.h"
 #include "core/backend/creation.h"
 #include "core/backend/resample_kernels.h"
@@ -46,6 +48,11 @@ Tensor max_unpool(const Tensor& x, const Tensor& indices, const Window& window,
            to_string(x.sizes()), ", gets ", to_string(indices.sizes()));
   NW_CHECK(output_size.empty() || output_size.size() == spatial, "[", op, "] expects ", spatial,
            " output sizes, gets ", output_size.size());
+  // torch asks it of volumes only.
+  const bool strides = std::all_of(window.stride.begin(), window.stride.end(),
+                                   [](int64_t stride) { return stride > 0; });
+  NW_CHECK(spatial < 3 || strides, "[", op, "] expects strides above 0, gets ",
+           to_string(Dims(window.stride.begin(), window.stride.end())));
   Dims sizes = x.sizes();
   const size_t first = unbatched ? 1 : 2;
   for (size_t i = 0; i < spatial; ++i) {
@@ -66,9 +73,10 @@ Tensor max_unpool(const Tensor& x, const Tensor& indices, const Window& window,
                                const std::array<Tensor, 1>& saved) {
                        const Tensor grad = raw::contiguous(grads[0]);
                        const Tensor grad_x = new_result(saved[0].sizes(), grad);
-                       if (grad.numel() == 0) {
-                         raw::fill_(grad_x, 0);
-                       } else if (grad_x.numel() > 0) {
+                       NW_CHECK(grad.numel() > 0 || grad_x.numel() == 0,
+                                "[MaxUnpool] expects an output with elements to go back from, ",
+                                "gets ", to_string(grad.sizes()));
+                       if (grad_x.numel() > 0) {
                          kernels_of(grad).resample->gather(as_planes(grad, spatial),
                                                            as_planes(saved[0], spatial),
                                                            as_planes(grad_x, spatial));

@@ -14,6 +14,11 @@ using io::SavedValue;
 constexpr const char* kFormat = "netwright-checkpoint";
 constexpr int64_t kVersion = 1;
 
+/// How far a GPU has come in the generator's numbers.
+int64_t gpu_place_of(const Generator& generator) {
+  return static_cast<int64_t>(generator.philox_offset());
+}
+
 Tensor bytes_of(const Generator& generator) {
   const auto state = generator.state();
   return tensor_of<uint8_t>(state, {static_cast<int64_t>(state.size())});
@@ -63,6 +68,20 @@ class Members {
     NW_CHECK(value >= 0, "[", place_, "] is damaged: '", name, "' is ", value);
     return value;
   }
+  std::vector<int64_t> integers(const char* name) const {
+    const auto& numbers = get<Tensor>(name);
+    NW_CHECK(numbers.dtype() == DType::Int64, "[", place_, "] is damaged: '", name,
+             "' holds no whole numbers");
+    const Tensor dense = raw::contiguous(numbers);
+    return {dense.data<int64_t>(), dense.data<int64_t>() + dense.numel()};
+  }
+  /// Checkpoints of earlier versions have none.
+  void set_gpu_place(const char* name, Generator& generator) const {
+    if (!has(name)) return;
+    const int64_t place = count(name);
+    NW_CHECK(place % 4 == 0, "[", place_, "] is damaged: '", name, "' is ", place);
+    generator.set_philox_offset(static_cast<uint64_t>(place));
+  }
   Generator generator(const char* name) const {
     const auto& bytes = get<Tensor>(name);
     NW_CHECK(bytes.dtype() == DType::UInt8, "[", place_, "] is damaged: '", name,
@@ -79,9 +98,14 @@ class Members {
   const SavedDict* dict_ = nullptr;
 };
 
+/// On the CPU, wherever the run is.
+Tensor copy_of(const Tensor& tensor) {
+  return tensor.device() == kCpu ? raw::clone(tensor) : raw::to(tensor, kCpu);
+}
+
 optim::StateValue copy_of(const optim::StateValue& value) {
   const auto* tensor = std::get_if<Tensor>(&value.held);
-  return tensor != nullptr && tensor->defined() ? optim::StateValue{raw::clone(*tensor)} : value;
+  return tensor != nullptr && tensor->defined() ? optim::StateValue{copy_of(*tensor)} : value;
 }
 
 SavedValue saved(const optim::Schedule::State& schedulers) {
@@ -105,7 +129,7 @@ SavedValue saved(const Averaging::State& average) {
 }  // namespace
 
 nn::StateDict copy_of(nn::StateDict state) {
-  for (nn::StateDict::Entry& entry : state.entries) entry.tensor = raw::clone(entry.tensor);
+  for (nn::StateDict::Entry& entry : state.entries) entry.tensor = copy_of(entry.tensor);
   return state;
 }
 
@@ -135,6 +159,12 @@ void save_checkpoint(const Checkpoint& checkpoint, const std::string& path) {
   dict.set("epoch_samples", {checkpoint.samples});
   dict.set("rng", {bytes_of(checkpoint.generator)});
   dict.set("epoch_rng", {bytes_of(checkpoint.epoch_generator)});
+  dict.set("gpu_rng", {gpu_place_of(checkpoint.generator)});
+  dict.set("gpu_epoch_rng", {gpu_place_of(checkpoint.epoch_generator)});
+  if (!checkpoint.gradient_order.empty()) {
+    const auto count = static_cast<int64_t>(checkpoint.gradient_order.size());
+    dict.set("gradient_order", {tensor_of<int64_t>(checkpoint.gradient_order, {count})});
+  }
   dict.set("batch_size", {checkpoint.batch_size});
   dict.set("train_samples", {checkpoint.train_samples});
   io::save_value({std::move(dict)}, path);
@@ -160,6 +190,9 @@ Checkpoint load_checkpoint(const std::string& path) {
   out.samples = members.count("epoch_samples");
   out.generator = members.generator("rng");
   out.epoch_generator = members.generator("epoch_rng");
+  members.set_gpu_place("gpu_rng", out.generator);
+  members.set_gpu_place("gpu_epoch_rng", out.epoch_generator);
+  if (members.has("gradient_order")) out.gradient_order = members.integers("gradient_order");
   out.batch_size = members.count("batch_size");
   out.train_samples = members.count("train_samples");
   return out;

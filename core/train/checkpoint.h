@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/base/random.h"
 #include "core/nn/state_dict.h"
@@ -26,6 +27,8 @@ struct Checkpoint {
   int64_t samples = 0;
   Generator generator;        // as it is now
   Generator epoch_generator;  // as it was when the epoch's order was drawn
+  /// Of a run of several ranks: in which order its gradients come (dist::ReducerOptions).
+  std::vector<int64_t> gradient_order = {};
   // What must be as it was.
   int64_t batch_size = 0;
   int64_t train_samples = 0;

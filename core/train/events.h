@@ -6,6 +6,8 @@
 #include <variant>
 #include <vector>
 
+#include "core/dist/step_times.h"
+
 namespace nw::train {
 
 /// Value structs that a Trainer hands out from its thread; none refers to live tensors.
@@ -24,14 +26,15 @@ struct Started {
 
 /// After each training batch.
 struct StepDone {
-  int64_t step = 0;               // 1 for the first of the run
-  int64_t epoch = 0;              // 1 for the first
-  int64_t batch = 0;              // 1 for the first of the epoch
-  double loss = 0;                // mean over the batch
-  double accuracy = 0;            // share, 0 … 1
-  double samples_per_second = 0;  // of late
-  double seconds_left = 0;        // estimate for the whole run
-  double learning_rate = 0;       // of this update, in the first group
+  int64_t step = 0;                         // 1 for the first of the run
+  int64_t epoch = 0;                        // 1 for the first
+  int64_t batch = 0;                        // 1 for the first of the epoch
+  double loss = 0;                          // mean over the batch
+  double accuracy = 0;                      // share, 0 … 1
+  double samples_per_second = 0;            // of late
+  double seconds_left = 0;                  // estimate for the whole run
+  double learning_rate = 0;                 // of this update, in the first group
+  std::vector<dist::StepTimes> ranks = {};  // of each rank; empty: there is one only
 };
 
 /// After each epoch. Training figures are means over the epoch's samples, as the model learned.

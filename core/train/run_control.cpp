@@ -41,6 +41,23 @@ bool RunControl::blocked(Batch batch) const {
   return batch == Batch::Training ? allowed_ == 0 : !stepping_;
 }
 
+RunControl::Wish RunControl::wish(Batch batch) const {
+  const std::lock_guard lock(mutex_);
+  if (stopped_) return Wish::Stop;
+  if (blocked(batch)) return Wish::Wait;
+  return paused_ ? Wish::Step : Wish::Go;
+}
+
+void RunControl::wait_while_paused(Batch batch, std::chrono::milliseconds most) {
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, most, [&] { return !blocked(batch); });
+}
+
+void RunControl::let_through(Batch batch) {
+  const std::lock_guard lock(mutex_);
+  if (batch == Batch::Training && paused_ && allowed_ > 0) --allowed_;
+}
+
 bool RunControl::admit(Batch batch, const std::function<void()>& on_pause,
                        const std::function<void()>& on_resume) {
   std::unique_lock lock(mutex_);

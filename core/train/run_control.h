@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -18,6 +19,14 @@ class RunControl {
   /// Lets one training batch through, then pauses. Evaluation that follows it belongs to it.
   void step();
   bool stopped() const;
+
+  /// What is asked for before a batch, the stronger one later.
+  enum class Wish : uint8_t { Go, Step, Wait, Stop };
+  Wish wish(Batch batch) const;
+  /// Waits until the wish is no longer to wait, or for `most`.
+  void wait_while_paused(Batch batch, std::chrono::milliseconds most);
+  /// Tells that the batch was let through, to a run that asks for wishes.
+  void let_through(Batch batch);
 
   /// Waits while the run is paused; false when it is to stop. `on_pause` and `on_resume` are called
   /// on the calling thread.

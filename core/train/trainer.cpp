@@ -4,11 +4,15 @@
 #include <new>
 
 #include "core/autograd/engine.h"
+#include "core/backend/fetch.h"
+#include "core/backend/out_of_memory.h"
 #include "core/data/loader.h"
 #include "core/data/split.h"
 #include "core/graph/model.h"
 #include "core/train/evaluate.h"
+#include "core/train/fit.h"
 #include "core/train/pace.h"
+#include "core/train/parallel.h"
 #include "core/train/run_control.h"
 #include "core/train/updates.h"
 
@@ -40,10 +44,15 @@ struct Ending {
 }  // namespace
 
 struct Trainer::Impl {
-  Impl(graph::Project given_project, Sink given_sink, std::optional<Checkpoint> given_resume)
+  Impl(graph::Project given_project, Sink given_sink, std::optional<Checkpoint> given_resume,
+       std::shared_ptr<dist::ProcessGroup> group)
       : project(std::move(given_project)),
         sink(std::move(given_sink)),
-        resume(std::move(given_resume)) {}
+        resume(std::move(given_resume)) {
+    if (group != nullptr && group->size() > 1) {
+      ranks = std::make_unique<Ranks>(std::move(group), project);
+    }
+  }
 
   void run();
   void prepare();
@@ -54,6 +63,7 @@ struct Trainer::Impl {
   bool train_epochs();
   void start_epoch();
   bool train_epoch();
+  Look look_at(const data::Batch& samples);
   bool train_batch(const data::Batch& batch);
   bool finish_epoch(double began);
   std::optional<Evaluation> evaluate_on(const Datasets& dataset);
@@ -62,11 +72,14 @@ struct Trainer::Impl {
   bool stop_requested();
   bool classifies() const { return signature.classes > 0 && model->learns_targets(); }
   std::string place() const;
+  std::string what_fits();
+  Device device() const { return device_from_string(project.run.device); }
   void emit(const Event& event) noexcept { sink(event); }
 
   graph::Project project;
   Sink sink;
   std::optional<Checkpoint> resume;
+  std::unique_ptr<Ranks> ranks;  // null: there is one only
   RunControl control;
   RunClock clock;
   Pace pace;
@@ -94,17 +107,19 @@ struct Trainer::Impl {
     Generator epoch_generator;
   };
   Progress progress;
+  std::vector<int64_t> gradient_order;  // of several ranks
 };
 
 /// Data, model and optimiser, in the order in which the canonical script draws.
 void Trainer::Impl::prepare() {
   const graph::RunSettings& run = project.run;
+  if (ranks) resume = ranks->of_first_rank(resume);
   const std::vector<std::string> problems = graph::problems_of(run);
   NW_CHECK(problems.empty(), problems.front());
   nn::Args args;
   const data::DatasetSpec& spec = graph::find_data(run.data, args);
   signature = spec.signature(args);
-  if (control.stopped()) return;
+  if (stop_requested()) return;
   data::Splits splits = spec.load(args);
   train = std::move(splits.train);
   test = std::move(splits.test);
@@ -112,12 +127,21 @@ void Trainer::Impl::prepare() {
            "] has no samples to train on; choose a data set that has some");
   split();
   data::check_batch_size(run.batch_size, size_of(train));
-  if (control.stopped()) return;
+  if (ranks) {
+    ranks->check_alike(
+        {run.seed, run.epochs, run.batch_size, size_of(train), size_of(validation), size_of(test)});
+  }
+  if (stop_requested()) return;
   make_model();
-  loader = std::make_unique<data::Loader>(train, run.batch_size, true);
+  loader = std::make_unique<data::Loader>(train, run.batch_size, true,
+                                          ranks ? ranks->share() : data::Share(), device());
   make_updates();
   epoch = 1;
   if (resume) take_up();
+  if (!ranks) return;
+  const Turnstile::Batch inside(turnstile);
+  gradient_order = resume ? resume->gradient_order : std::vector<int64_t>();
+  ranks->take_model(*model, project, signature, gradient_order);
 }
 
 /// Goes to where the checkpoint was made.
@@ -148,6 +172,7 @@ void Trainer::Impl::split() {
 void Trainer::Impl::make_model() {
   manual_seed(static_cast<uint64_t>(project.run.seed));
   std::unique_ptr<graph::Model> built = graph::build(project.graph, signature);
+  built->to(device());
   const Turnstile::Batch inside(turnstile);
   model = std::move(built);
 }
@@ -160,7 +185,8 @@ void Trainer::Impl::make_updates() {
 }
 
 bool Trainer::Impl::stop_requested() {
-  if (!control.stopped()) return false;
+  // Of several ranks, each stops where all do.
+  if (!(ranks ? ranks->stopped() : control.stopped())) return false;
   ending.outcome = Outcome::Stopped;
   return true;
 }
@@ -170,7 +196,9 @@ bool Trainer::Impl::admit(RunControl::Batch kind) {
     clock.pause();
     emit(Paused{step});
   };
-  const bool go = control.admit(kind, on_pause, [this] { emit(Resumed{step}); });
+  const auto on_resume = [this] { emit(Resumed{step}); };
+  const bool go = ranks ? ranks->admit(control, kind, on_pause, on_resume)
+                        : control.admit(kind, on_pause, on_resume);
   clock.resume();
   return go || !stop_requested();
 }
@@ -192,52 +220,62 @@ bool Trainer::Impl::diverged(double loss, std::string_view which) {
   return true;
 }
 
+/// Forward and backward. A GPU is asked for the figures before backward and has them ready while it
+/// still works, and the next batch is read meanwhile.
+Look Trainer::Impl::look_at(const data::Batch& samples) {
+  if (ranks) return ranks->look(samples, step, classifies());
+  const Tensor answer = model->call({samples.x})[0];
+  const Tensor loss = model->loss(answer, samples.y, samples.x);
+  Fetch value(loss.detach());
+  std::optional<Fetch> correct;
+  if (classifies()) {
+    const Tensor count = correct_of(answer, samples.y);
+    if (count.defined()) correct.emplace(count);
+  }
+  autograd::backward(loss);
+  loader->prefetch();
+  Look seen{loss, model->loss_per_sample(value.get().to_double(), samples.size())};
+  if (correct) seen.correct = correct->get().to_int64();
+  return seen;
+}
+
 /// One update. False when the loss is no number: then the weights stay as they are.
 bool Trainer::Impl::train_batch(const data::Batch& samples) {
-  const int64_t count = samples.size();
+  const int64_t count = samples.whole;
   optim::Optimizer& optimizer = updates->optimizer();
   const double learning_rate = optimizer.learning_rate();
-  double loss_value = 0;
-  int64_t correct = 0;
+  std::optional<Look> first;  // LBFGS takes several
   {
     const Turnstile::Batch inside(turnstile);
-    Tensor prediction;  // of the first look: LBFGS takes several
     const auto look = [&] {
       optimizer.zero_grad();
-      const Tensor answer = model->call({samples.x})[0];
-      const Tensor loss = model->loss(answer, samples.y, samples.x);
-      const double value = model->loss_per_sample(loss.item(), count);
-      if (!prediction.defined()) {
-        prediction = answer;
-        loss_value = value;
-      }
-      if (std::isfinite(value)) {
-        autograd::backward(loss);
-        updates->clip();
-      }
-      return loss;
+      const Look now = look_at(samples);
+      if (!first) first = now;
+      if (std::isfinite(now.loss_per_sample)) updates->clip();
+      return now.loss;
     };
     if (optimizer.spec().needs_closure) {
       optimizer.step(look);
     } else {
       look();
     }
-    if (diverged(loss_value, "loss")) return false;
+    if (diverged(first->loss_per_sample, "loss")) return false;
     if (!optimizer.spec().needs_closure) optimizer.step();
     updates->after_batch(epoch, batch);
-    if (classifies()) correct = count_correct(prediction, samples.y).value_or(0);
-    sums.loss += loss_value * static_cast<double>(count);
-    sums.correct += correct;
+    sums.loss += first->loss_per_sample * static_cast<double>(count);
+    sums.correct += first->correct;
     sums.samples += count;
     progress.step = step;
     progress.batch = batch;
     progress.generator = default_generator();
+    if (ranks) gradient_order = ranks->gradient_order();
   }
   const double now = clock.seconds();
   pace.trained(now, count);
-  emit(StepDone{step, epoch, batch, loss_value,
-                static_cast<double>(correct) / static_cast<double>(count),
-                pace.samples_per_second(now), pace.seconds_left(now), learning_rate});
+  emit(StepDone{step, epoch, batch, first->loss_per_sample,
+                static_cast<double>(first->correct) / static_cast<double>(count),
+                pace.samples_per_second(now), pace.seconds_left(now), learning_rate,
+                ranks ? ranks->last_times() : std::vector<dist::StepTimes>()});
   return true;
 }
 
@@ -308,8 +346,10 @@ std::optional<Evaluation> Trainer::Impl::evaluate_on(const Datasets& dataset) {
   const double since = clock.seconds();
   bool whole = true;
   const auto keep_going = [&] { return whole = admit(RunControl::Batch::Evaluation); };
-  const Evaluation result =
-      evaluate(updates->evaluated(), *dataset, project.run.batch_size, keep_going);
+  graph::Model& evaluated = updates->evaluated();
+  const int64_t batch_size = project.run.batch_size;
+  const Evaluation result = ranks ? ranks->evaluate(evaluated, *dataset, batch_size, keep_going)
+                                  : evaluate(evaluated, *dataset, batch_size, keep_going);
   pace.evaluated(since, clock.seconds(), result.samples);
   if (!whole) return {};
   return result;
@@ -330,6 +370,20 @@ bool Trainer::Impl::train_epochs() {
   return true;
 }
 
+/// Of a run that has not enough memory: the batch_size that would do, for who reads the error.
+std::string Trainer::Impl::what_fits() {
+  if (model == nullptr || ranks) return {};
+  try {
+    const Turnstile::Batch inside(turnstile);
+    loader.reset();  // and the batch that it has sent ahead
+    const int64_t fits = largest_batch(*model, *train, project.run.batch_size);
+    return fits > 0 ? concat("; the largest batch_size that fits is about ", fits)
+                    : "; not even a batch_size of 1 fits";
+  } catch (const Error&) {
+    return {};
+  }
+}
+
 void Trainer::Impl::run() {
   try {
     prepare();
@@ -340,6 +394,8 @@ void Trainer::Impl::run() {
         if (classifies()) finished.test_accuracy = tested->accuracy;
       }
     }
+  } catch (const OutOfMemory& error) {
+    ending = {Outcome::Failed, concat(error.text(), what_fits())};
   } catch (const Error& error) {
     ending = {Outcome::Failed, step > 0 ? concat(error.text(), ", at ", place()) : error.text()};
   } catch (const std::bad_alloc&) {
@@ -347,6 +403,7 @@ void Trainer::Impl::run() {
   } catch (const std::exception& error) {
     ending = {Outcome::Failed, concat("[run] ", error.what())};
   }
+  if (ranks && ending.outcome == Outcome::Failed) ranks->abort(ending.text);
   finished.outcome = ending.outcome;
   finished.text = ending.text;
   finished.step = step;
@@ -354,8 +411,10 @@ void Trainer::Impl::run() {
   emit(finished);
 }
 
-Trainer::Trainer(graph::Project project, Sink sink, std::optional<Checkpoint> resume)
-    : impl_(std::make_unique<Impl>(std::move(project), std::move(sink), std::move(resume))) {}
+Trainer::Trainer(graph::Project project, Sink sink, std::optional<Checkpoint> resume,
+                 std::shared_ptr<dist::ProcessGroup> group)
+    : impl_(std::make_unique<Impl>(std::move(project), std::move(sink), std::move(resume),
+                                   std::move(group))) {}
 
 Trainer::~Trainer() = default;
 
@@ -399,6 +458,7 @@ std::optional<Checkpoint> Trainer::checkpoint() const {
   out.epoch_generator = progress.epoch_generator;
   out.batch_size = impl_->project.run.batch_size;
   out.train_samples = size_of(impl_->train);
+  out.gradient_order = impl_->gradient_order;
   return out;
 }
 

@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 
+#include "core/dist/process_group.h"
 #include "core/graph/project.h"
 #include "core/nn/module.h"
 #include "core/train/checkpoint.h"
@@ -33,7 +34,14 @@ class Trainer {
 
   /// `sink` is called on the thread of run(). `resume`: goes on from there, with the numbers that
   /// the run would have had.
-  Trainer(graph::Project project, Sink sink, std::optional<Checkpoint> resume = {});
+  ///
+  /// `group`: the ranks that train this project together, each with a Trainer of its own; batches
+  /// are shared out among them (see train::Ranks), and every one tells the same events. Pause, stop
+  /// and step on one act on all. `resume` is rank 0's. Checkpoints are alike on all ranks but for
+  /// statistics of norms: rank 0's are those that count; with any number of ranks a run goes on
+  /// from them. Null, or a group of one: none.
+  Trainer(graph::Project project, Sink sink, std::optional<Checkpoint> resume = {},
+          std::shared_ptr<dist::ProcessGroup> group = {});
   ~Trainer();
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;

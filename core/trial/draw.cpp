@@ -97,7 +97,7 @@ nn::Value Draw::fresh(const nn::Param& param) {
     const auto most = static_cast<int64_t>(param.high().value_or(1e9));
     return integer(least, std::min(most, least + 6));
   };
-  if (chance(0.04)) {
+  if ((param.usual_min || param.usual_max) && chance(0.04)) {
     if (const auto odd = unusual(param)) return *odd;
   }
   switch (param.type) {

@@ -167,14 +167,14 @@ def cases():
                       "  nn.BatchNorm2d(4), nn.ReLU(),\n  nn.MaxPool2d(2), nn.Flatten(),\n"
                       "  nn.Linear(144, 5),\n)\n",
            "steps": 3, "optimizer": sgd, "target": classes[:2], "loss": "nn.CrossEntropyLoss()"}, [image]
+    yield {"model": "nn.Sequential(nn.Linear(3, 8), nn.SiLU(inplace=True), nn.Dropout(0.3, True), "
+                    "nn.Linear(8, 5), nn.LeakyReLU(0.2, True))", "train": True, "backward": True,
+           "as_file": "import torch.nn as nn\nhidden, p = 4 * 2, 0.3\nact = nn.SiLU(inplace=True)\n"
+                      "sizes = [3, hidden, 5]\nlast = nn.LeakyReLU\nmodel = nn.Sequential(\n"
+                      "  nn.Linear(sizes[0], hidden), act, nn.Dropout(p, True),\n"
+                      "  nn.Linear(hidden, sizes[-1]), last(0.2, True))\n"}, [x]
     yield {"model": "nn.MaxPool2d(2, return_indices=True)", "backward": True,
            "outputs": ["output", "indices"]}, [image]
-    lstm = ["output", "h_n", "c_n"]
-    yield {"model": "nn.LSTM(3, 6, num_layers=2, batch_first=True)", "backward": True, "outputs": lstm}, \
-        [torch.randn(2, 7, 3)]
-    yield {"model": "nn.MultiheadAttention(8, 2)", "backward": True, "by_name": True,
-           "outputs": ["attn_output", "attn_output_weights"]}, \
-        {"query": torch.randn(5, 2, 8), "key": torch.randn(6, 2, 8), "value": torch.randn(6, 2, 8)}
     learns = {"model": net, "steps": 7, "target": torch.randn(4, 5), "loss": "nn.MSELoss()"}
     yield {**learns, "optimizer": sgd, "clip-norm": 0.3,
            "schedulers": ["lr_scheduler.LinearLR(optimizer, 0.1, total_iters=3)",
@@ -183,6 +183,12 @@ def cases():
            "schedulers": ["torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.2, total_steps=7)"]}, [x]
     yield {**learns, "optimizer": adam, "clip-norm": 0.5, "clip-value": 0.1,
            "schedulers": ["lr_scheduler.ReduceLROnPlateau(optimizer, patience=0, threshold=0.5)"]}, [x]
+    lstm = ["output", "h_n", "c_n"]
+    yield {"model": "nn.LSTM(3, 6, num_layers=2, batch_first=True)", "backward": True, "outputs": lstm}, \
+        [torch.randn(2, 7, 3)]
+    yield {"model": "nn.MultiheadAttention(8, 2)", "backward": True, "by_name": True,
+           "outputs": ["attn_output", "attn_output_weights"]}, \
+        {"query": torch.randn(5, 2, 8), "key": torch.randn(6, 2, 8), "value": torch.randn(6, 2, 8)}
     yield {"model": "nn.Embedding(10, 4, padding_idx=3)", "backward": True}, \
         [torch.randint(10, (3, 5))]
 

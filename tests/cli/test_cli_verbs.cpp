@@ -80,6 +80,27 @@ class TestCliVerbs : public QObject {
     VERIFY_CHILD(people.out.contains("61 706") && people.out.contains("N×16×10×10"), people);
   }
 
+  void check_follows_sizes_through_an_expression() {
+    const QString model =
+        "nn.Sequential(OrderedDict({'conv': nn.Conv2d(1, 4, 3), 'flat': nn.Flatten(), 'fc': "
+        "nn.Sequential(nn.ReLU(), nn.LazyLinear(10))}))";
+    const Result result = run({"check", model, "--sizes", "2,1,8,8", "--json"});
+    VERIFY_CHILD(result.code == 0, result);
+    const QJsonObject json = result.json();
+    QCOMPARE(json["parameters"].toInt(), 4 * 9 + 4 + 144 * 10 + 10);
+    const QJsonArray layers = json["layers"].toArray();
+    QCOMPARE(layers.size(), 4);
+    QCOMPARE(layers[0].toObject()["outputs"].toArray()[0].toArray(), (QJsonArray{2, 4, 6, 6}));
+    QCOMPARE(layers[3].toObject()["key"].toString(), "fc.1");
+    QCOMPARE(layers[3].toObject()["outputs"].toArray()[0].toArray(), (QJsonArray{2, 10}));
+    QCOMPARE(layers[0].toObject()["multiply_adds_per_sample"].toInt(), 4 * 36 * 9);
+
+    const Result people = run({"check", model});
+    VERIFY_CHILD(people.code == 0 && people.out.contains("conv"), people);
+    const Result words = run({"check", "nn.Embedding(10, 3)", "--sizes", "4,7"});
+    VERIFY_CHILD(words.code == 0 && words.out.contains("4×7×3"), words);
+  }
+
   void train_learns_spirals_and_repeats_bit_for_bit() {
     const Result again =
         run({"train", example("spirals.netwright"), "--out", path("again"), "--json"});
@@ -125,27 +146,6 @@ class TestCliVerbs : public QObject {
              result.json()["validation_accuracy"].toDouble());
   }
 
-  void eval_gives_what_train_gave() {
-    const Result trained = run(
-        {"train", example("spirals.netwright"), "--out", path("eval"), "--json", "--epochs", "20"});
-    VERIFY_CHILD(trained.code == 0, trained);
-    for (const QString name : {"spirals.pt", "spirals.safetensors"}) {
-      const Result result =
-          run({"eval", example("spirals.netwright"), "--weights", path("eval/") + name, "--json"});
-      VERIFY_CHILD(result.code == 0, result);
-      QCOMPARE(result.json()["test_accuracy"], trained.json()["test_accuracy"]);
-      QCOMPARE(result.json()["test_loss"], trained.json()["test_loss"]);
-    }
-  }
-
-  void an_autoencoder_has_no_accuracy() {
-    const QString project =
-        changed_example(folder_.path(), "spirals.netwright", [](QJsonObject& changed) {
-          edit_graph(changed, [](QJsonArray& nodes, QJsonArray& wires) {
-            QJsonObject loss = nodes.last().toObject();
-            loss["block"] = "MSELoss";
-            nodes.replace(nodes.size() - 1, loss);
-            wires.append(QJsonObject{{"from", QJsonArray{nodes[0].toObject()["id"], "output"}},
   void options_choose_optimizer_and_schedulers() {
     const QStringList words{"train",
                             example("spirals.netwright"),
@@ -216,6 +216,27 @@ class TestCliVerbs : public QObject {
     QVERIFY(!QFile::exists(path("plain/spirals-trained.pt")));
   }
 
+  void eval_gives_what_train_gave() {
+    const Result trained = run(
+        {"train", example("spirals.netwright"), "--out", path("eval"), "--json", "--epochs", "20"});
+    VERIFY_CHILD(trained.code == 0, trained);
+    for (const QString name : {"spirals.pt", "spirals.safetensors"}) {
+      const Result result =
+          run({"eval", example("spirals.netwright"), "--weights", path("eval/") + name, "--json"});
+      VERIFY_CHILD(result.code == 0, result);
+      QCOMPARE(result.json()["test_accuracy"], trained.json()["test_accuracy"]);
+      QCOMPARE(result.json()["test_loss"], trained.json()["test_loss"]);
+    }
+  }
+
+  void an_autoencoder_has_no_accuracy() {
+    const QString project =
+        changed_example(folder_.path(), "spirals.netwright", [](QJsonObject& changed) {
+          edit_graph(changed, [](QJsonArray& nodes, QJsonArray& wires) {
+            QJsonObject loss = nodes.last().toObject();
+            loss["block"] = "MSELoss";
+            nodes.replace(nodes.size() - 1, loss);
+            wires.append(QJsonObject{{"from", QJsonArray{nodes[0].toObject()["id"], "output"}},
                                      {"to", QJsonArray{loss["id"], "target"}}});
           });
         });
@@ -261,6 +282,9 @@ class TestCliVerbs : public QObject {
       }
     }
     QVERIFY(json["optimizers"].toArray().size() >= 2);
+    QStringList schedulers;
+    for (const QJsonValue one : json["schedulers"].toArray()) schedulers += one["id"].toString();
+    QVERIFY(schedulers.contains("OneCycleLR") && schedulers.contains("ReduceLROnPlateau"));
     QVERIFY(json["data_sets"].toArray().size() >= 7);
     const Result people = run({"blocks"});
     for (const QString& id : ids) VERIFY_CHILD(people.out.contains(id.toUtf8()), people);
@@ -282,9 +306,6 @@ class TestCliVerbs : public QObject {
     qunsetenv("NETWRIGHT_PLUGINS");
     VERIFY_CHILD(result.code == 0 && result.err.contains("broken.so"), result);
     VERIFY_CHILD(result.json()["test_accuracy"].toDouble() > 0.9, result);
-    QStringList schedulers;
-    for (const QJsonValue one : json["schedulers"].toArray()) schedulers += one["id"].toString();
-    QVERIFY(schedulers.contains("OneCycleLR") && schedulers.contains("ReduceLROnPlateau"));
   }
 
   void help_has_an_example_for_every_verb() {

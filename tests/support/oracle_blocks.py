@@ -38,7 +38,9 @@ def call(module, inputs, keywords):
         if target is not None and target.numel() > 0 and target.max() >= module.weight.numel():
             raise outside
     if isinstance(module, torch.nn.EmbeddingBag) and module.include_last_offset:
-        if inputs[0].dim() == 2:
+        offsets = inputs[1] if len(inputs) > 1 else keywords.get("offsets")
+        early = offsets is not None and offsets.numel() > 0 and offsets[-1] < inputs[0].numel()
+        if inputs[0].dim() == 2 or early:
             raise RuntimeError("PyTorch 1.13 writes outside its memory here")
     if isinstance(module, torch.nn.LocalResponseNorm):
         # It views its input, which PyTorch cannot for every layout; ours takes all.

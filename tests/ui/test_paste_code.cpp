@@ -4,6 +4,8 @@
 #include <QtTest>
 
 #include "app/windows/workspace.h"
+#include "widgets/canvas/canvas_scene.h"
+#include "widgets/canvas/canvas_view.h"
 
 using namespace nw;
 
@@ -53,6 +55,24 @@ class TestPasteCode : public QObject {
     QCOMPARE(window.graph().nodes.size(), size_t{7});
     for (size_t i = 5; i < 7; ++i) {
       QVERIFY(window.graph().nodes[i].x > window.graph().nodes[4].x);
+    }
+  }
+
+  void what_was_pasted_is_in_sight() {
+    Window window;
+    widgets::CanvasView* view = window.workspace.canvas();
+    view->resize(480, 360);
+    view->show();
+    QVERIFY(QTest::qWaitForWindowExposed(view));
+    window.paste(kModel);
+    for (int times = 0; times < 3; ++times) {
+      window.paste("nn.Sequential(nn.ReLU(), nn.Dropout(0.5))");
+      const QRectF sight = view->mapToScene(view->viewport()->rect()).boundingRect();
+      const QVector<graph::NodeId> pasted = view->canvas()->selectedIds();
+      QCOMPARE(pasted.size(), 2);
+      for (const graph::NodeId id : pasted) {
+        QVERIFY(sight.contains(*view->canvas()->nodeRect(id)));
+      }
     }
   }
 

@@ -137,6 +137,16 @@ void CanvasView::fit() {
   showsWhole_ = true;
 }
 
+void CanvasView::bringIntoSight(const QRectF& extent) {
+  const QRectF sight = mapToScene(viewport()->rect()).boundingRect();
+  if (sight.contains(extent)) return;
+  if (extent.width() > sight.width() || extent.height() > sight.height()) {
+    fit();
+  } else {
+    ensureVisible(extent);
+  }
+}
+
 void CanvasView::reveal(graph::NodeId id) {
   const std::optional<QRectF> card = scene_->nodeRect(id);
   if (!card) return;

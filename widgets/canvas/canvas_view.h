@@ -49,6 +49,9 @@ class CanvasView : public QGraphicsView {
   void resetZoom();
   /// Shows the whole graph, at most at 100 %.
   void fit();
+  /// Moves no further than needed to show `extent` (scene); shows the whole graph where that is too
+  /// large for the view.
+  void bringIntoSight(const QRectF& extent);
   /// Opens the search popup at the centre; the chosen block comes in the middle of the view.
   void openSearch();
   /// Brings a node into sight, selects it and, if it has problems, shows them.

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "core/backend/cpu/activation_parts.h"
 #include "core/backend/cpu/dispatch.h"
 #include "core/backend/cpu/isa_kernels.h"
@@ -24,8 +26,15 @@ void backward(const Activation& f, const Tensor& grad, const Tensor& x, const Te
     const T* from = grad.data<T>();
     const T* at = x.data<T>();
     T* to = grad_x.data<T>();
+    constexpr int64_t kBlock = kBlockBytes / static_cast<int64_t>(sizeof(T));
+    const int64_t rest = x.numel() - x.numel() % kBlock;  // where it begins
+    const auto run = [&](int64_t begin, int64_t end, Share share) {
+      if (begin >= end) return;
+      fast<T>().activation->backward(f, from + begin, at + begin, to + begin, end - begin, share);
+    };
     parallel_for(x.numel(), kHeavyGrain, [&](int64_t begin, int64_t end) {
-      fast<T>().activation->backward(f, from + begin, at + begin, to + begin, end - begin);
+      run(begin, std::min(end, rest), Share::Blocks);
+      run(std::max(begin, rest), end, Share::Rest);
     });
   });
 }

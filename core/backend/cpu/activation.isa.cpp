@@ -158,11 +158,13 @@ NW_INLINE V gelu_tanh_slope(V x) {
 }
 
 template <typename T>
-void backward(const Activation& f, const T* grad, const T* x, T* grad_x, int64_t count) {
+void backward(const Activation& f, const T* grad, const T* x, T* grad_x, int64_t count,
+              Share part) {
   using V = Vec<T>;
   const Numbers<T> n(f);
   const V zero{};
   const V one = splat(T{1});
+  const bool blocks = part == Share::Blocks;
   const auto run = [&](const auto& function) NW_ALWAYS {
     for_each_vector<T>(count, [&](int64_t i, int64_t lanes) NW_ALWAYS {
       store_lanes<T>(grad_x + i, function(load_lanes(grad + i, lanes), load_lanes(x + i, lanes)),
@@ -170,10 +172,13 @@ void backward(const Activation& f, const T* grad, const T* x, T* grad_x, int64_t
     });
   };
   switch (f.kind) {
-    case ActivationKind::Elu:
-      return run([&](V g, V v) NW_ALWAYS {
-        return select(v <= zero, g * n.c * n.a * cpu::exp(v * n.c), g * n.b);
-      });
+    case ActivationKind::Elu: {
+      const auto below = [&](V g, V v) NW_ALWAYS { return g * n.c * n.a * cpu::exp(v * n.c); };
+      if (blocks) {
+        return run([&](V g, V v) NW_ALWAYS { return select(v > zero, g * n.b, below(g, v)); });
+      }
+      return run([&](V g, V v) NW_ALWAYS { return select(v <= zero, below(g, v), g * n.b); });
+    }
     case ActivationKind::Gelu:
       return run([&](V g, V v) NW_ALWAYS {
         const V below = T(0.5) * (one + erf(v * static_cast<T>(kRootHalf)));
@@ -184,17 +189,31 @@ void backward(const Activation& f, const T* grad, const T* x, T* grad_x, int64_t
       return run([&](V g, V v) NW_ALWAYS { return g * gelu_tanh_slope<T>(v); });
     case ActivationKind::Hardshrink:
     case ActivationKind::Softshrink:
+      if (blocks) {
+        return run([&](V g, V v) NW_ALWAYS { return select((v < -n.a) | (v > n.a), g, zero); });
+      }
       return run([&](V g, V v) NW_ALWAYS { return select((v >= -n.a) & (v <= n.a), zero, g); });
     case ActivationKind::Hardsigmoid:
       return run([&](V g, V v) NW_ALWAYS {
         return select((v > splat(T{-3})) & (v < splat(T{3})), g / T{6}, zero);
       });
-    case ActivationKind::Hardswish:
+    case ActivationKind::Hardswish: {
+      const auto between = [&](V g, V v) NW_ALWAYS { return g * (v / T{3} + T(0.5)); };
+      const V low = splat(T{-3});
+      const V high = splat(T{3});
+      if (blocks) {
+        return run([&](V g, V v) NW_ALWAYS {
+          return select(v < low, zero, select(v >= high, g, between(g, v)));
+        });
+      }
       return run([&](V g, V v) NW_ALWAYS {
-        const V between = g * (v / T{3} + T(0.5));
-        return select(v < splat(T{-3}), zero, select(v < splat(T{3}), between, g));
+        return select(v < low, zero, select(v <= high, between(g, v), g));
       });
+    }
     case ActivationKind::Hardtanh:
+      if (blocks) {
+        return run([&](V g, V v) NW_ALWAYS { return select((v > n.a) & (v < n.b), g, zero); });
+      }
       return run([&](V g, V v) NW_ALWAYS { return select((v <= n.a) | (v >= n.b), zero, g); });
     case ActivationKind::LeakyRelu:
       return run([&](V g, V v) NW_ALWAYS { return select(v > zero, g, g * n.a); });
@@ -209,7 +228,8 @@ void backward(const Activation& f, const T* grad, const T* x, T* grad_x, int64_t
         const V numerator = mish_numerator<T>(v);
         const V t = numerator / (numerator + T{2});
         const V rest = T{2} / (numerator + T{2});  // 1 − t, which stays a little above 0
-        return g * (t + at_most(v, splat(T{20})) * cpu::sigmoid(v) * rest * (one + t));
+        const V slope = t + at_most(v, splat(T{20})) * cpu::sigmoid(v) * rest * (one + t);
+        return g * (slope + v * T{0});  // NaN where v is infinite, as in PyTorch
       });
     case ActivationKind::Silu:
       return run([&](V g, V v) NW_ALWAYS {
@@ -224,7 +244,7 @@ void backward(const Activation& f, const T* grad, const T* x, T* grad_x, int64_t
     case ActivationKind::Softsign:
       return run([&](V g, V v) NW_ALWAYS {
         const V d = one + magnitude(v);
-        return g / (d * d);
+        return g * (one / (d * d) + v * T{0});  // NaN where v is infinite, as in PyTorch
       });
     case ActivationKind::Tanhshrink:
       return run([&](V g, V v) NW_ALWAYS {

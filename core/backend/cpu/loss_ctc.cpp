@@ -18,7 +18,7 @@ constexpr T kNever = -std::numeric_limits<T>::infinity();  // the logarithm of 0
 template <typename T, typename... More>
 T log_sum(T first, More... more) {
   const T largest = std::max({first, more...});
-  if (largest == kNever<T>) return kNever<T>;
+  if (largest == kNever<T>) return (first + ... + more);  // or NaN, which no maximum shows
   return largest + std::log((std::exp(first - largest) + ... + std::exp(more - largest)));
 }
 

@@ -48,7 +48,7 @@ void multi_margin(const Tensor& x, const Tensor& target, const Tensor& weight, i
       for (int64_t j = 0; j < classes; ++j) {
         if (j == wanted[i]) continue;
         const T lack = static_cast<T>(margin) - from[wanted[i]] + from[j];
-        if (lack <= 0) continue;
+        if (!(lack > 0)) continue;  // nor of NaN
         const T term = power == 1 ? lack : lack * lack;
         sum += static_cast<double>(factors != nullptr ? factors[wanted[i]] * term : term);
       }
@@ -73,7 +73,7 @@ void multi_margin_grad(const Tensor& grad, const Tensor& x, const Tensor& target
       for (int64_t j = 0; j < classes; ++j) {
         const T lack = static_cast<T>(margin) - from[wanted[i]] + from[j];
         to[j] = 0;
-        if (j == wanted[i] || lack <= 0) continue;
+        if (j == wanted[i] || !(lack > 0)) continue;
         to[j] = power == 1 ? share : 2 * share * lack;
         total += to[j];
       }
@@ -119,7 +119,7 @@ void multi_label_margin_grad(const Tensor& grad, const Tensor& x, const Tensor& 
       std::fill_n(to, classes, T{0});
       for (int64_t w = 0; w < count; ++w) {
         for (int64_t j = 0; j < classes; ++j) {
-          if (is_wanted[j] != 0 || 1 - from[wanted[w]] + from[j] <= 0) continue;
+          if (is_wanted[j] != 0 || !(1 - from[wanted[w]] + from[j] > 0)) continue;
           to[j] += share;
           to[wanted[w]] -= share;
         }

@@ -39,7 +39,8 @@ T slope_of(T x, double p, T norm) {
   if (p == 1) return sign_of(x);
   if (p == 0 || norm == 0) return 0;
   if (p == 2) return x / norm;
-  if (p < 1 && x == 0) return 0;
+  // 0, but NaN where the norm has no number.
+  if (p < 1 && x == 0) return static_cast<T>(0 * std::pow(static_cast<double>(norm), 1 - p));
   const double ratio = static_cast<double>(std::abs(x)) / static_cast<double>(norm);
   return sign_of(x) * static_cast<T>(std::pow(ratio, p - 1));
 }

@@ -97,8 +97,9 @@ Walk<kOperands> ordered_walk(const Dims& sizes, const std::array<const Dims*, kO
   }
   SmallVector<size_t, kMaxDims> order(sizes.size());
   std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](size_t a, size_t b) { return last[a] > last[b]; });
+  // Not std::stable_sort, which asks for memory.
+  std::sort(order.begin(), order.end(),
+            [&](size_t a, size_t b) { return last[a] != last[b] ? last[a] > last[b] : a < b; });
   Dims ordered_sizes;
   std::array<Dims, kOperands> ordered;
   std::array<const Dims*, kOperands> pointers;

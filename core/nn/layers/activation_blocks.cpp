@@ -91,9 +91,12 @@ Block exponential(const Texts& texts) {
                    .type = ParamType::Real,
                    .fallback = 1.0,
                    .help = "The depth that y approaches below 0 is −alpha.",
-                   .min = 0,
-                   .min_exclusive = std::is_same_v<Activation, CELU>},
+                   .usual_min = 0},
                   inplace_param()};
+  if (std::is_same_v<Activation, CELU>) {
+    block.constraints = {
+        {"alpha must not be 0", [](const Args& args) { return args.real("alpha") != 0; }}};
+  }
   block.make = [](const Args& args) -> std::unique_ptr<Module> {
     return std::make_unique<Activation>(typename Activation::Options{
         .alpha = args.real("alpha"), .inplace = args.boolean("inplace")});
@@ -134,12 +137,14 @@ Block prelu() {
   Block block =
       block_of({"PReLU", "LeakyReLU that learns its slope.", "y = x above 0, else a·x",
                 "In deep image networks, where a slope for each channel is worth learning."});
+  block.factory = true;
   block.icon = "relu";
   block.params = {{.name = "num_parameters",
                    .type = ParamType::Int,
                    .fallback = int64_t{1},
                    .help = "1: one slope for all; else as many as there are channels.",
-                   .min = 1},
+                   .min = 0,
+                   .usual_min = 1},
                   {.name = "init",
                    .type = ParamType::Real,
                    .fallback = 0.25,
@@ -181,8 +186,7 @@ Block softplus() {
                    .type = ParamType::Real,
                    .fallback = 1.0,
                    .help = "The larger, the closer to ReLU.",
-                   .min = 0,
-                   .min_exclusive = true},
+                   .usual_min = 0},
                   {.name = "threshold",
                    .type = ParamType::Real,
                    .fallback = 20.0,
@@ -249,7 +253,9 @@ Block shrink(const Texts& texts) {
                    .type = ParamType::Real,
                    .fallback = 0.5,
                    .help = "Numbers from −lambd to lambd become 0.",
-                   .min = 0}};
+                   .usual_min = 0}};
+  // PyTorch asks it of Softshrink only.
+  if (std::is_same_v<Activation, Softshrink>) block.params[0].min = 0;
   block.make = [](const Args& args) -> std::unique_ptr<Module> {
     return std::make_unique<Activation>(typename Activation::Options{.lambd = args.real("lambd")});
   };

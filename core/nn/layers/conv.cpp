@@ -62,14 +62,18 @@ void check_groups(int64_t channels, std::string_view what, int64_t groups, std::
 ConvNd::ConvNd(const Geometry& geometry, std::string_view name, std::string_view lazy_name)
     : geometry_(geometry), name_(name), lazy_name_(lazy_name) {
   const auto& g = geometry_;
-  NW_CHECK(g.in_channels >= 0 && g.out_channels >= 1, "[", name,
-           "] in_channels and out_channels must be at least 1, are ", g.in_channels, " and ",
-           g.out_channels);
+  const bool lazy = g.in_channels == kFromInput;
+  NW_CHECK((g.in_channels >= 0 || lazy) && g.out_channels >= 1, "[", name,
+           "] expects in_channels of at least 0 and out_channels of at least 1, gets ",
+           g.in_channels, " and ", g.out_channels);
   NW_CHECK(g.window.groups >= 1, "[", name, "] groups must be at least 1, is ", g.window.groups);
-  check_groups(g.in_channels, "in_channels", g.window.groups, name);
+  if (!lazy) check_groups(g.in_channels, "in_channels", g.window.groups, name);
   check_groups(g.out_channels, "out_channels", g.window.groups, name);
-  ops::check_window(g.window, g.window.kernel.size(), name);
-  if (g.in_channels == 0) {
+  Window checked = g.window;
+  // What other modes pad before the convolution may also take away.
+  if (g.padding_mode != "zeros") std::fill(checked.padding.begin(), checked.padding.end(), 0);
+  ops::check_window(checked, g.window.kernel.size(), name);
+  if (lazy) {
     weight_ = register_uninitialized_parameter("weight");
     bias_ =
         g.bias ? register_uninitialized_parameter("bias") : register_parameter("bias", Tensor());
@@ -92,8 +96,6 @@ void ConvNd::initialize_parameters(const Tensors& inputs) {
   const Tensor& input = inputs[0];
   const bool unbatched = ops::is_unbatched(input, geometry_.window.kernel.size(), lazy_name_);
   geometry_.in_channels = input.sizes()[unbatched ? 0 : 1];
-  NW_CHECK(geometry_.in_channels > 0, "[", lazy_name_, "] expects at least one channel, gets ",
-           to_string(input.sizes()));
   check_groups(geometry_.in_channels, "in_channels", geometry_.window.groups, lazy_name_);
   materialize(weight_, weight_sizes());
   if (bias_.defined()) materialize(bias_, Dims{geometry_.out_channels});
@@ -103,8 +105,8 @@ void ConvNd::initialize_parameters(const Tensors& inputs) {
 std::string ConvNd::extra_repr() const {
   const auto& g = geometry_;
   std::string text =
-      concat(g.in_channels, ", ", g.out_channels, ", kernel_size=", tuple(g.window.kernel),
-             ", stride=", tuple(g.window.stride));
+      concat(std::max<int64_t>(g.in_channels, 0), ", ", g.out_channels,
+             ", kernel_size=", tuple(g.window.kernel), ", stride=", tuple(g.window.stride));
   if (!g.padding_word.empty()) {
     text += ", padding=" + g.padding_word;
   } else if (!all_are(g.window.padding, 0)) {

@@ -24,6 +24,9 @@ struct ConvPadding {
   std::string word;  // empty, "valid" or "same"
 };
 
+/// As in_channels: the first input tells.
+inline constexpr int64_t kFromInput = -1;
+
 /// What all convolutions share: parameters, their initial values, and what is printed. Weight and
 /// bias are U(±1/√fan_in), fan_in being the numbers in one kernel as torch counts them.
 class ConvNd : public UnaryModule {
@@ -34,7 +37,7 @@ class ConvNd : public UnaryModule {
 
  protected:
   struct Geometry {
-    int64_t in_channels, out_channels;  // in_channels 0: taken from the first input
+    int64_t in_channels, out_channels;  // in_channels may be kFromInput
     Window window;
     std::string padding_word;
     SmallVector<int64_t, 3> output_padding;
@@ -64,12 +67,12 @@ class ConvNd : public UnaryModule {
 
 /// Cross-correlation of x (N, C, spatial…) or (C, spatial…) with learnable kernels -> (N, out,
 /// spatial…). state_dict: weight (out, in/groups, kernel…), bias (out).
-/// Source: torch.nn.Conv1d, Conv2d, Conv3d, and LazyConv*d for in_channels 0.
+/// Source: torch.nn.Conv1d, Conv2d, Conv3d, and LazyConv*d for in_channels kFromInput.
 template <size_t N>
 class Conv : public ConvNd {
  public:
   struct Options {
-    int64_t in_channels;  // 0: taken from the first input
+    int64_t in_channels;  // kFromInput: taken from the first input
     int64_t out_channels;
     Extents<N> kernel_size;
     Extents<N> stride = 1;
@@ -101,7 +104,7 @@ template <size_t N>
 class ConvTranspose : public ConvNd {
  public:
   struct Options {
-    int64_t in_channels;  // 0: taken from the first input
+    int64_t in_channels;  // kFromInput: taken from the first input
     int64_t out_channels;
     Extents<N> kernel_size;
     Extents<N> stride = 1;

@@ -12,7 +12,7 @@ ConvPadding<N> padding_of(const Args& args) {
 
 /// Without a size from the wire any that groups divides will do: forward then tells what is wrong.
 int64_t in_channels_of(const Args& args) {
-  if (!args.has("in_channels")) return 0;  // a lazy one
+  if (!args.has("in_channels")) return kFromInput;  // a lazy one
   return args.is_none("in_channels") ? args.integer("groups") : args.integer("in_channels");
 }
 
@@ -63,6 +63,14 @@ bool same_has_stride_1(const Args& args) {
   if (word == nullptr || *word != "same") return true;
   const auto stride = args.integers("stride", N);
   return std::all_of(stride.begin(), stride.end(), [](int64_t step) { return step == 1; });
+}
+
+template <size_t N>
+bool zeros_are_added(const Args& args) {
+  const bool word = std::holds_alternative<std::string>(*args.find("padding"));
+  if (word || args.text("padding_mode") != "zeros") return true;
+  const auto padding = args.integers("padding", N);
+  return std::all_of(padding.begin(), padding.end(), [](int64_t size) { return size >= 0; });
 }
 
 template <size_t N>
@@ -172,6 +180,16 @@ Param padding(size_t spatial, std::string help, std::vector<std::string> words) 
           .unit = "px"};
 }
 
+/// That of a plain convolution, which modes other than zeros also let take away.
+Param window_padding(size_t spatial) {
+  Param param =
+      padding(spatial, "Added at each side; 'same' keeps the input's size, 'valid' adds nothing.",
+              {"valid", "same"});
+  param.min.reset();
+  param.usual_min = 0;
+  return param;
+}
+
 Param padding_mode(std::string help, std::vector<std::string> choices) {
   return {.name = "padding_mode",
           .type = ParamType::Choice,
@@ -181,18 +199,16 @@ Param padding_mode(std::string help, std::vector<std::string> choices) {
 }
 
 std::vector<Param> conv_params(size_t spatial) {
-  return {
-      out_channels(),
-      spatial::kernel_size(spatial, 3),
-      spatial::stride(spatial, 1),
-      padding(spatial, "Added at each side; 'same' keeps the input's size, 'valid' adds nothing.",
-              {"valid", "same"}),
-      spatial::dilation(spatial),
-      groups(),
-      bias(),
-      padding_mode("What the padding holds: zeros, the mirrored input, its edge, or its other "
-                   "side.",
-                   {"zeros", "reflect", "replicate", "circular"})};
+  return {out_channels(),
+          spatial::kernel_size(spatial, 3),
+          spatial::stride(spatial, 1),
+          window_padding(spatial),
+          spatial::dilation(spatial),
+          groups(),
+          bias(),
+          padding_mode("What the padding holds: zeros, the mirrored input, its edge, or its other "
+                       "side.",
+                       {"zeros", "reflect", "replicate", "circular"})};
 }
 
 std::vector<Param> transpose_params(size_t spatial) {
@@ -254,8 +270,10 @@ Block common_conv(std::string_view stem) {
   block.formula = concat("y[o, ", spatial::places(N), "] = b[o] + Σ W[o, c, …] · x[c, ",
                          spatial::tapped(N), "]");
   block.params = conv_params(N);
-  block.constraints = {{kGroupsOut, groups_divide_out},
-                       {"padding 'same' needs stride 1", same_has_stride_1<N>}};
+  block.constraints = {
+      {kGroupsOut, groups_divide_out},
+      {"padding 'same' needs stride 1", same_has_stride_1<N>},
+      {"padding must be at least 0 where padding_mode is 'zeros'", zeros_are_added<N>}};
   block.outputs = {
       {"output", concat("Feature maps (N, out_channels, ", spatial::axes(N), ")"), false}};
   block.make = make_conv<N>;

@@ -93,8 +93,10 @@ Block unflatten_block() {
                    .arity = 0,
                    .required = true}};
   block.constraints = {
-      {"unflattened_size needs at least two sizes",
-       [](const Args& args) { return args.integers("unflattened_size").size() >= 2; }},
+      {"unflattened_size must be a tuple",
+       [](const Args& args) {
+         return std::holds_alternative<std::vector<int64_t>>(*args.find("unflattened_size"));
+       }},
       {"only one of unflattened_size can be −1", one_is_open}};
   block.inputs = {{"input", "Numbers of any sizes", false, "*"}};
   block.inputs[0].layout_of = unflatten_layout;

@@ -11,8 +11,8 @@ GroupNorm::GroupNorm(const Options& options) : options_(options) {
   NW_CHECK(options.num_groups != 0 && options.num_channels % options.num_groups == 0,
            "[GroupNorm] num_channels (", options.num_channels,
            ") must be divisible by num_groups (", options.num_groups, ")");
-  NW_CHECK(options.num_channels >= 0, "[GroupNorm] num_channels cannot be negative, is ",
-           options.num_channels);
+  NW_CHECK(options.num_channels >= 0 || !options.affine,
+           "[GroupNorm] num_channels cannot be negative, is ", options.num_channels);
   if (options.affine) {
     weight_ = new_parameter(Dims{options.num_channels});
     bias_ = new_parameter(Dims{options.num_channels});
@@ -86,6 +86,8 @@ std::string response_caption(const Args& args) {
 
 Block group_norm_block() {
   Block block;
+  Param eps = eps_param();
+  eps.usual_min = 1e-8;  // the gradient of a group without spread has no value with 0
   block.common = true;
   block.synonyms = "group normalization, gn";
   block.id = "GroupNorm";
@@ -108,11 +110,10 @@ Block group_norm_block() {
       {.name = "num_channels",
        .type = ParamType::Int,
        .help = "Channels that come in: the size of the input's dimension C.",
-       .min = 0,
        .usual_min = 1,
        .inferred = true,
        .required = true},
-      eps_param(),
+      eps,
       affine_param("affine", true),
   };
   block.constraints = {{"num_channels must be divisible by num_groups", groups_fit}};

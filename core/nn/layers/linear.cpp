@@ -13,6 +13,8 @@ Linear::Linear(const Options& options)
   weight_ = register_parameter("weight", new_parameter(Dims{out_features_, in_features_}));
   bias_ = register_parameter("bias", options.bias ? new_parameter(Dims{out_features_}) : Tensor());
   init::linear_(weight_, bias_);
+  // torch draws here, too.
+  if (in_features_ == 0 && bias_.defined()) init::uniform_(bias_, 0, 0);
 }
 
 Linear::Linear(WithoutSizes, int64_t out_features, bool bias)

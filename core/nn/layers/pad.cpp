@@ -43,13 +43,9 @@ std::unique_ptr<Module> make_constant(const Args& args) {
   return std::make_unique<ConstantPad<N>>(sides<N>(args), args.real("value"));
 }
 
-std::unique_ptr<Module> make_zero(const Args& args) {
-  return std::make_unique<ZeroPad<2>>(sides<2>(args));
-}
-
 template <typename Layer, size_t N>
 std::unique_ptr<Module> make(const Args& args) {
-  return std::make_unique<Layer>(extents_of<2 * N>(args, "padding"));
+  return std::make_unique<Layer>(sides<N>(args));
 }
 
 template <size_t N>
@@ -57,19 +53,20 @@ std::string caption(const Args& args) {
   return brief(sides<N>(args).items());
 }
 
-/// How many numbers a padding of N dimensions may have besides 2 N: those of fewer, and of the
-/// channels and samples.
-std::vector<size_t> other_sides(size_t spatial) {
+/// How many numbers a padding of N dimensions may have besides 2 N: those of one to
+/// `most` dimensions.
+std::vector<size_t> other_sides(size_t spatial, size_t most) {
   std::vector<size_t> counts;
-  for (size_t dims = 1; dims <= spatial + 2; ++dims) {
+  for (size_t dims = 1; dims <= most; ++dims) {
     if (dims != spatial) counts.push_back(2 * dims);
   }
   return counts;
 }
 
-/// What all paddings have; `front` names the dimensions that stand before the padded ones.
+/// What all paddings have; `front` names the dimensions that stand before the padded ones, `most`
+/// says how many can be padded.
 template <size_t N>
-Block padding(std::string_view stem, const std::string& front) {
+Block padding(std::string_view stem, const std::string& front, size_t most) {
   Block block = spatial::block(stem, N, "shape", "pad");
   constexpr const char* kSides[] = {"before and after", "left, right, above and below",
                                     "left, right, above, below, in front and behind"};
@@ -80,6 +77,7 @@ Block padding(std::string_view stem, const std::string& front) {
        .help = concat("Added ", kSides[N - 1], "; one number for all sides; below 0 takes away."),
        .min = -1000000,
        .arity = 2 * N,
+       .arities = other_sides(N, most),
        .unit = "px",
        .required = true}};
   const std::string things = spatial::things(N);
@@ -92,7 +90,7 @@ Block padding(std::string_view stem, const std::string& front) {
 
 template <size_t N>
 Block constant() {
-  Block block = padding<N>("ConstantPad", "N C ");
+  Block block = padding<N>("ConstantPad", "N C ", N + 2);
   block.summary = concat("Surrounds ", spatial::things(N), " with one number.");
   block.formula = "y[i] = x[i − before] inside, value outside";
   block.when_to_use =
@@ -102,14 +100,13 @@ Block constant() {
                           .fallback = 0.0,
                           .help = "What the padding holds.",
                           .required = true});
-  block.params[0].arities = other_sides(N);
   block.make = make_constant<N>;
   return block;
 }
 
 template <size_t N>
 Block reflection() {
-  Block block = padding<N>("ReflectionPad", "N C ");
+  Block block = padding<N>("ReflectionPad", "N C ", 3);
   block.summary = concat("Surrounds ", spatial::things(N), " with their own mirror image.");
   block.formula = "1 2 3 4 padded by 2: 3 2 | 1 2 3 4 | 3 2";
   block.when_to_use =
@@ -122,7 +119,7 @@ Block reflection() {
 
 template <size_t N>
 Block replication() {
-  Block block = padding<N>("ReplicationPad", "N C ");
+  Block block = padding<N>("ReplicationPad", "N C ", 3);
   block.summary = concat("Surrounds ", spatial::things(N), " with copies of their edge.");
   block.formula = "1 2 3 4 padded by 2: 1 1 | 1 2 3 4 | 4 4";
   block.when_to_use = "Before a convolution, where zeros would look like an edge.";
@@ -137,14 +134,13 @@ Block constant_pad_block(size_t spatial) {
 }
 
 Block zero_pad_block() {
-  Block block = padding<2>("ZeroPad", "N C ");
+  Block block = padding<2>("ZeroPad", "N C ", 4);
   block.summary = "Surrounds images with zeros.";
   block.formula = "y[i, j] = x[i − above, j − left] inside, 0 outside";
   block.when_to_use =
       "To make sizes fit what follows, or to pad the sides differently, which a "
       "convolution's own padding cannot.";
-  block.params[0].arities = other_sides(2);
-  block.make = make_zero;
+  block.make = make<ZeroPad<2>, 2>;
   return block;
 }
 

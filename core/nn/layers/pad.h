@@ -1,14 +1,13 @@
 #pragma once
 
 #include "core/nn/block.h"
-#include "core/nn/layers/extents.h"
 #include "core/ops/pad.h"
 
 namespace nw::nn {
 
 /// Adds to both sides of the last N dimensions of x, or takes away where padding is negative. One
 /// number stands for all sides; else torch's order: before and after of the last dimension first.
-/// ConstantPad and ZeroPad take other even counts, too, which pad fewer or more dimensions.
+/// Other even counts pad fewer or more dimensions.
 /// Source: torch.nn.ConstantPad1d … 3d, ZeroPad2d, ReflectionPad1d … 3d, ReplicationPad1d … 3d.
 template <size_t N>
 class PadNd : public UnaryModule {
@@ -68,7 +67,7 @@ class ZeroPad : public PadNd<N> {
 template <size_t N>
 class ReflectionPad : public PadNd<N> {
  public:
-  explicit ReflectionPad(const Extents<2 * N>& padding)
+  explicit ReflectionPad(const Sides<N>& padding)
       : PadNd<N>("ReflectionPad", padding.items(), ops::PadMode::Reflect, 0) {}
 };
 
@@ -76,7 +75,7 @@ class ReflectionPad : public PadNd<N> {
 template <size_t N>
 class ReplicationPad : public PadNd<N> {
  public:
-  explicit ReplicationPad(const Extents<2 * N>& padding)
+  explicit ReplicationPad(const Sides<N>& padding)
       : PadNd<N>("ReplicationPad", padding.items(), ops::PadMode::Replicate, 0) {}
 };
 

@@ -64,7 +64,7 @@ std::string unpool_layout(const Args& args) {
     const int64_t stride = args.is_none("stride") ? kernel : args.integers("stride", N)[i];
     const int64_t room =
         args.integers("output_size", N)[i] - kernel + 2 * args.integers("padding", N)[i];
-    text += concat(" ", room < 0 ? 1 : room / stride + 1);
+    text += concat(" ", room < 0 || stride < 1 ? 1 : room / stride + 1);
   }
   return text;
 }
@@ -191,6 +191,7 @@ Block lp_pool() {
                                              .help = "The power p.",
                                              .usual_min = 0.5,
                                              .required = true});
+  if (N == 1) block.params[1].type = ParamType::Int;  // torch multiplies by it
   block.params.push_back(spatial::ceil_mode());
   block.make = make_lp_pool<N>;
   return block;
@@ -200,8 +201,11 @@ template <size_t N>
 Block max_unpool() {
   Block block = pool<N>("MaxUnpool", "max_unpool");
   block.params.push_back(padding(N, "What the pooling had added at each side."));
-  block.params.back().min.reset();
-  block.params.back().usual_min = 0;
+  // torch only reckons the size with them.
+  for (Param& param : block.params) {
+    param.usual_min = param.min;
+    param.min.reset();
+  }
   // torch reads an item for each dimension here.
   for (Param& param : block.params) param.arities.clear();
   block.summary = "Puts the numbers of a MaxPool back where they came from, among zeros.";

@@ -322,6 +322,8 @@ Block transformer_decoder_block() {
   block.formula = "y = norm( layer( … layer(x, memory), memory ) )";
   block.when_to_use = "To write a sequence from what an encoder read.";
   block.params = stack_params("decoder_layer", "TransformerDecoderLayer");
+  block.params[1].min.reset();  // torch takes none for any number below 1
+  block.params[1].usual_min = 0;
   block.inputs = decoder_ports(decoder_target_layout, decoder_memory_layout);
   block.outputs = {{"output", "Sequences of tgt's sizes"}};
   block.make = make_decoder;
@@ -341,6 +343,8 @@ Block transformer_block() {
                   integer("nhead", 8, 1, "How many attentions run side by side."),
                   integer("num_encoder_layers", 6, 0, "Layers of the encoder."),
                   integer("num_decoder_layers", 6, 0, "Layers of the decoder.")};
+  block.params.back().min.reset();  // torch takes none for any number below 1
+  block.params.back().usual_min = 0;
   append(block.params, feedforward_params());
   append(block.params,
          {nested_param("custom_encoder", "TransformerEncoder",

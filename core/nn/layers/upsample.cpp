@@ -100,13 +100,19 @@ std::optional<bool> flag(const Args& args, std::string_view name) {
   return args.boolean(name);
 }
 
+/// torch takes a factor of 0 for none.
+bool has_scale(const Args& args) {
+  const Value& scale = *args.find("scale_factor");
+  return !args.is_none("scale_factor") && scale != Value(0.0);
+}
+
 Upsample::Options sizes_of(const Args& args) {
   Upsample::Options options;
   if (!args.is_none("size")) {
     options.size = args.integers("size");
     options.size_is_tuple = !std::holds_alternative<int64_t>(*args.find("size"));
   }
-  if (args.is_none("scale_factor")) return options;
+  if (!has_scale(args)) return options;
   const Value& scale = *args.find("scale_factor");
   if (const auto* several = std::get_if<std::vector<double>>(&scale)) {
     options.scale_factor = *several;
@@ -147,7 +153,7 @@ std::string caption_with_mode(const Args& args) {
 }
 
 bool one_of_both(const Args& args) {
-  return args.is_none("size") != args.is_none("scale_factor");
+  return args.is_none("size") == has_scale(args);
 }
 
 /// size and scale_factor for `arity` dimensions; 0: any number.
@@ -157,7 +163,8 @@ std::vector<Param> size_params(size_t arity) {
            .fallback = None{},
            .help = "The size that goes out, one number for all dimensions or one for each; None: "
                    "scale_factor tells.",
-           .min = 1,
+           .min = 0,  // mode 'area' makes nothing of something
+           .usual_min = 1,
            .arity = arity,
            .unit = "px",
            .optional = true},
@@ -167,7 +174,6 @@ std::vector<Param> size_params(size_t arity) {
            .help = "What the size is multiplied by, one number for all dimensions or one for each; "
                    "None: size tells.",
            .min = 0,
-           .min_exclusive = true,
            .arity = arity,
            .optional = true}};
 }

@@ -92,7 +92,6 @@ std::string multi_margin_caption(const Args& args) {
 Param class_weights_param() {
   Param param = numbers_param(
       "weight", "One number for each class, as 1, 0.5, 2: how much it counts. None: all alike.");
-  param.min = 0;
   return param;
 }
 
@@ -141,6 +140,7 @@ Block kl_div_loss_block() {
                    .type = ParamType::Bool,
                    .fallback = false,
                    .help = "Whether the targets are logarithms of probabilities, too.",
+                   .strict = true,
                    .keyword_only = true}};
   block.inputs[0].help = "Log-probabilities of any sizes";
   set_target(block, PortNumbers::Probabilities, "Probabilities, or their logarithms");

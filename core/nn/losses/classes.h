@@ -1,12 +1,13 @@
 #pragma once
 
 #include "core/nn/losses/reduction.h"
+#include "core/nn/losses/target_weights.h"
 
 namespace nw::nn {
 
 /// −w[t]·x[t] of log-probabilities x (N, C, d…) or (C), targets int64 (N, d…) or scalar; the mean
 /// divides by the weights of the kept targets. Buffer: weight (C). Source: torch.nn.NLLLoss.
-class NLLLoss : public Loss {
+class NLLLoss : public Loss, public TargetWeights {
  public:
   struct Options {
     std::vector<double> weight = {};  // empty: none
@@ -16,6 +17,10 @@ class NLLLoss : public Loss {
   explicit NLLLoss(const Options& options);
 
   Tensors forward(const Tensors& inputs) override;
+  bool weighs_targets() const override { return weight_.defined() || ignore_index_ >= 0; }
+  double weight_of(const Tensor& target) const override {
+    return sum_of_weights(target, weight_, ignore_index_);
+  }
 
  private:
   Tensor weight_;

@@ -10,9 +10,8 @@ CrossEntropyLoss::CrossEntropyLoss(const Options& options)
     : options_{.ignore_index = options.ignore_index,
                .reduction = reduction_from_text(options.reduction, "CrossEntropyLoss"),
                .label_smoothing = options.label_smoothing} {
-  NW_CHECK(options.label_smoothing >= 0 && options.label_smoothing <= 1,
-           "[CrossEntropyLoss] label_smoothing must be between 0 and 1, is ",
-           options.label_smoothing);
+  NW_CHECK(!(options.label_smoothing > 1),
+           "[CrossEntropyLoss] label_smoothing must be at most 1, is ", options.label_smoothing);
   if (options.weight.empty()) return;
   const Dims sizes{static_cast<int64_t>(options.weight.size())};
   const Tensor weight = new_parameter(sizes);
@@ -24,6 +23,14 @@ Tensors CrossEntropyLoss::forward(const Tensors& inputs) {
   NW_CHECK(inputs.size() == 2, "[CrossEntropyLoss] expects scores and targets, gets ",
            inputs.size(), " tensors");
   return {ops::cross_entropy(inputs[0], inputs[1], options_)};
+}
+
+bool CrossEntropyLoss::weighs_targets() const {
+  return options_.weight.defined() || options_.ignore_index >= 0;
+}
+
+double CrossEntropyLoss::weight_of(const Tensor& target) const {
+  return sum_of_weights(target, options_.weight, options_.ignore_index);
 }
 
 namespace {
@@ -62,7 +69,6 @@ Block cross_entropy_loss_block() {
        .type = ParamType::Text,
        .fallback = None{},
        .help = "One number for each class, as 1, 0.5, 2: how much it counts. None: all alike.",
-       .min = 0,
        .optional = true,
        .real_list = true},
       {.name = "ignore_index",
@@ -75,8 +81,8 @@ Block cross_entropy_loss_block() {
        .type = ParamType::Real,
        .fallback = 0.0,
        .help = "How much of the probability is spread over all classes: 0 none, 0.1 usual.",
-       .min = 0,
        .max = 1,
+       .usual_min = 0,
        .keyword_only = true},
   };
   block.inputs[0].help = "Scores (N, classes) or (N, classes, …)";

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/nn/block.h"
+#include "core/nn/losses/target_weights.h"
 #include "core/ops/loss.h"
 
 namespace nw::nn {
@@ -8,7 +9,7 @@ namespace nw::nn {
 /// −log softmax(x)[t], averaged. Inputs: scores (N, C, d…) or (C), targets int64 (N, d…) or
 /// probabilities of the scores' sizes -> scalar, or one loss for each target without reduction.
 /// state_dict: weight (C) when given. Source: torch.nn.CrossEntropyLoss.
-class CrossEntropyLoss : public Module {
+class CrossEntropyLoss : public Module, public TargetWeights {
  public:
   struct Options {
     std::vector<double> weight = {};  // for each class; empty: none
@@ -21,6 +22,8 @@ class CrossEntropyLoss : public Module {
   std::string kind() const override { return "CrossEntropyLoss"; }
   /// {scores, targets} -> {loss}
   Tensors forward(const Tensors& inputs) override;
+  bool weighs_targets() const override;
+  double weight_of(const Tensor& target) const override;
 
  private:
   ops::CrossEntropyOptions options_;

@@ -2,11 +2,21 @@
 #include <functional>
 
 #include "core/backend/creation.h"
+#include "core/base/random.h"
+#include "core/ops/activation.h"
+#include "core/ops/contraction.h"
+#include "core/ops/creation.h"
+#include "core/ops/diagonal.h"
+#include "core/ops/dropout.h"
+#include "core/ops/gamma.h"
 #include "core/ops/index.h"
 #include "core/ops/join.h"
+#include "core/ops/matmul.h"
+#include "core/ops/rank.h"
 #include "core/ops/shape.h"
 #include "core/ops/slice.h"
 #include "core/ops/sort.h"
+#include "core/ops/special.h"
 
 using namespace nw;
 
@@ -67,13 +77,46 @@ const std::vector<Row>& rows() {
        [](const Inputs& in) -> Tensors {
          return {ops::sort(in.x, 1).indices, ops::topk(in.x, 2, 2).values};
        }},
+      {"ranks",
+       [](const Inputs& in) -> Tensors {
+         return {ops::kthvalue(in.x, 2, 1).indices, ops::median(in.x),
+                 ops::median(in.x, 0).values,       ops::nanmedian(in.x, 2, ops::Keep::Yes).indices,
+                 ops::mode(in.x, 1).values,         ops::cummax(in.x, 2).indices,
+                 ops::cummin(in.x, 0).values};
+       }},
+      {"products",
+       [](const Inputs& in) -> Tensors {
+         return {ops::einsum("aij,bij->...abj", Tensors{in.x, in.x}),
+                 ops::tensordot(in.x, in.x, Dims{1, 2}, Dims{1, 2}), ops::inner(in.x, in.x),
+                 ops::baddbmm(in.x, in.x, ops::bmm(ops::transpose(in.x, 1, 2), in.x), 0, 2),
+                 ops::cross(in.x, in.x)};
+       }},
+      {"diagonals",
+       [](const Inputs& in) -> Tensors {
+         return {ops::diag_embed(in.x, -1, 0, 2), ops::diag(ops::select(in.x, 0, 0), 1),
+                 ops::trace(ops::select(in.x, 0, 0))};
+       }},
+      {"functions",
+       [](const Inputs& in) -> Tensors {
+         return {
+             ops::lgamma(in.x),        ops::digamma(in.row),       ops::exp2(in.x),
+             ops::logit(in.x, 0.1),    ops::xlogy(in.x, in.x),     ops::logaddexp(in.x, in.x),
+             ops::nan_to_num(in.x),    ops::nansum(in.x, {1}),     ops::nanmean(in.x),
+             ops::isclose(in.x, in.x), ops::var_mean(in.x).second, ops::std_mean(in.x, {0}).first,
+             ops::ones_like(in.index), ops::full_like(in.x, 2)};
+       }},
+      {"in place",
+       [](const Inputs& in) -> Tensors {
+         return {ops::relu_(in.x), ops::elu_(in.x), ops::silu_(ops::transpose(in.x, 0, 2)),
+                 ops::dropout_(in.x, 0.5, default_generator())};
+       }},
   };
   return all;
 }
 
 }  // namespace
 
-/// Ops that move elements about, on meta: the same sizes and dtypes as on the CPU, and no numbers.
+/// Ops on meta: the same sizes and dtypes as on the CPU, and no numbers.
 class TestMetaShapes : public QObject {
   Q_OBJECT
 

@@ -1,0 +1,331 @@
+#include <QtTest>
+#include <atomic>
+#include <mutex>
+
+#include "core/codegen/drawing.h"
+#include "core/train/trainer.h"
+#include "tests/core/train/runs.h"
+#include "tests/support/thread_group.h"
+
+using namespace nw;
+using namespace nw::test;
+
+namespace {
+
+using Group = std::shared_ptr<dist::ProcessGroup>;
+using Numbers = std::vector<float>;
+
+/// What the run of one rank told and left.
+struct RankRun {
+  Story story;
+  Numbers weights;
+  std::optional<train::Checkpoint> checkpoint;
+};
+using Runs = std::map<int, RankRun>;
+
+graph::Project project_of(const char* model, const char* optimizer = "SGD") {
+  graph::Project project = spirals();
+  project.graph = codegen::to_graph(codegen::parse_model(model));
+  project.run.optimizer = {optimizer, {{"lr", std::string_view(optimizer) == "SGD" ? 0.1 : 0.01}}};
+  return project;
+}
+
+graph::Project plain(const char* optimizer = "SGD") {
+  return project_of(
+      "nn.Sequential(nn.Linear(2, 16), nn.Tanh(), nn.Linear(16, 8), nn.Tanh(), nn.Linear(8, 2))",
+      optimizer);
+}
+
+/// Runs the project on so many ranks; `watch` is called for each, on its thread.
+Runs run_ranks(int count, const graph::Project& project,
+               const std::optional<train::Checkpoint>& resume = {},
+               const std::function<void(int, train::Trainer&, const train::Event&)>& watch = {}) {
+  Runs runs;
+  std::mutex mutex;
+  on_ranks(count, [&](const Group& group) {
+    RankRun own;
+    train::Trainer* self = nullptr;
+    train::Trainer trainer(
+        project,
+        [&](const train::Event& event) {
+          own.story.events.push_back(event);
+          if (watch) watch(group->rank(), *self, event);
+        },
+        group->rank() == 0 ? resume : std::nullopt, group);
+    self = &trainer;
+    trainer.run();
+    own.weights = numbers(trainer.state_dict());
+    own.checkpoint = trainer.checkpoint();
+    const std::lock_guard lock(mutex);
+    runs[group->rank()] = std::move(own);
+  });
+  return runs;
+}
+
+double apart(const std::vector<double>& a, const std::vector<double>& b) {
+  if (a.size() != b.size()) return INFINITY;
+  double largest = 0;
+  for (size_t i = 0; i < a.size(); ++i) largest = std::max(largest, std::abs(a[i] - b[i]));
+  return largest;
+}
+
+std::vector<double> accuracies(const Story& story) {
+  std::vector<double> out;
+  for (const auto& step : story.all<train::StepDone>()) out.push_back(step.accuracy);
+  return out;
+}
+
+/// All figures of the epochs and the end.
+std::vector<double> figures(const Story& story) {
+  std::vector<double> out;
+  for (const auto& epoch : story.all<train::EpochDone>()) {
+    out.insert(out.end(), {epoch.train_loss, epoch.train_accuracy});
+    out.insert(out.end(), {*epoch.validation_loss, epoch.validation_accuracy.value_or(-1)});
+  }
+  out.insert(out.end(),
+             {story.end().test_loss.value_or(-1), story.end().test_accuracy.value_or(-1)});
+  return out;
+}
+
+/// Two classes of which one counts more, and one that does not count: the mean divides by weights.
+graph::Project weighted() {
+  graph::Project project = plain();
+  for (graph::Node& node : project.graph.nodes) {
+    if (node.block == "CrossEntropyLoss") node.args.set("weight", std::string("0.2, 3"));
+  }
+  return project;
+}
+
+graph::Project summed() {
+  graph::Project project = plain();
+  project.run.optimizer.args.set("lr", 0.003);
+  for (graph::Node& node : project.graph.nodes) {
+    if (node.block == "CrossEntropyLoss") node.args.set("reduction", std::string("sum"));
+  }
+  return project;
+}
+
+}  // namespace
+
+/// The same project on one rank and on several.
+class TestTrainerRanks : public QObject {
+  Q_OBJECT
+
+ private slots:
+  void initTestCase() { QVERIFY(plain().graph.nodes.back().block == "CrossEntropyLoss"); }
+
+  void severalRanksEqualOne_data() {
+    QTest::addColumn<int>("ranks");
+    QTest::addColumn<QString>("kind");
+    for (int ranks = 2; ranks <= 8; ++ranks) QTest::addRow("%d", ranks) << ranks << "plain";
+    for (const char* kind :
+         {"Adam", "LBFGS", "weighted", "summed", "tiny last batch", "schedule"}) {
+      QTest::newRow(kind) << 3 << kind;
+    }
+  }
+
+  void severalRanksEqualOne() {
+    QFETCH(int, ranks);
+    QFETCH(QString, kind);
+    graph::Project project = kind == "weighted" ? weighted()
+                             : kind == "summed" ? summed()
+                             : kind == "plain"  ? plain()
+                             : kind == "Adam"   ? plain("Adam")
+                             : kind == "LBFGS"  ? plain("LBFGS")
+                                                : plain();
+    // 640 samples in batches of 50: the last one has 40.
+    project.run.batch_size = 50;
+    if (kind == "LBFGS") {
+      project.run.epochs = 1;
+      project.run.optimizer.args = {{"lr", 0.1}, {"max_iter", int64_t{4}}};
+    }
+    // 640 in batches of 71: the last one has 1, and two ranks have none.
+    if (kind == "tiny last batch") project.run.batch_size = 71;
+    if (kind == "schedule") {
+      project.run.clip_norm = 0.1;
+      project.run.ema_decay = 0.9;
+    }
+    const Story alone = run(project);
+    QCOMPARE(int(alone.end().outcome), int(train::Outcome::Completed));
+    const Runs several = run_ranks(ranks, project);
+    for (int rank = 0; rank < ranks; ++rank) {
+      const RankRun& one = several.at(rank);
+      QVERIFY2(int(one.story.end().outcome) == int(train::Outcome::Completed),
+               one.story.end().text.c_str());
+      // All ranks tell the same and end with the same weights, bit for bit.
+      QCOMPARE(one.weights, several.at(0).weights);
+      QCOMPARE(one.story.losses(), several.at(0).story.losses());
+      QCOMPARE(figures(one.story), figures(several.at(0).story));
+    }
+    const Story& story = several.at(0).story;
+    const double tolerance = kind == "LBFGS" ? 1e-2 : 1e-4;
+    const double losses = apart(story.losses(), alone.losses());
+    QVERIFY2(losses < tolerance, qPrintable(QString::number(losses)));
+    QVERIFY(apart(figures(story), figures(alone)) < std::max(tolerance, 6.0 / 640));
+    QVERIFY(apart(accuracies(story), accuracies(alone)) <= 0.04);
+    const auto steps = story.all<train::StepDone>();
+    QCOMPARE(steps.back().ranks.size(), size_t(ranks));
+    for (const dist::StepTimes& times : steps.back().ranks) {
+      QVERIFY(times.compute > 0);
+      QVERIFY(times.bytes > 0);
+    }
+    QVERIFY(alone.all<train::StepDone>().back().ranks.empty());
+  }
+
+  void aGroupOfOneIsNoGroup() {
+    graph::Project project = spirals(0.3);
+    nn::StateDict alone;
+    const Story story = run(project, {}, &alone);
+    const Runs one = run_ranks(1, project);
+    QCOMPARE(one.at(0).weights, numbers(alone));
+    QCOMPARE(one.at(0).story.losses(), story.losses());
+  }
+
+  void masksDifferBetweenRanksAndRepeat() {
+    graph::Project project = spirals(0.3);
+    project.run.epochs = 1;
+    const Runs first = run_ranks(2, project);
+    const Runs again = run_ranks(2, project);
+    QCOMPARE(first.at(0).weights, again.at(0).weights);
+    QCOMPARE(first.at(0).weights, first.at(1).weights);
+  }
+
+  void goesOnBitForBit_data() {
+    QTest::addColumn<int>("cut");
+    for (const int cut : {1, 7, 20, 25}) QTest::addRow("after step %d", cut) << cut;
+  }
+
+  void goesOnBitForBit() {
+    QFETCH(int, cut);
+    const graph::Project project = project_of(
+        "nn.Sequential(nn.Linear(2, 12), nn.BatchNorm1d(12), nn.ReLU(), nn.Dropout(0.2), "
+        "nn.Linear(12, 2))",
+        "Adam");
+    const Runs whole = run_ranks(3, project);
+    const Runs first = run_ranks(3, project, {}, [&](int rank, auto& trainer, const auto& event) {
+      const auto* step = std::get_if<train::StepDone>(&event);
+      if (rank == 0 && step != nullptr && step->step == cut) trainer.stop();
+    });
+    QCOMPARE(int(first.at(2).story.end().outcome), int(train::Outcome::Stopped));
+    QCOMPARE(first.at(0).checkpoint->step, int64_t{cut});
+    QCOMPARE(first.at(2).checkpoint->step, int64_t{cut});
+    const Runs second = run_ranks(3, project, first.at(0).checkpoint);
+    const auto losses = whole.at(0).story.losses();
+    QCOMPARE(second.at(1).story.losses(), std::vector<double>(losses.begin() + cut, losses.end()));
+    QCOMPARE(second.at(2).weights, second.at(1).weights);
+    QCOMPARE(numbers(second.at(0).checkpoint->model), numbers(whole.at(0).checkpoint->model));
+  }
+
+  /// One rank's checkpoint on four, and four ranks' on one: nothing is drawn at random meanwhile,
+  /// so that the curves are those of one rank.
+  void goesOnWithAnotherNumberOfRanks() {
+    const graph::Project project = plain();
+    const Story alone = run(project);
+    const auto stop_at_30 = [](int rank, train::Trainer& trainer, const train::Event& event) {
+      const auto* step = std::get_if<train::StepDone>(&event);
+      if (rank == 0 && step != nullptr && step->step == 30) trainer.stop();
+    };
+    const Runs one = run_ranks(1, project, {}, stop_at_30);
+    const Runs four = run_ranks(4, project, one.at(0).checkpoint);
+    const Runs cut = run_ranks(4, project, {}, stop_at_30);
+    const Runs back = run_ranks(1, project, cut.at(0).checkpoint);
+    const auto losses = alone.losses();
+    const std::vector<double> rest(losses.begin() + 30, losses.end());
+    QVERIFY(apart(four.at(3).story.losses(), rest) < 1e-4);
+    QVERIFY(apart(back.at(0).story.losses(), rest) < 1e-4);
+  }
+
+  void anyRankPausesStepsAndStopsAll() {
+    graph::Project project = plain();
+    project.run.epochs = 100000;
+    std::atomic<int> paused{0};
+    std::atomic<train::Trainer*> trainers[3] = {};
+    std::atomic<int64_t> steps[3] = {};
+    std::thread driver([&] {
+      const auto wait = [](const auto& condition) {
+        for (int i = 0; i < 100000 && !condition(); ++i) {
+          std::this_thread::sleep_for(std::chrono::microseconds(500));
+        }
+      };
+      wait([&] { return steps[0] > 5 && steps[1] > 5 && steps[2] > 5; });
+      const auto stop = qScopeGuard([&] { trainers[2].load()->stop(); });
+      trainers[0].load()->pause();
+      wait([&] { return paused == 3; });
+      const int64_t at_pause = steps[0];
+      std::this_thread::sleep_for(std::chrono::milliseconds(30));
+      QCOMPARE(steps[0].load(), at_pause);
+      QCOMPARE(steps[2].load(), at_pause);
+      trainers[0].load()->step();
+      wait([&] { return paused == 6; });
+      QCOMPARE(steps[1].load(), at_pause + 1);
+      trainers[0].load()->resume();
+      wait([&] { return steps[2] > at_pause + 10; });
+      QVERIFY(steps[2] > at_pause + 10);
+    });
+    const Runs runs = run_ranks(3, project, {}, [&](int rank, auto& trainer, const auto& event) {
+      trainers[rank] = &trainer;
+      if (std::holds_alternative<train::StepDone>(event)) ++steps[rank];
+      if (std::holds_alternative<train::Paused>(event)) ++paused;
+    });
+    driver.join();
+    for (int rank = 0; rank < 3; ++rank) {
+      QCOMPARE(int(runs.at(rank).story.end().outcome), int(train::Outcome::Stopped));
+      QCOMPARE(steps[rank].load(), steps[0].load());
+      QCOMPARE(runs.at(rank).story.all<train::Resumed>().size(), size_t{1});
+    }
+  }
+
+  void allEndWhereOneFails() {
+    std::mutex mutex;
+    std::map<int, QString> told;
+    on_ranks(3, [&](const Group& group) {
+      graph::Project project = plain();
+      if (group->rank() == 1) project.run.data = {"CSV", {{"path", std::string("/nowhere.csv")}}};
+      train::Trainer trainer(
+          project,
+          [&](const train::Event& event) {
+            const std::lock_guard lock(mutex);
+            if (const auto* end = std::get_if<train::Finished>(&event)) {
+              told[group->rank()] = QString::fromStdString(end->text);
+              QCOMPARE(int(end->outcome), int(train::Outcome::Failed));
+            }
+          },
+          {}, group);
+      trainer.run();
+    });
+    for (int rank = 0; rank < 3; ++rank) QVERIFY2(!told[rank].isEmpty(), qPrintable(told[rank]));
+  }
+
+  void refusesRanksWithOtherSettings() {
+    std::mutex mutex;
+    std::map<int, QString> told;
+    on_ranks(2, [&](const Group& group) {
+      graph::Project project = plain();
+      if (group->rank() == 1) project.run.batch_size = 16;
+      train::Trainer trainer(
+          project,
+          [&](const train::Event& event) {
+            const std::lock_guard lock(mutex);
+            if (const auto* end = std::get_if<train::Finished>(&event)) {
+              told[group->rank()] = QString::fromStdString(end->text);
+            }
+          },
+          {}, group);
+      trainer.run();
+    });
+    for (int rank = 0; rank < 2; ++rank) QVERIFY(told[rank].contains("differ from rank 0"));
+  }
+
+  void divergesOnAllRanks() {
+    graph::Project project = plain();
+    project.run.optimizer.args.set("lr", 1e30);
+    const Runs runs = run_ranks(3, project);
+    for (int rank = 0; rank < 3; ++rank) {
+      QCOMPARE(int(runs.at(rank).story.end().outcome), int(train::Outcome::Diverged));
+      QCOMPARE(runs.at(rank).story.end().step, runs.at(0).story.end().step);
+    }
+  }
+};
+
+QTEST_GUILESS_MAIN(TestTrainerRanks)
+#include "test_trainer_ranks.moc"

@@ -1,0 +1,176 @@
+#include <QDir>
+#include <QFile>
+#include <QMenu>
+#include <QSignalSpy>
+#include <csignal>
+
+#include "app/windows/device_button.h"
+#include "core/io/state_file.h"
+#include "tests/ui/window_driver.h"
+#include "widgets/charts/curves_chart.h"
+#include "widgets/training/rank_strip.h"
+
+using namespace nw;
+using namespace nw::test;
+using State = app::TrainingSession::State;
+
+/// A run in several processes, chosen and steered by hand in the window.
+class TestRanksWindow : public QObject {
+  Q_OBJECT
+
+ private slots:
+  void initTestCase() { widgets::applyTheme(*qApp, widgets::ThemeKind::Light); }
+  void onTwoProcessesTheCurvesAreThoseOfOne();
+  void aLostProcessIsToldAndTheWindowGoesOn();
+  void whatCannotStartIsTold();
+};
+
+namespace {
+
+/// The processes that a process has started.
+std::vector<pid_t> childrenOf(pid_t parent) {
+  std::vector<pid_t> found;
+  for (const QString& entry : QDir("/proc").entryList(QDir::Dirs)) {
+    QFile stat("/proc/" + entry + "/stat");
+    if (entry.toInt() == 0 || !stat.open(QIODevice::ReadOnly)) continue;
+    const QByteArray text = stat.readAll();
+    // After the name, which may hold anything: state, parent.
+    const QList<QByteArray> words = text.mid(text.lastIndexOf(')') + 2).split(' ');
+    if (words.size() > 1 && words[1].toInt() == parent) found.push_back(entry.toInt());
+  }
+  return found;
+}
+
+/// The ranks of the run of this program.
+std::vector<pid_t> ranks() {
+  std::vector<pid_t> found;
+  for (const pid_t launcher : childrenOf(getpid())) {
+    const std::vector<pid_t> children = childrenOf(launcher);
+    found.insert(found.end(), children.begin(), children.end());
+  }
+  return found;
+}
+
+/// By the pointer, in the menu of the tool bar.
+void chooseDevice(WindowDriver& hand, const QString& title) {
+  auto* button = hand.window().trainBar().findChild<app::DeviceButton*>();
+  bool clicked = false;
+  QTimer::singleShot(100, button, [&] {
+    QMenu* menu = button->menu();
+    for (QAction* action : menu->actions()) {
+      if (action->text() != title) continue;
+      QTest::mouseClick(menu, Qt::LeftButton, {}, menu->actionGeometry(action).center());
+      clicked = true;
+    }
+    if (!clicked) menu->close();
+  });
+  QTest::mouseClick(button, Qt::LeftButton);
+  QVERIFY(runUntil([&] { return clicked; }));
+}
+
+/// The two-layer example, with so many epochs.
+void open(WindowDriver& hand, int64_t epochs) {
+  QVERIFY(hand.show());
+  hand.window().openExample("spirals");
+  graph::RunSettings settings = hand.document().project().run;
+  settings.epochs = epochs;
+  hand.document().setRun(settings);
+}
+
+}  // namespace
+
+void TestRanksWindow::onTwoProcessesTheCurvesAreThoseOfOne() {
+  WindowDriver hand;
+  open(hand, 3);
+  app::Workspace& here = hand.window().current();
+  hand.clickAction(hand.window().trainBar().trainAction());
+  QVERIFY(
+      runUntil([&] { return hand.session().hasWeights() && !hand.session().isActive(); }, 60000));
+  const auto alone = here.chart()->history().steps();
+  QVERIFY(!here.ranks()->isVisible());
+
+  chooseDevice(hand, "CPU, 2 processes");
+  QCOMPARE(hand.document().project().run.device, std::string("cpu*2"));
+  hand.clickAction(hand.window().trainBar().trainAction());
+  QVERIFY(runUntil([&] { return here.ranks()->rows() == 2; }, 60000));
+  QVERIFY(runUntil([&] { return !hand.session().isActive(); }, 60000));
+  const auto& together = here.chart()->history().steps();
+  QCOMPARE(together.size(), alone.size());
+  for (size_t i = 0; i < alone.size(); ++i) {
+    const double difference = std::abs(together[i].loss.mean - alone[i].loss.mean);
+    QVERIFY2(difference < 1e-3, qPrintable(QString("step %1: %2").arg(i).arg(difference)));
+  }
+  QVERIFY(here.ranks()->isVisible());
+  QVERIFY2(here.ranks()->rowText(1).startsWith("rank 1 · cpu: "),
+           qPrintable(here.ranks()->rowText(1)));
+  QTest::qWait(100);
+  screenshot(hand.window(), "ranks-light");
+  widgets::applyTheme(*qApp, widgets::ThemeKind::Dark);
+  QTest::qWait(100);
+  screenshot(hand.window(), "ranks-dark");
+  widgets::applyTheme(*qApp, widgets::ThemeKind::Light);
+
+  const QString file = hand.path("spirals.safetensors");
+  QSignalSpy exported(&hand.session(), &app::TrainingSession::exported);
+  hand.session().exportWeights(file, io::StateFormat::Safetensors);
+  QVERIFY(runUntil([&] { return exported.size() == 1; }));
+  QCOMPARE(exported[0][1].toString(), QString());
+  QVERIFY(!io::load_state(file.toStdString()).entries.empty());
+}
+
+void TestRanksWindow::aLostProcessIsToldAndTheWindowGoesOn() {
+  WindowDriver hand;
+  open(hand, 100000);
+  app::Workspace& here = hand.window().current();
+  chooseDevice(hand, "CPU, 2 processes");
+  hand.clickAction(hand.window().trainBar().trainAction());
+  QVERIFY(runUntil([&] { return here.chart()->history().steps().size() > 20; }, 60000));
+
+  hand.clickAction(hand.window().trainBar().pauseAction());
+  QVERIFY(runUntil([&] { return hand.session().state() == State::Paused; }));
+  const size_t paused = here.chart()->history().steps().size();
+  hand.clickAction(hand.window().trainBar().stepAction());
+  QVERIFY(runUntil([&] { return here.chart()->history().steps().size() == paused + 1; }));
+  QTest::qWait(200);
+  QCOMPARE(here.chart()->history().steps().size(), paused + 1);
+  hand.clickAction(hand.window().trainBar().trainAction());
+  QVERIFY(runUntil([&] { return here.chart()->history().steps().size() > paused + 20; }));
+
+  const std::vector<pid_t> processes = ranks();
+  QCOMPARE(processes.size(), size_t{2});
+  QSignalSpy failed(&here, &app::Workspace::runFailed);
+  kill(processes[1], SIGKILL);
+  QVERIFY(runUntil([&] { return !hand.session().isActive(); }, 20000));
+  QCOMPARE(failed.size(), 1);
+  const QString text = failed[0][0].toString();
+  QVERIFY2(text.contains("rank ") && text.contains("SIGKILL"), qPrintable(text));
+  QTest::qWait(100);
+  screenshot(hand.window(), "ranks-lost-light");
+  for (const pid_t process : processes) QVERIFY(kill(process, 0) != 0);
+
+  // The next run, and its end by hand.
+  hand.clickAction(hand.window().trainBar().trainAction());
+  QVERIFY(runUntil([&] { return here.chart()->history().steps().size() > 20; }, 60000));
+  const std::vector<pid_t> next = ranks();
+  hand.clickAction(hand.window().trainBar().stopAction());
+  QVERIFY(runUntil([&] { return !hand.session().isActive(); }, 20000));
+  QCOMPARE(failed.size(), 1);
+  QVERIFY(runUntil([&] { return ranks().empty(); }));
+  QVERIFY(hand.session().hasWeights());
+}
+
+void TestRanksWindow::whatCannotStartIsTold() {
+  WindowDriver hand;
+  open(hand, 1);
+  graph::RunSettings settings = hand.document().project().run;
+  settings.device = "cuda:0, cuda:1";
+  hand.document().setRun(settings);
+  QSignalSpy failed(&hand.window().current(), &app::Workspace::runFailed);
+  hand.window().current().train();
+  QVERIFY(runUntil([&] { return failed.size() == 1; }, 20000));
+  QVERIFY2(failed[0][0].toString().contains("cuda"), qPrintable(failed[0][0].toString()));
+  QVERIFY(!hand.session().isActive());
+}
+
+QTEST_MAIN(TestRanksWindow)
+#include "test_ranks_window.moc"

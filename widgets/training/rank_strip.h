@@ -1,0 +1,43 @@
+#pragma once
+
+#include <QWidget>
+#include <memory>
+
+#include "core/train/event_lines.h"
+
+namespace nw::widgets {
+
+/// Where each process of a run on several devices spends a step: a row a rank, with the time that
+/// it computes, that it waits for the others' gradients, and, below, that all-reduce takes, which
+/// is hidden behind the computing or is not. All rows have one scale. Smoothed over some steps.
+class RankStrip : public QWidget {
+  Q_OBJECT
+
+ public:
+  explicit RankStrip(QWidget* parent = nullptr);
+  ~RankStrip() override;
+
+  void setRanks(const train::Joined& joined);
+  /// Marks a rank that was lost, with the cause.
+  void setLost(const train::RankLost& lost);
+  /// Queued like the charts' points: drawn at the next turn.
+  void addStep(const train::StepDone& step);
+  /// No rows, and no height.
+  void clear();
+
+  int rows() const;
+  /// What a row tells, in words: "rank 1 · cpu: compute 3.1 ms, waiting 0.4 ms, …".
+  QString rowText(int row) const;
+  QSize sizeHint() const override;
+  QSize minimumSizeHint() const override;
+
+ protected:
+  void paintEvent(QPaintEvent* event) override;
+  bool event(QEvent* event) override;
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace nw::widgets
