@@ -73,7 +73,7 @@ bool is_overlooked(const BlockCase& base, const nn::Param& param, const std::str
   if (id.starts_with("LazyConvTranspose")) {
     return param.name == "groups" || param.name == "out_channels";
   }
-  if (id == "Transformer" && param.type == nn::ParamType::Int) {
+  if (id == "Transformer") {
     return !base.args.is_none("custom_encoder") && !base.args.is_none("custom_decoder");
   }
   if (!text.starts_with("(") && !text.starts_with("[")) return false;
