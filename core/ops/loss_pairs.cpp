@@ -21,7 +21,7 @@ Tensor not_negative(const Tensor& x) {
 
 Tensor hinge_embedding_loss(const Tensor& x, const Tensor& target, double margin,
                             Reduction reduction) {
-  check_real(x, "HingeEmbeddingLoss");
+  check_floating(x, "HingeEmbeddingLoss");
   const Tensor apart = where(ne(target, 1), not_negative(sub(margin, x)), 0);
   return reduced(add(apart, where(ne(target, -1), x, 0)), reduction);
 }
