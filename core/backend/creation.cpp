@@ -43,12 +43,16 @@ void transfer(const Tensor& from, const Tensor& to) {
       .transfer({from.raw(), from.device(), to.raw(), to.device(), bytes});
 }
 
+void check_numbers(Device from, Device to) {
+  NW_CHECK(from.type != DeviceType::Meta || to.type == DeviceType::Meta,
+           "[copy] a meta tensor has no numbers to copy to ", to_string(to));
+}
+
 /// target (any strides, dtype and device) = source, broadcast
 void copy_to(const Tensor& source, const Tensor& target) {
   const Device from = source.device();
   const Device to = target.device();
-  NW_CHECK(from.type != DeviceType::Meta || to.type == DeviceType::Meta,
-           "[copy] a meta tensor has no numbers to copy to ", to_string(to));
+  check_numbers(from, to);
   if (from == to || to.type == DeviceType::Meta) {
     kernels_of(target).copy(expand(source, target.sizes()), target);
   } else if (lie_alike(source, target)) {
@@ -63,6 +67,7 @@ void copy_to(const Tensor& source, const Tensor& target) {
 }
 
 Tensor copied(const Tensor& x, DType dtype, Device device) {
+  check_numbers(x.device(), device);  // before memory is asked for
   const Tensor out = empty(x.sizes(), dtype, device);
   copy_to(x, out);
   return out;

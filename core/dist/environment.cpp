@@ -242,8 +242,7 @@ std::string first_slurm_host(const std::string& list) {
   const size_t close = list.find(']', end);
   NW_CHECK(close != std::string::npos, "[environment] the list of nodes \"", list,
            "\" has a [ without its ]");
-  const size_t next = list.find_first_of(",[", close + 1);
-  return host + list.substr(close + 1, next == std::string::npos ? next : next - close - 1);
+  return host + first_slurm_host(list.substr(close + 1));  // "rack[1-2]-n[4-5]"
 }
 
 std::optional<Placement> read_placement(const Lookup& lookup) {

@@ -50,7 +50,9 @@ Case draw_case(Draw& draw, const nn::Block& block, int64_t steps) {
              {}};
   if (draw.chance(0.5)) drawn.dtype = DType::Float64;
   const int64_t batch = draw.integer(1, 5);
-  const int64_t features = drawn.args.integer("input_size");
+  // Nothing can be packed that has no numbers, in torch neither.
+  const int64_t features = std::max<int64_t>(1, drawn.args.integer("input_size"));
+  drawn.args.set("input_size", features);
   drawn.x =
       leaf(draw, drawn.batch_first() ? Dims{batch, steps, features} : Dims{steps, batch, features},
            drawn.dtype);
