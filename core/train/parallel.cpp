@@ -167,7 +167,7 @@ void Ranks::take_model(graph::Model& model, const graph::Project& project,
       shared, dist::DistributedOptions{
                   .process_group = group_,
                   .find_unused_parameters = !uses_all_parameters(project, signature),
-                  .gradient_order = {},
+                  .gradient_order = std::move(gradient_order),
               });
 }
 
