@@ -3,6 +3,7 @@
 #include <mutex>
 
 #include "core/codegen/drawing.h"
+#include "core/train/evaluate.h"
 #include "core/train/trainer.h"
 #include "tests/core/dist/ranks.h"
 #include "tests/core/train/runs.h"
@@ -195,6 +196,25 @@ class TestTrainerRanks : public QObject {
     QVERIFY(alone.all<train::StepDone>().back().ranks.empty());
   }
 
+  /// Each rank's norm has seen other samples: what is evaluated is the model of the first rank,
+  /// which is the one that is kept.
+  void evaluatesTheModelOfTheFirstRank() {
+    graph::Project project = project_of(
+        "nn.Sequential(nn.Linear(2, 12), nn.BatchNorm1d(12), nn.ReLU(), nn.Linear(12, 2))");
+    project.run.epochs = 1;
+    const Runs runs = run_ranks(3, project);
+    nn::Args args;
+    const data::DatasetSpec& spec = graph::find_data(project.run.data, args);
+    const std::unique_ptr<graph::Model> model = graph::build(project.graph, spec.signature(args));
+    model->load_state_dict(runs.at(0).checkpoint->model);
+    const auto expected = train::evaluate(*model, *spec.load(args).test, project.run.batch_size);
+    for (int rank = 0; rank < 3; ++rank) {
+      const train::Finished& end = runs.at(rank).story.end();
+      QVERIFY(std::abs(*end.test_loss - expected.loss) < 1e-6);
+      QCOMPARE(*end.test_accuracy, expected.accuracy);
+    }
+  }
+
   void aGroupOfOneIsNoGroup() {
     graph::Project project = spirals(0.3);
     nn::StateDict alone;
@@ -204,7 +224,7 @@ class TestTrainerRanks : public QObject {
     QCOMPARE(one.at(0).story.losses(), story.losses());
   }
 
-  void masksDifferBetweenRanksAndRepeat() {
+  void masksRepeat() {
     graph::Project project = spirals(0.3);
     project.run.epochs = 1;
     const Runs first = run_ranks(2, project);
@@ -217,17 +237,24 @@ class TestTrainerRanks : public QObject {
     QTest::addColumn<int>("cut");
     QTest::addColumn<bool>("gloo");
     for (const int cut : {1, 7, 20, 25}) QTest::addRow("after step %d", cut) << cut << false;
-    for (const int cut : {1, 30}) QTest::addRow("Gloo, after step %d", cut) << cut << true;
+    for (const int cut : {1, 2}) QTest::addRow("Gloo, after step %d", cut) << cut << true;
   }
 
   void goesOnBitForBit() {
     QFETCH(int, cut);
     QFETCH(bool, gloo);
     const Means means = gloo ? Means::Gloo : Means::Memory;
-    const graph::Project project = project_of(
-        "nn.Sequential(nn.Linear(2, 12), nn.BatchNorm1d(12), nn.ReLU(), nn.Dropout(0.2), "
-        "nn.Linear(12, 2))",
+    // By Gloo, so many weights that they go round in rings, whose sums depend on the places.
+    graph::Project project = project_of(
+        gloo ? "nn.Sequential(nn.Linear(2, 520), nn.Tanh(), nn.Linear(520, 520), nn.Tanh(), "
+               "nn.Linear(520, 2))"
+             : "nn.Sequential(nn.Linear(2, 12), nn.BatchNorm1d(12), nn.ReLU(), nn.Dropout(0.2), "
+               "nn.Linear(12, 2))",
         "Adam");
+    if (gloo) {
+      project.run.epochs = 1;
+      project.run.batch_size = 160;
+    }
     const Runs whole = run_ranks(3, project, {}, {}, means);
     const auto stop = [&](int rank, train::Trainer& trainer, const train::Event& event) {
       const auto* step = std::get_if<train::StepDone>(&event);
