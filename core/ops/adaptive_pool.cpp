@@ -33,6 +33,16 @@ void check_not_empty(const Tensor& x, size_t from, std::string_view op) {
   }
 }
 
+/// With x's own sizes for those that are kept, where it has as many dimensions.
+OutputSize resolved(const Tensor& x, OutputSize output_size) {
+  if (!x.defined() || x.sizes().size() < output_size.size()) return output_size;
+  const size_t first = x.sizes().size() - output_size.size();
+  for (size_t i = 0; i < output_size.size(); ++i) {
+    if (output_size[i] == -1) output_size[i] = x.sizes()[first + i];
+  }
+  return output_size;
+}
+
 bool is_mean_of_all(const OutputSize& output_size) {
   return std::all_of(output_size.begin(), output_size.end(),
                      [](int64_t size) { return size == 1; });
@@ -106,8 +116,9 @@ Tensor as_flat_planes(const Tensor& x, size_t spatial) {
 
 }  // namespace
 
-Tensor adaptive_avg_pool(const Tensor& x, const OutputSize& output_size) {
-  const std::string_view op = window_op("AdaptiveAvgPool", output_size.size());
+Tensor adaptive_avg_pool(const Tensor& x, const OutputSize& given) {
+  const std::string_view op = window_op("AdaptiveAvgPool", given.size());
+  const OutputSize output_size = resolved(x, given);
   check_average(x, output_size, op);
   const Dims sizes = pooled_sizes(x, output_size, op);
   if (is_mean_of_all(output_size) && x.numel() == 0) {  // also to torch, with its gradient

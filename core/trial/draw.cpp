@@ -66,7 +66,9 @@ nn::Value Draw::value(const nn::Param& param) {
   const auto* size = std::get_if<int64_t>(&param.fallback);
   const double share = size != nullptr && *size > 64 ? 0.02 : 0.3;
   if (has_default && chance(share)) return param.fallback;
-  if (param.optional && chance(0.3)) return nn::None{};
+  // A block within a block seldom fits the sizes around it.
+  const double none = param.type == nn::ParamType::Module ? 0.6 : 0.3;
+  if (param.optional && chance(none)) return nn::None{};
   return fresh(param);
 }
 
