@@ -310,12 +310,16 @@ void add_train(CLI::App& app) {
       "last row of an epoch, validation_loss and validation_accuracy; learning_rate is that of "
       "the\nbatch.\n"
       "With --ema-decay the average of the weights is validated, tested and saved in NAME.pt and\n"
-      "NAME.safetensors; NAME-trained.pt holds the weights as the optimiser left them.\n\n"
+      "NAME.safetensors; NAME-trained.pt holds the weights as the optimiser left them.\n"
+      "Several processes share out every batch. Started by torchrun, mpirun or srun, this takes "
+      "its\n"
+      "rank and their number from the environment.\n\n"
       "Examples:\n"
       "  netwright-cli train resources/examples/lenet.netwright --epochs 5 --out lenet-run\n"
       "  netwright-cli train lenet.netwright --epochs 9 --resume run.pt --checkpoint run.pt\n"
       "  netwright-cli train lenet.netwright --optimizer \"SGD(lr=0.1, momentum=0.9)\" \\\n"
-      "    --scheduler \"OneCycleLR(max_lr=0.1)\" --clip-norm 1 --ema-decay 0.99");
+      "    --scheduler \"OneCycleLR(max_lr=0.1)\" --clip-norm 1 --ema-decay 0.99\n"
+      "  netwright-cli train lenet.netwright --nproc-per-node 2 --max-restarts 3");
   verb->callback([options] { train_project(*options); });
 }
 

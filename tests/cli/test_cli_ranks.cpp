@@ -282,6 +282,31 @@ class TestCliRanks : public QObject {
     QVERIFY(QFile::exists(path("events/spirals.pt")));
   }
 
+  void the_bench_tells_what_ranks_send() {
+    const Result result = run_with(
+        {}, {"bench", "--ddp", "--net", "mlp", "--nproc", "3,2", "--repeats", "2", "--json"});
+    VERIFY_CHILD(result.code == 0 && result.err.isEmpty(), result);
+    const QJsonArray runs = result.json()["runs"].toArray();
+    QCOMPARE(runs.size(), 3);  // one process, too, which the others are measured by
+    constexpr double kGradientBytes = 4.0 * (784 * 256 + 256 + 256 * 128 + 128 + 128 * 10 + 10);
+    for (int i = 0; i < 3; ++i) {
+      const QJsonObject run = runs[i].toObject();
+      QCOMPARE(run["processes"].toInt(), i + 1);
+      QCOMPARE(run["gradient_bytes"].toDouble(), kGradientBytes);
+      const double ring = 2.0 * i / (i + 1) * kGradientBytes;
+      QCOMPARE(run["ring_bytes"].toDouble(), ring);
+      const double sent = run["sent_bytes"].toDouble();
+      VERIFY_CHILD(sent >= ring * 0.999 && sent <= ring * 1.01, result);
+      const double step_us = run["step_us"].toDouble();
+      VERIFY_CHILD(step_us > 0 && run["compute_us"].toDouble() <= step_us, result);
+      QCOMPARE(run["efficiency"].toDouble(), runs[0].toObject()["step_us"].toDouble() / step_us);
+      QCOMPARE(run.contains("overlap"), i > 0);
+    }
+    const Result people =
+        run_with({}, {"bench", "--ddp", "--net", "mlp", "--nproc", "2", "--repeats", "1"});
+    VERIFY_CHILD(people.code == 0 && people.out.contains("2 processes"), people);
+  }
+
   void a_reader_that_goes_away_stops_the_run() {
     Running running(train("left", {"--epochs", "100000", "--events", "--nproc-per-node", "2"}));
     QVERIFY(QTest::qWaitFor([&] { return running.process().bytesAvailable() > 1000; }, 60000));
