@@ -47,6 +47,7 @@ void TrainingSession::step(const graph::Project& project) {
 
 void TrainingSession::launch(const graph::Project& project, ActiveRun::Begin begin) {
   run_.reset();
+  lost_ = false;
   if (needsProcesses(project)) {
     run_ = std::make_unique<RunProcess>(project, begin);
   } else {
@@ -86,21 +87,35 @@ void TrainingSession::deliver() {
 
 void TrainingSession::follow(const train::RunEvent& event, std::vector<train::Event>& told) {
   if (const auto* joined = std::get_if<train::Joined>(&event)) return emit ranksJoined(*joined);
-  if (const auto* lost = std::get_if<train::RankLost>(&event)) return emit rankLost(*lost);
+  if (const auto* lost = std::get_if<train::RankLost>(&event)) {
+    lost_ = true;
+    return emit rankLost(*lost);
+  }
   if (std::holds_alternative<train::Started>(event) ||
       std::holds_alternative<train::Resumed>(event)) {
     if (state_ != State::Stopping) setState(State::Running);
   } else if (std::holds_alternative<train::Paused>(event)) {
     if (state_ != State::Stopping) setState(State::Paused);
-  } else if (std::holds_alternative<train::Finished>(event)) {
+  } else if (const auto* finished = std::get_if<train::Finished>(&event)) {
     delivery_.stop();
     setState(State::Idle);
+    if (lost_) return told.push_back(afterLoss(*finished));
   }
   std::visit(
       [&](const auto& one) {
         if constexpr (std::is_constructible_v<train::Event, decltype(one)>) told.emplace_back(one);
       },
       event);
+}
+
+train::Event TrainingSession::afterLoss(train::Finished finished) const {
+  finished.text +=
+      (hasWeights() ? tr(". The other processes were ended, too. The weights of the "
+                         "last whole epoch can be exported; press Train to start again.")
+                    : tr(". The other processes were ended, too; press Train to start "
+                         "again."))
+          .toStdString();
+  return finished;
 }
 
 void TrainingSession::setState(State state) {
@@ -111,9 +126,10 @@ void TrainingSession::setState(State state) {
 
 void TrainingSession::exportWeights(const QString& path, io::StateFormat format) {
   if (!hasWeights()) {
-    emit exported(path,
-                  run_ ? tr("There are no weights yet: they are kept at the end of each epoch.")
-                       : tr("There are no weights yet: press Train first."));
+    emit exported(
+        path, run_ ? tr("There are no weights yet: they come with the first batch, or on several "
+                        "devices with the first epoch.")
+                   : tr("There are no weights yet: press Train first."));
     return;
   }
   writers_.start([this, weights = run_->weights(), path, format] {

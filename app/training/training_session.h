@@ -66,10 +66,13 @@ class TrainingSession : public QObject {
   void launch(const graph::Project& project, ActiveRun::Begin begin);
   void deliver();
   void follow(const train::RunEvent& event, std::vector<train::Event>& told);
+  /// With what can be done now.
+  train::Event afterLoss(train::Finished finished) const;
   void setState(State state);
 
   State state_ = State::Idle;
   std::unique_ptr<ActiveRun> run_;  // the last one, too: it keeps the weights
+  bool lost_ = false;               // the run has lost a process
   QTimer delivery_;
   QThreadPool writers_;
 };

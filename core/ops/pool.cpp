@@ -38,7 +38,7 @@ Input prepare(const Tensor& x, const Window& window, Rounding rounding, std::str
   for (size_t i = 1; i < sizes.size(); ++i) {
     NW_CHECK(sizes[i] > 0, "[", op, "] cannot pool an empty input, gets ", to_string(x.sizes()));
   }
-  input.innermost = is_channels_innermost(input.x) && !is_half(x.dtype());
+  input.innermost = is_channels_innermost(input.x);
   input.from = laid_out(input.x, input.innermost);
   input.sizes = Dims{sizes[0], sizes[1]};
   for (size_t i = 0; i < spatial; ++i) {

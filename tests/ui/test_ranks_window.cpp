@@ -143,7 +143,8 @@ void TestRanksWindow::aLostProcessIsToldAndTheWindowGoesOn() {
   QVERIFY(runUntil([&] { return !hand.session().isActive(); }, 20000));
   QCOMPARE(failed.size(), 1);
   const QString text = failed[0][0].toString();
-  QVERIFY2(text.contains("rank ") && text.contains("SIGKILL"), qPrintable(text));
+  QVERIFY2(text.contains("rank ") && text.contains("SIGKILL. ") && text.contains("press Train"),
+           qPrintable(text));
   QTest::qWait(100);
   screenshot(hand.window(), "ranks-lost-light");
   for (const pid_t process : processes) QVERIFY(kill(process, 0) != 0);

@@ -44,6 +44,12 @@ QToolButton:focus { border-color: @accent; }
 QToolButton:disabled { color: @disabled; }
 QToolButton[popupMode="1"] { padding-right: 18px; }
 QToolButton::menu-button { border: none; width: 16px; }
+QToolButton[popupMode="2"] { border-color: @border; background: @canvas; padding: 3px 22px 3px 8px; }
+QToolButton[popupMode="2"]:hover { background: @hover; }
+QToolButton[popupMode="2"]:focus { border-color: @accent; }
+QToolButton[popupMode="2"]:disabled { background: @window; color: @disabled; border-color: @line; }
+QToolButton[popupMode="2"]::menu-indicator { subcontrol-origin: padding;
+              subcontrol-position: center right; right: 6px; }
 QToolButton::menu-arrow, QToolButton::menu-indicator { image: url(:/icons/arrow-down.svg);
               width: 10px; height: 10px; }
 QPushButton { background: @card; border: @hair solid @border; border-radius: 6px;

@@ -13,6 +13,8 @@ namespace nw::widgets {
 namespace {
 
 constexpr int kRow = 24;
+constexpr int kDenseRow = 18;  // where there are many
+constexpr size_t kManyRows = 4;
 constexpr int kLegend = 24;
 constexpr int kBar = 10;
 constexpr int kReduceBar = 3;
@@ -60,8 +62,9 @@ struct RankStrip::Parts {
   void paintLegend(QPainter& painter, const Theme& theme) const;
   void paintRow(QPainter& painter, const Theme& theme, const Row& row, int y,
                 const Columns& columns) const;
+  int rowHeight() const { return rows.size() > kManyRows ? kDenseRow : kRow; }
   int height() const {
-    return rows.empty() ? 0 : kLegend + kRow * static_cast<int>(rows.size()) + Theme::kGrid;
+    return rows.empty() ? 0 : kLegend + rowHeight() * static_cast<int>(rows.size()) + Theme::kGrid;
   }
 };
 
@@ -206,13 +209,13 @@ void RankStrip::Parts::paintRow(QPainter& painter, const Theme& theme, const Row
                                 const Columns& columns) const {
   const bool lives = row.lost.isEmpty();
   painter.setPen(lives ? theme.text : theme.error);
-  painter.drawText(QRect(kSide, y, columns.left - kSide, kRow), Qt::AlignVCenter, row.name);
+  painter.drawText(QRect(kSide, y, columns.left - kSide, rowHeight()), Qt::AlignVCenter, row.name);
   if (columns.figures) {
     painter.setPen(lives ? theme.secondary : theme.error);
-    painter.drawText(QRect(columns.right + kBetween, y, 1000, kRow), Qt::AlignVCenter,
+    painter.drawText(QRect(columns.right + kBetween, y, 1000, rowHeight()), Qt::AlignVCenter,
                      figuresOf(row));
   }
-  const int top = y + (kRow - kBar - kGap - kReduceBar) / 2;
+  const int top = y + (rowHeight() - kBar - kGap - kReduceBar) / 2;
   QPainterPath groove;
   groove.addRoundedRect(QRectF(columns.left, top, columns.right - columns.left, kBar), 3, 3);
   painter.fillPath(groove, theme.line);
@@ -241,14 +244,14 @@ void RankStrip::paintEvent(QPaintEvent*) {
   int y = kLegend;
   for (const Row& row : parts_->rows) {
     parts_->paintRow(painter, theme, row, y, columns);
-    y += kRow;
+    y += parts_->rowHeight();
   }
 }
 
 bool RankStrip::event(QEvent* event) {
   if (event->type() != QEvent::ToolTip) return QWidget::event(event);
   const auto* help = static_cast<QHelpEvent*>(event);
-  const int row = (help->pos().y() - kLegend) / kRow;
+  const int row = (help->pos().y() - kLegend) / parts_->rowHeight();
   if (help->pos().y() >= kLegend && row < rows()) {
     QToolTip::showText(help->globalPos(), rowText(row), this);
   } else {

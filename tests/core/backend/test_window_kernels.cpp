@@ -251,6 +251,46 @@ class TestWindowKernels : public QObject {
     }
   }
 
+  /// 16-bit numbers are pooled and convolved in the layout in which they come, as float32 is.
+  void sixteen_bits_with_channels_innermost() {
+    const Dims in{2, 3, 6, 5};
+    const Dims out{2, 3, 3, 2};
+    const Window window{{2, 2}, {2, 2}, {0, 0}, {1, 1}, 1};
+    const auto innermost = [](const Dims& sizes, DType dtype) {
+      return empty(Dims{numel(sizes)}, dtype).as_strided(sizes, channels_last_strides(sizes), 0);
+    };
+    const auto copy_of = [&](const Tensor& x, DType dtype) {
+      const Tensor copy = innermost(x.sizes(), dtype);
+      raw::copy_(copy, x);
+      return copy;
+    };
+    for (const DType half : {DType::Float16, DType::BFloat16}) {
+      // What 16 bits hold, in both.
+      const Tensor x = raw::to(draw_->numbers(in, DType::Float32), half);
+      const Tensor grad = raw::to(draw_->numbers(out, DType::Float32), half);
+      const Tensor weight = raw::to(draw_->numbers({3, 3, 2, 2}, DType::Float32), half);
+      std::vector<Tensor> results[2];
+      for (const DType dtype : {half, DType::Float32}) {
+        std::vector<Tensor>& all = results[dtype == half ? 0 : 1];
+        const Tensor indices = innermost(out, DType::Int64);
+        for (const Dims& sizes : {out, out, out, in, in}) all.push_back(innermost(sizes, dtype));
+        kernels().max_pool(copy_of(x, dtype), window, all[0], indices);
+        kernels().avg_pool(copy_of(x, dtype), window, {}, all[1]);
+        kernels().conv(copy_of(x, dtype), copy_of(weight, dtype), {}, window, all[2]);
+        kernels().max_pool_grad(copy_of(grad, dtype), indices, all[3]);
+        kernels().avg_pool_grad(copy_of(grad, dtype), window, {}, all[4]);
+        all.push_back(indices);
+      }
+      for (size_t i = 0; i < results[0].size(); ++i) {
+        const Tensor wide = raw::contiguous(results[1][i]);
+        const Tensor expected = is_half(results[0][i].dtype()) ? raw::to(wide, half) : wide;
+        QCOMPARE(
+            bit_difference(raw::contiguous(results[0][i]), expected, "result " + std::to_string(i)),
+            std::string());
+      }
+    }
+  }
+
   void halving_pool_of_all_minus_infinity() {
     const Tensor x = full({1, 1, 4, 4}, -std::numeric_limits<double>::infinity());
     const Tensor y = empty({1, 1, 2, 2});
