@@ -31,8 +31,6 @@ double step_of(DType dtype) {
 /// How many roundings of the largest number two right results may be apart: sums are added up in
 /// another order, and elementary functions have a few of their own.
 constexpr double kRoundings = 64;
-constexpr double kFinestRoundings = 4096;  // of float64, which nothing finer can judge
-constexpr double kFinestStep = 1e-12;
 /// And where the CPU itself is farther from the exact result: how many times as far.
 constexpr double kTimes = 4;
 /// Of 16-bit gradients: the share of numbers that may lie on the other side of a kink.
@@ -150,8 +148,7 @@ std::string difference(const Numbers& ours, const Numbers& cpu, const Numbers& e
     const bool judged = truth != nullptr && truth->defined() && truth->sizes() == tensor.sizes();
     const Tensor& right = judged ? *truth : cpu[i].tensor;
     const double step = step_of(tensor.dtype());
-    const double roundings = step < kFinestStep ? kFinestRoundings : kRoundings;
-    double allowed = roundings * step * std::max(largest(right), 1.0);
+    double allowed = kRoundings * step * std::max(largest(right), 1.0);
     double flipped = 0;
     if (judged) {
       allowed = std::max(allowed, kTimes * farthest(cpu[i].tensor, right));
