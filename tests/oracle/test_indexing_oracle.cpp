@@ -268,10 +268,8 @@ Call topk_call(Drawn& d) {
           }};
 }
 
-using Maker = Call (*)(Drawn&);
-
-const std::map<std::string, Maker>& makers() {
-  static const std::map<std::string, Maker> all{
+const Makers& makers() {
+  static const Makers all{
       {"index_select", index_select_call},
       {"index_add", index_add_call},
       {"gather", gather_call},
@@ -298,18 +296,9 @@ class TestIndexingOracle : public QObject {
  private slots:
   void initTestCase() { QVERIFY2(oracle_.problem().empty(), oracle_.problem().c_str()); }
 
-  void matches_torch_data() {
-    QTest::addColumn<QString>("op");
-    for (const auto& [name, make] : makers()) {
-      QTest::newRow(name.c_str()) << QString::fromStdString(name);
-    }
-  }
-
+  void matches_torch_data() { add_rows(makers()); }
   void matches_torch() {
-    QFETCH(QString, op);
-    const uint64_t seed = test_seed() ^ qHash(op, 0);
-    const std::string problem = compare_calls(oracle_, makers().at(op.toStdString()), seed, kCases);
-    QVERIFY2(problem.empty(), problem.c_str());
+    compare_row(oracle_, makers(), kCases);
     checks_ += kCases;
   }
 

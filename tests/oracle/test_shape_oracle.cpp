@@ -245,10 +245,8 @@ Call clone_call(Drawn& d) {
           }};
 }
 
-using Maker = Call (*)(Drawn&);
-
-const std::map<std::string, Maker>& makers() {
-  static const std::map<std::string, Maker> all{
+const Makers& makers() {
+  static const Makers all{
       {"reshape", reshape_call},
       {"flatten", flatten_call},
       {"squeeze", squeeze_call},
@@ -279,18 +277,9 @@ class TestShapeOracle : public QObject {
  private slots:
   void initTestCase() { QVERIFY2(oracle_.problem().empty(), oracle_.problem().c_str()); }
 
-  void matches_torch_data() {
-    QTest::addColumn<QString>("op");
-    for (const auto& [name, make] : makers()) {
-      QTest::newRow(name.c_str()) << QString::fromStdString(name);
-    }
-  }
-
+  void matches_torch_data() { add_rows(makers()); }
   void matches_torch() {
-    QFETCH(QString, op);
-    const uint64_t seed = test_seed() ^ qHash(op, 0);
-    const std::string problem = compare_calls(oracle_, makers().at(op.toStdString()), seed, kCases);
-    QVERIFY2(problem.empty(), problem.c_str());
+    compare_row(oracle_, makers(), kCases);
     checks_ += kCases;
   }
 

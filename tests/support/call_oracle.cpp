@@ -1,7 +1,7 @@
 #include "tests/support/call_oracle.h"
 
+#include <QTest>
 #include <algorithm>
-#include <map>
 
 #include "core/autograd/engine.h"
 #include "core/backend/creation.h"
@@ -200,6 +200,20 @@ std::string compare_calls(Oracle& oracle, const std::function<Call(Drawn&)>& mak
   }
   if (2 * refused > count) return concat(refused, " of ", count, " drawn calls are refused");
   return {};
+}
+
+void add_rows(const Makers& makers) {
+  QTest::addColumn<QString>("op");
+  for (const auto& [name, make] : makers) {
+    QTest::newRow(name.c_str()) << QString::fromStdString(name);
+  }
+}
+
+void compare_row(Oracle& oracle, const Makers& makers, int count) {
+  QFETCH(QString, op);
+  const uint64_t seed = test_seed() ^ qHash(op, 0);
+  const std::string problem = compare_calls(oracle, makers.at(op.toStdString()), seed, count);
+  QVERIFY2(problem.empty(), problem.c_str());
 }
 
 }  // namespace nw::test

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -53,5 +54,12 @@ std::string none_or(const std::optional<int64_t>& value);
 /// torch has not written for a dtype or a layout, ours may do.
 std::string compare_calls(Oracle& oracle, const std::function<Call(Drawn&)>& make, uint64_t seed,
                           int count);
+
+/// How the calls of ops are drawn, by the ops' names.
+using Makers = std::map<std::string, std::function<Call(Drawn&)>>;
+/// A row of test data for each op.
+void add_rows(const Makers& makers);
+/// Draws and compares `count` calls of the row's op; fails the test with the first difference.
+void compare_row(Oracle& oracle, const Makers& makers, int count);
 
 }  // namespace nw::test
