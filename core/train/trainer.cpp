@@ -107,7 +107,6 @@ struct Trainer::Impl {
     Generator epoch_generator;
   };
   Progress progress;
-  std::vector<int64_t> gradient_order;  // of several ranks
 };
 
 /// Data, model and optimiser, in the order in which the canonical script draws.
@@ -140,8 +139,8 @@ void Trainer::Impl::prepare() {
   if (resume) take_up();
   if (!ranks) return;
   const Turnstile::Batch inside(turnstile);
-  gradient_order = resume ? resume->gradient_order : std::vector<int64_t>();
-  ranks->take_model(*model, project, signature, gradient_order);
+  ranks->take_model(*model, project, signature,
+                    resume ? resume->gradient_order : std::vector<int64_t>());
 }
 
 /// Goes to where the checkpoint was made.
@@ -268,7 +267,6 @@ bool Trainer::Impl::train_batch(const data::Batch& samples) {
     progress.step = step;
     progress.batch = batch;
     progress.generator = default_generator();
-    if (ranks) gradient_order = ranks->gradient_order();
   }
   const double now = clock.seconds();
   pace.trained(now, count);
@@ -458,7 +456,7 @@ std::optional<Checkpoint> Trainer::checkpoint() const {
   out.epoch_generator = progress.epoch_generator;
   out.batch_size = impl_->project.run.batch_size;
   out.train_samples = size_of(impl_->train);
-  out.gradient_order = impl_->gradient_order;
+  if (impl_->ranks) out.gradient_order = impl_->ranks->gradient_order();
   return out;
 }
 
