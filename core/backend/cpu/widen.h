@@ -55,14 +55,14 @@ struct Widened<kKernel, kOutputs, kMode, void (*)(Arguments...)> {
   }
 
  private:
-  /// A float32 stand-in for tensor number `i`, its channels where they were; others as they are.
+  /// A float32 stand-in for tensor number `i`, with its strides where the channels are innermost;
+  /// others as they are.
   static Tensor wide(const Tensor& tensor, size_t i) {
     if (!is_narrow(tensor)) return tensor;
     const bool innermost = !tensor.is_contiguous() && tensor.is_channels_last();
-    const Tensor stand_in =
-        innermost ? empty(Dims{tensor.numel()}, DType::Float32, kCpu)
-                        .as_strided(tensor.sizes(), channels_last_strides(tensor.sizes()), 0)
-                  : empty(tensor.sizes(), DType::Float32, kCpu);
+    const Tensor stand_in = innermost ? empty(Dims{tensor.numel()}, DType::Float32, kCpu)
+                                            .as_strided(tensor.sizes(), tensor.strides(), 0)
+                                      : empty(tensor.sizes(), DType::Float32, kCpu);
     if (i < kTensors - kOutputs || kMode == Outputs::Updated) copy(tensor, stand_in);
     return stand_in;
   }
