@@ -7,33 +7,19 @@
 #include "core/backend/fetch.h"
 #include "core/backend/out_of_memory.h"
 #include "core/data/loader.h"
-#include "core/data/split.h"
 #include "core/graph/model.h"
 #include "core/train/evaluate.h"
 #include "core/train/fit.h"
+#include "core/train/live_state.h"
 #include "core/train/pace.h"
 #include "core/train/parallel.h"
 #include "core/train/run_control.h"
-#include "core/train/updates.h"
+#include "core/train/run_data.h"
 
 namespace nw::train {
 namespace {
 
 using Datasets = std::shared_ptr<const data::Dataset>;
-
-int64_t size_of(const Datasets& dataset) {
-  return dataset == nullptr ? 0 : dataset->size();
-}
-
-/// Sums over the batches of an epoch.
-struct EpochSums {
-  double loss = 0;
-  int64_t correct = 0;
-  int64_t samples = 0;
-
-  double mean_loss() const { return loss / static_cast<double>(samples); }
-  double accuracy() const { return static_cast<double>(correct) / static_cast<double>(samples); }
-};
 
 /// How the run ends, and why when not by itself.
 struct Ending {
@@ -56,7 +42,6 @@ struct Trainer::Impl {
 
   void run();
   void prepare();
-  void split();
   void make_model();
   void make_updates();
   void take_up();
@@ -70,7 +55,7 @@ struct Trainer::Impl {
   bool diverged(double loss, std::string_view which);
   bool admit(RunControl::Batch batch);
   bool stop_requested();
-  bool classifies() const { return signature.classes > 0 && model->learns_targets(); }
+  bool classifies() const { return signature.classes > 0 && live.model->learns_targets(); }
   std::string place() const;
   std::string what_fits();
   Device device() const { return device_from_string(project.run.device); }
@@ -84,9 +69,7 @@ struct Trainer::Impl {
   RunClock clock;
   Pace pace;
   data::Signature signature;
-  Datasets train;
-  Datasets validation;
-  Datasets test;
+  RunData data;
   std::unique_ptr<data::Loader> loader;
   int64_t step = 0;
   int64_t epoch = 0;
@@ -94,19 +77,7 @@ struct Trainer::Impl {
   Ending ending;
   Finished finished;
 
-  mutable Turnstile turnstile;
-  // Changed only inside a Turnstile::Batch:
-  std::unique_ptr<graph::Model> model;
-  std::unique_ptr<Updates> updates;
-  EpochSums sums;
-  struct Progress {
-    int64_t step = 0;
-    int64_t epoch = 0;  // 0: nothing is prepared yet
-    int64_t batch = 0;
-    Generator generator;
-    Generator epoch_generator;
-  };
-  Progress progress;
+  LiveState live;
 };
 
 /// Data, model and optimiser, in the order in which the canonical script draws.
@@ -115,72 +86,58 @@ void Trainer::Impl::prepare() {
   if (ranks) resume = ranks->of_first_rank(resume);
   const std::vector<std::string> problems = graph::problems_of(run);
   NW_CHECK(problems.empty(), problems.front());
-  nn::Args args;
-  const data::DatasetSpec& spec = graph::find_data(run.data, args);
-  signature = spec.signature(args);
+  signature = signature_of(run);
   if (stop_requested()) return;
-  data::Splits splits = spec.load(args);
-  train = std::move(splits.train);
-  test = std::move(splits.test);
-  NW_CHECK(size_of(train) > 0, "[", run.data.id,
-           "] has no samples to train on; choose a data set that has some");
-  split();
-  data::check_batch_size(run.batch_size, size_of(train));
+  data = load_data(run);
   if (ranks) {
-    ranks->check_alike(
-        {run.seed, run.epochs, run.batch_size, size_of(train), size_of(validation), size_of(test)});
+    ranks->check_alike({run.seed, run.epochs, run.batch_size, size_of(data.train),
+                        size_of(data.validation), size_of(data.test)});
   }
   if (stop_requested()) return;
   make_model();
-  loader = std::make_unique<data::Loader>(train, run.batch_size, true,
+  loader = std::make_unique<data::Loader>(data.train, run.batch_size, true,
                                           ranks ? ranks->share() : data::Share(), device());
   make_updates();
   epoch = 1;
   if (resume) take_up();
   if (!ranks) return;
-  const Turnstile::Batch inside(turnstile);
-  ranks->take_model(*model, project, signature,
+  const Turnstile::Batch inside(live.turnstile);
+  ranks->take_model(*live.model, project, signature,
                     resume ? resume->gradient_order : std::vector<int64_t>());
 }
 
 /// Goes to where the checkpoint was made.
 void Trainer::Impl::take_up() {
-  NW_CHECK(resume->batch_size == project.run.batch_size && resume->train_samples == size_of(train),
-           "[run] the checkpoint was made with batches of ", resume->batch_size, " out of ",
-           resume->train_samples, " training samples, this run has batches of ",
-           project.run.batch_size, " out of ", size_of(train),
-           "; a run goes on with the data, validation share and batch size that it had");
+  NW_CHECK(
+      resume->batch_size == project.run.batch_size && resume->train_samples == size_of(data.train),
+      "[run] the checkpoint was made with batches of ", resume->batch_size, " out of ",
+      resume->train_samples, " training samples, this run has batches of ", project.run.batch_size,
+      " out of ", size_of(data.train),
+      "; a run goes on with the data, validation share and batch size "
+      "that it had");
   NW_CHECK(resume->epoch >= 1 && resume->batch <= loader->batch_count(),
            "[run] the checkpoint stands at a batch that an epoch does not have");
-  const Turnstile::Batch inside(turnstile);
-  model->load_state_dict(resume->model);
-  updates->load(*resume);
+  const Turnstile::Batch inside(live.turnstile);
+  live.load(*resume);
   step = resume->step;
   epoch = resume->epoch;
   default_generator() = resume->epoch_generator;
-}
-
-void Trainer::Impl::split() {
-  const double share = project.run.validation * static_cast<double>(train->size());
-  const auto count = static_cast<int64_t>(std::floor(share));
-  if (count == 0) return;
-  Generator generator(static_cast<uint64_t>(project.run.seed));
-  std::tie(train, validation) = data::random_split(train, count, generator);
 }
 
 void Trainer::Impl::make_model() {
   manual_seed(static_cast<uint64_t>(project.run.seed));
   std::unique_ptr<graph::Model> built = graph::build(project.graph, signature);
   built->to(device());
-  const Turnstile::Batch inside(turnstile);
-  model = std::move(built);
+  const Turnstile::Batch inside(live.turnstile);
+  live.model = std::move(built);
 }
 
 void Trainer::Impl::make_updates() {
-  auto made = std::make_unique<Updates>(project, signature, *model, loader->batch_count());
-  made->schedule().check_figures(validation != nullptr, validation != nullptr && classifies());
-  const Turnstile::Batch inside(turnstile);
-  updates = std::move(made);
+  auto made = std::make_unique<Updates>(project, signature, *live.model, loader->batch_count());
+  made->schedule().check_figures(data.validation != nullptr,
+                                 data.validation != nullptr && classifies());
+  const Turnstile::Batch inside(live.turnstile);
+  live.updates = std::move(made);
 }
 
 bool Trainer::Impl::stop_requested() {
@@ -214,17 +171,17 @@ bool Trainer::Impl::diverged(double loss, std::string_view which) {
   ending.text =
       concat("The ", which, " became ", std::isnan(loss) ? "NaN" : "infinite", " at ", place(),
              "; the weights are kept as they were then. Lower the learning rate (now ",
-             nn::to_python(updates->optimizer().learning_rate()),
+             nn::to_python(live.updates->optimizer().learning_rate()),
              "), or look for values in the data that are no numbers.");
   return true;
 }
 
-/// Forward and backward. A GPU is asked for the figures before backward and has them ready while it
-/// still works, and the next batch is read meanwhile.
+/// Forward and backward. A GPU is asked for the figures before backward and has
+/// them ready while it still works, and the next batch is read meanwhile.
 Look Trainer::Impl::look_at(const data::Batch& samples) {
   if (ranks) return ranks->look(samples, step, classifies());
-  const Tensor answer = model->call({samples.x})[0];
-  const Tensor loss = model->loss(answer, samples.y, samples.x);
+  const Tensor answer = live.model->call({samples.x})[0];
+  const Tensor loss = live.model->loss(answer, samples.y, samples.x);
   Fetch value(loss.detach());
   std::optional<Fetch> correct;
   if (classifies()) {
@@ -233,24 +190,25 @@ Look Trainer::Impl::look_at(const data::Batch& samples) {
   }
   autograd::backward(loss);
   loader->prefetch();
-  Look seen{loss, model->loss_per_sample(value.get().to_double(), samples.size())};
+  Look seen{loss, live.model->loss_per_sample(value.get().to_double(), samples.size())};
   if (correct) seen.correct = correct->get().to_int64();
   return seen;
 }
 
-/// One update. False when the loss is no number: then the weights stay as they are.
+/// One update. False when the loss is no number: then the weights stay as they
+/// are.
 bool Trainer::Impl::train_batch(const data::Batch& samples) {
   const int64_t count = samples.whole;
-  optim::Optimizer& optimizer = updates->optimizer();
+  optim::Optimizer& optimizer = live.updates->optimizer();
   const double learning_rate = optimizer.learning_rate();
   std::optional<Look> first;  // LBFGS takes several
   {
-    const Turnstile::Batch inside(turnstile);
+    const Turnstile::Batch inside(live.turnstile);
     const auto look = [&] {
       optimizer.zero_grad();
       const Look now = look_at(samples);
       if (!first) first = now;
-      if (std::isfinite(now.loss_per_sample)) updates->clip();
+      if (std::isfinite(now.loss_per_sample)) live.updates->clip();
       return now.loss;
     };
     if (optimizer.spec().needs_closure) {
@@ -260,13 +218,13 @@ bool Trainer::Impl::train_batch(const data::Batch& samples) {
     }
     if (diverged(first->loss_per_sample, "loss")) return false;
     if (!optimizer.spec().needs_closure) optimizer.step();
-    updates->after_batch(epoch, batch);
-    sums.loss += first->loss_per_sample * static_cast<double>(count);
-    sums.correct += first->correct;
-    sums.samples += count;
-    progress.step = step;
-    progress.batch = batch;
-    progress.generator = default_generator();
+    live.updates->after_batch(epoch, batch);
+    live.sums.loss += first->loss_per_sample * static_cast<double>(count);
+    live.sums.correct += first->correct;
+    live.sums.samples += count;
+    live.progress.step = step;
+    live.progress.batch = batch;
+    live.progress.generator = default_generator();
   }
   const double now = clock.seconds();
   pace.trained(now, count);
@@ -277,23 +235,19 @@ bool Trainer::Impl::train_batch(const data::Batch& samples) {
   return true;
 }
 
-/// Draws the epoch's order; in the epoch of a checkpoint, leaves out what was done before it.
+/// Draws the epoch's order; in the epoch of a checkpoint, leaves out what was
+/// done before it.
 void Trainer::Impl::start_epoch() {
-  const Turnstile::Batch inside(turnstile);
-  progress.step = step;
-  progress.epoch = epoch;
-  progress.batch = 0;
-  progress.epoch_generator = default_generator();
-  sums = {};
+  const Turnstile::Batch inside(live.turnstile);
+  live.begin_epoch(step, epoch);
   loader->start(default_generator());
   if (resume) {
-    progress.batch = resume->batch;
-    sums = {resume->loss, resume->correct, resume->samples};
+    live.skip_to(*resume);
     loader->skip(resume->batch);
     if (resume->batch > 0) default_generator() = resume->generator;
     resume.reset();
   }
-  progress.generator = default_generator();
+  live.progress.generator = default_generator();
 }
 
 bool Trainer::Impl::train_epoch() {
@@ -301,7 +255,7 @@ bool Trainer::Impl::train_epoch() {
   data::Batch samples;
   const int64_t batches = loader->batch_count();
   start_epoch();
-  for (batch = progress.batch + 1; batch <= batches; ++batch) {
+  for (batch = live.progress.batch + 1; batch <= batches; ++batch) {
     if (!admit(RunControl::Batch::Training)) return false;
     const bool has_batch = loader->next(samples);
     NW_ASSERT(has_batch);
@@ -313,8 +267,8 @@ bool Trainer::Impl::train_epoch() {
 }
 
 bool Trainer::Impl::finish_epoch(double began) {
-  EpochDone done{epoch, step, sums.mean_loss(), sums.accuracy(), {}, {}, 0};
-  const auto validated = evaluate_on(validation);
+  EpochDone done{epoch, step, live.sums.mean_loss(), live.sums.accuracy(), {}, {}, 0};
+  const auto validated = evaluate_on(data.validation);
   if (validated) {
     done.validation_loss = validated->loss;
     if (classifies()) done.validation_accuracy = validated->accuracy;
@@ -325,13 +279,11 @@ bool Trainer::Impl::finish_epoch(double began) {
     return false;
   }
   {
-    // A checkpoint that the sink takes now stands at the next epoch's beginning.
-    const Turnstile::Batch inside(turnstile);
-    updates->after_epoch({done.validation_loss, done.validation_accuracy});
-    progress.epoch = epoch + 1;
-    progress.batch = 0;
-    progress.epoch_generator = progress.generator;
-    sums = {};
+    // A checkpoint that the sink takes now stands at the next epoch's
+    // beginning.
+    const Turnstile::Batch inside(live.turnstile);
+    live.updates->after_epoch({done.validation_loss, done.validation_accuracy});
+    live.end_epoch();
   }
   emit(done);
   if (stop_requested()) return false;
@@ -344,7 +296,7 @@ std::optional<Evaluation> Trainer::Impl::evaluate_on(const Datasets& dataset) {
   const double since = clock.seconds();
   bool whole = true;
   const auto keep_going = [&] { return whole = admit(RunControl::Batch::Evaluation); };
-  graph::Model& evaluated = updates->evaluated();
+  graph::Model& evaluated = live.updates->evaluated();
   const int64_t batch_size = project.run.batch_size;
   const Evaluation result = ranks ? ranks->evaluate(evaluated, *dataset, batch_size, keep_going)
                                   : evaluate(evaluated, *dataset, batch_size, keep_going);
@@ -355,12 +307,13 @@ std::optional<Evaluation> Trainer::Impl::evaluate_on(const Datasets& dataset) {
 
 bool Trainer::Impl::train_epochs() {
   const int64_t epochs = project.run.epochs;
-  emit(Started{epochs, loader->batch_count(), size_of(train), size_of(validation), size_of(test),
-               classifies(), updates->averages(), !updates->schedule().empty()});
+  emit(Started{epochs, loader->batch_count(), size_of(data.train), size_of(data.validation),
+               size_of(data.test), classifies(), live.updates->averages(),
+               !live.updates->schedule().empty()});
   const int64_t left = std::max<int64_t>(epochs + 1 - epoch, 0);
   const int64_t done = resume ? resume->samples : 0;
-  pace.begin(clock.seconds(), std::max<int64_t>(left * size_of(train) - done, 0),
-             left * size_of(validation) + size_of(test));
+  pace.begin(clock.seconds(), std::max<int64_t>(left * size_of(data.train) - done, 0),
+             left * size_of(data.validation) + size_of(data.test));
   for (; epoch <= epochs; ++epoch) {
     if (!train_epoch()) return false;
   }
@@ -368,13 +321,14 @@ bool Trainer::Impl::train_epochs() {
   return true;
 }
 
-/// Of a run that has not enough memory: the batch_size that would do, for who reads the error.
+/// Of a run that has not enough memory: the batch_size that would do, for who
+/// reads the error.
 std::string Trainer::Impl::what_fits() {
-  if (model == nullptr || ranks) return {};
+  if (live.model == nullptr || ranks) return {};
   try {
-    const Turnstile::Batch inside(turnstile);
+    const Turnstile::Batch inside(live.turnstile);
     loader.reset();  // and the batch that it has sent ahead
-    const int64_t fits = largest_batch(*model, *train, project.run.batch_size);
+    const int64_t fits = largest_batch(*live.model, *data.train, project.run.batch_size);
     return fits > 0 ? concat("; the largest batch_size that fits is about ", fits)
                     : "; not even a batch_size of 1 fits";
   } catch (const Error&) {
@@ -386,7 +340,7 @@ void Trainer::Impl::run() {
   try {
     prepare();
     if (!stop_requested() && train_epochs()) {
-      const auto tested = evaluate_on(test);
+      const auto tested = evaluate_on(data.test);
       if (tested && !diverged(tested->loss, "test loss")) {
         finished.test_loss = tested->loss;
         if (classifies()) finished.test_accuracy = tested->accuracy;
@@ -433,30 +387,17 @@ void Trainer::step() {
 }
 
 nn::StateDict Trainer::state_dict(Weights which) const {
-  const Turnstile::Visit visit(impl_->turnstile);
-  if (impl_->updates == nullptr) return {};
-  const bool trained = which == Weights::Trained;
-  return copy_of((trained ? *impl_->model : impl_->updates->evaluated()).state_dict());
+  const Turnstile::Visit visit(impl_->live.turnstile);
+  return impl_->live.weights(which == Weights::Trained);
 }
 
 std::optional<Checkpoint> Trainer::checkpoint() const {
-  const Turnstile::Visit visit(impl_->turnstile);
-  const Impl::Progress& progress = impl_->progress;
-  if (progress.epoch == 0) return {};
-  Checkpoint out;
-  out.model = copy_of(impl_->model->state_dict());
-  impl_->updates->save(out);
-  out.step = progress.step;
-  out.epoch = progress.epoch;
-  out.batch = progress.batch;
-  out.loss = impl_->sums.loss;
-  out.correct = impl_->sums.correct;
-  out.samples = impl_->sums.samples;
-  out.generator = progress.generator;
-  out.epoch_generator = progress.epoch_generator;
-  out.batch_size = impl_->project.run.batch_size;
-  out.train_samples = size_of(impl_->train);
-  if (impl_->ranks) out.gradient_order = impl_->ranks->gradient_order();
+  const Turnstile::Visit visit(impl_->live.turnstile);
+  std::optional<Checkpoint> out = impl_->live.checkpoint();
+  if (!out) return {};
+  out->batch_size = impl_->project.run.batch_size;
+  out->train_samples = size_of(impl_->data.train);
+  if (impl_->ranks) out->gradient_order = impl_->ranks->gradient_order();
   return out;
 }
 
