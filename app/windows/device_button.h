@@ -5,7 +5,11 @@
 
 #include "core/tensor/device.h"
 
-class QMenu;
+class QActionGroup;
+
+namespace nw::widgets {
+class TickMenu;
+}
 
 namespace nw::app {
 
@@ -17,23 +21,33 @@ class DeviceButton : public QToolButton {
  public:
   explicit DeviceButton(QWidget* parent = nullptr);
 
-  /// A setting that this machine cannot follow stays visible and can be changed.
+  /// A setting that this machine cannot follow stays, marked with a warning, and can be changed.
   void setSetting(const QString& setting);
   QString setting() const { return setting_; }
+  /// Why this machine cannot follow the setting; empty: it can.
+  QString problem() const;
 
  signals:
   void chosen(const QString& setting);
 
+ protected:
+  void changeEvent(QEvent* event) override;
+
  private:
+  void showSetting();
   void fillMenu();
   void addProcesses(int count);
-  void addCard(int index);
+  void addCard(Device card);
+  void showTicks();
+  void toggleCard(Device card);
   void choose(const std::vector<Device>& devices);
   /// None for a setting that cannot be read.
   std::vector<Device> devices() const;
 
   QString setting_;
-  QMenu* menu_;
+  widgets::TickMenu* menu_;
+  QActionGroup* processes_ = nullptr;  // of the menu as it was last opened
+  QList<QAction*> cards_;
 };
 
 }  // namespace nw::app

@@ -23,11 +23,18 @@ QMenuBar { background: @window; }
 QMenuBar::item { padding: 4px 8px; border-radius: 6px; background: transparent; }
 QMenuBar::item:selected { background: @hover; color: @text; }
 QMenu { background: @card; border: @hair solid @line; padding: 4px; }
-QMenu::item { padding: 5px 28px 5px 24px; border-radius: 4px; }
+QMenu::item { padding: 5px 28px 5px 10px; border-radius: 4px; }
 QMenu::item:selected { background: @accent; color: @onAccent; }
 QMenu::item:disabled { color: @disabled; background: transparent; }
 QMenu::separator { height: @hair; background: @line; margin: 4px 8px; }
 QMenu::icon { padding-left: 6px; }
+QMenu::indicator { width: 14px; height: 14px; left: 6px; border: @hair solid @border;
+              background: @canvas; border-radius: 4px; }
+QMenu::indicator:exclusive { border-radius: 8px; }
+QMenu::indicator:checked { background: @accent; border-color: @accent;
+              image: url(:/icons/mark-check.svg); }
+QMenu::indicator:exclusive:checked { image: url(:/icons/mark-dot.svg); }
+QMenu::indicator:checked:selected { border-color: @onAccent; }
 QFrame#blockSearch { background: @window; border: @hair solid @line; }
 QToolTip { background: @card; color: @text; border: @hair solid @line; padding: 6px; }
 QDockWidget { titlebar-close-icon: none; titlebar-normal-icon: none; }
