@@ -6,6 +6,7 @@
 #include "core/ops/activation_exact.h"
 #include "core/ops/activation_parts.h"
 #include "core/ops/arithmetic.h"
+#include "core/ops/autocast.h"
 #include "core/ops/checks.h"
 #include "core/ops/comparison.h"
 #include "core/ops/promotion.h"
@@ -139,6 +140,8 @@ Tensor mish(const Tensor& x) {
 }
 
 Tensor softplus(const Tensor& x, double beta, double threshold) {
+  if (const auto cast = autocast::run(autocast::kFloat32OnGpu, softplus, x, beta, threshold))
+    return *cast;
   return activate(x, {ActivationKind::Softplus, beta, threshold}, "Softplus");
 }
 
@@ -184,6 +187,9 @@ Tensor softshrink(const Tensor& x, double limit) {
 }
 
 Tensor prelu(const Tensor& x, const Tensor& weight) {
+  if (const auto cast = autocast::run(autocast::Rules{autocast::Rule::Whole, autocast::Rule::Lower},
+                                      prelu, x, weight))
+    return *cast;
   check_alike(x, weight, "PReLU");
   const int64_t rank = x.dim();
   const int64_t channels = rank >= 2 ? x.size(1) : 1;

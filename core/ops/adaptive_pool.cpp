@@ -4,6 +4,7 @@
 #include "core/autograd/record.h"
 #include "core/backend/creation.h"
 #include "core/backend/resample_kernels.h"
+#include "core/ops/autocast.h"
 #include "core/ops/axis_map.h"
 #include "core/ops/checks.h"
 #include "core/ops/pool.h"
@@ -108,6 +109,11 @@ Tensor as_planes(const Tensor& x, size_t spatial) {
   return view_dense(x, sizes);
 }
 
+/// Only those in three dimensions are on PyTorch's list.
+autocast::Rules rules_of(const OutputSize& output_size) {
+  return output_size.size() == 3 ? autocast::kFloat32OnCpu : autocast::kWhole;
+}
+
 /// (1, planes, numbers of a plane)
 Tensor as_flat_planes(const Tensor& x, size_t spatial) {
   const Dims& planes = as_planes(x, spatial).sizes();
@@ -117,6 +123,7 @@ Tensor as_flat_planes(const Tensor& x, size_t spatial) {
 }  // namespace
 
 Tensor adaptive_avg_pool(const Tensor& x, const OutputSize& given) {
+  if (const auto cast = autocast::run(rules_of(given), adaptive_avg_pool, x, given)) return *cast;
   const std::string_view op = window_op("AdaptiveAvgPool", given.size());
   const OutputSize output_size = resolved(x, given);
   check_average(x, output_size, op);
@@ -134,6 +141,9 @@ Tensor adaptive_avg_pool(const Tensor& x, const OutputSize& given) {
 }
 
 std::pair<Tensor, Tensor> adaptive_max_pool(const Tensor& x, const OutputSize& output_size) {
+  if (const auto cast = autocast::run(rules_of(output_size), adaptive_max_pool, x, output_size)) {
+    return *cast;
+  }
   const size_t spatial = output_size.size();
   const std::string_view op = window_op("AdaptiveMaxPool", spatial);
   check_floating(x, op);

@@ -3,6 +3,7 @@
 #include "core/autograd/record.h"
 #include "core/backend/backend.h"
 #include "core/backend/creation.h"
+#include "core/ops/autocast.h"
 #include "core/ops/broadcast.h"
 #include "core/ops/checks.h"
 #include "core/ops/elementwise.h"
@@ -202,12 +203,16 @@ Tensor lerp(const Tensor& a, const Tensor& b, const Tensor& weight) {
 }
 
 Tensor addcmul(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& value) {
+  if (const auto cast = autocast::run(autocast::kWidestOnGpu, addcmul, x, a, b, value))
+    return *cast;
   const DType common = result_type(x, a, b);
   NW_CHECK(common != DType::Bool, "[addcmul] expects numbers, gets bool");
   return add(to(x, common), mul(mul(to(a, common), to(b, common)), value));
 }
 
 Tensor addcdiv(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& value) {
+  if (const auto cast = autocast::run(autocast::kWidestOnGpu, addcdiv, x, a, b, value))
+    return *cast;
   const DType common = result_type(x, a, b);
   NW_CHECK(is_floating(common) || is_complex(common),
            "[addcdiv] expects floating-point or complex numbers, gets ", name(common));

@@ -7,8 +7,10 @@
 #include "core/backend/backend.h"
 #include "core/backend/creation.h"
 #include "core/ops/arithmetic.h"
+#include "core/ops/autocast.h"
 #include "core/ops/checks.h"
 #include "core/ops/matmul.h"
+#include "core/ops/promotion.h"
 #include "core/ops/shape.h"
 #include "core/ops/slice.h"
 #include "core/ops/softmax.h"
@@ -66,8 +68,11 @@ Tensor new_ordered_as(const Tensor& x, const Dims& sizes) {
 
 void check(const Projection& q, const Projection& k, const Projection& v,
            const AttentionOptions& options) {
-  check_alike(q.x, k.x, kOp);
-  check_alike(q.x, v.x, kOp);
+  if (!autocast::is_on(q.x.device())) {  // where products round what they are given
+    check_alike(q.x, k.x, kOp);
+    check_alike(q.x, v.x, kOp);
+    if (options.mask.defined()) check_alike(q.x, options.mask, kOp);
+  }
   for (const Projection* one : {&q, &k, &v}) {
     NW_CHECK(one->x.dim() == 3 && one->first + options.features <= one->x.sizes()[2], "[", kOp,
              "] expects (L, N, ", options.features, "), gets ", to_string(one->x.sizes()));
@@ -79,7 +84,6 @@ void check(const Projection& q, const Projection& k, const Projection& v,
            v.x.sizes()[1]);
   NW_CHECK(options.heads > 0 && options.features % options.heads == 0, "[", kOp, "] features (",
            options.features, ") must be divisible by heads (", options.heads, ")");
-  if (options.mask.defined()) check_alike(q.x, options.mask, kOp);
 }
 
 Extents extents_of(const Projection& q, const Projection& k, const AttentionOptions& options) {
@@ -211,9 +215,9 @@ Attention composed_attention(const Projection& q, const Projection& k, const Pro
   };
   const double scale = 1 / std::sqrt(static_cast<double>(size.width));
   Tensor scores = matmul(mul(heads(q), scale), transpose(heads(k), 2, 3));
-  if (options.mask.defined()) scores = add(scores, options.mask);
+  if (options.mask.defined()) scores = add(scores, to(options.mask, scores.dtype()));
   Tensor weights = softmax(scores, 3);
-  if (const Tensor kept = draw_kept(size, options, q.x, generator); kept.defined()) {
+  if (const Tensor kept = draw_kept(size, options, weights, generator); kept.defined()) {
     weights = mul(weights, affine(kept, keep_scale(options.dropout, kept.dtype()), 0));
   }
   const Tensor mixed = permute(matmul(weights, heads(v)), Dims{2, 0, 1, 3});
@@ -224,7 +228,7 @@ Attention composed_attention(const Projection& q, const Projection& k, const Pro
 Attention attention(const Projection& q, const Projection& k, const Projection& v,
                     const AttentionOptions& options, Generator& generator) {
   check(q, k, v, options);
-  if (kernels_of(q.x).attention == nullptr) {
+  if (kernels_of(q.x).attention == nullptr || autocast::is_on(q.x.device())) {
     return composed_attention(q, k, v, options, generator);
   }
   return fused(gather({&q, &k, &v}), extents_of(q, k, options), options, generator);

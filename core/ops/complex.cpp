@@ -2,6 +2,7 @@
 #include "core/autograd/view.h"
 #include "core/backend/creation.h"
 #include "core/ops/arithmetic.h"
+#include "core/ops/autocast.h"
 #include "core/ops/broadcast.h"
 #include "core/ops/checks.h"
 #include "core/ops/comparison.h"
@@ -135,6 +136,7 @@ Tensor view_as_real(const Tensor& x) {
 }
 
 Tensor view_as_complex(const Tensor& x) {
+  if (const auto cast = autocast::run(autocast::kFloat32OnCpu, view_as_complex, x)) return *cast;
   NW_CHECK(x.dtype() == DType::Float32 || x.dtype() == DType::Float64,
            "[view_as_complex] expects float32 or float64, gets ", name(x.dtype()));
   NW_CHECK(x.dim() > 0 && x.sizes().back() == 2 && x.strides().back() == 1,

@@ -4,6 +4,7 @@
 
 #include "core/backend/creation.h"
 #include "core/ops/arithmetic.h"
+#include "core/ops/autocast.h"
 #include "core/ops/broadcast.h"
 #include "core/ops/checks.h"
 #include "core/ops/comparison.h"
@@ -122,15 +123,21 @@ Tensor inner(const Tensor& a, const Tensor& b) {
 
 Tensor baddbmm(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& beta,
                const Scalar& alpha) {
+  if (const auto cast = autocast::run(autocast::kLower, baddbmm, x, a, b, beta, alpha))
+    return *cast;
   return added("baddbmm", x, bmm(a, b), beta, alpha);
 }
 
 Tensor addmv(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& beta,
              const Scalar& alpha) {
+  if (const auto cast = autocast::run(autocast::Rules{autocast::Rule::Whole, autocast::Rule::Lower},
+                                      addmv, x, a, b, beta, alpha))
+    return *cast;
   return added("addmv", x, mv(a, b), beta, alpha);
 }
 
 Tensor cross(const Tensor& a, const Tensor& b, std::optional<int64_t> dim) {
+  if (const auto cast = autocast::run(autocast::kWidestOnGpu, cross, a, b, dim)) return *cast;
   NW_CHECK(a.dim() == b.dim(), "[cross] expects as many dimensions of one as of the other, gets ",
            to_string(a.sizes()), " and ", to_string(b.sizes()));
   NW_CHECK(a.dtype() != DType::Bool && b.dtype() != DType::Bool, "[cross] expects numbers");

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/autograd/record.h"
+#include "core/ops/autocast.h"
 #include "core/ops/checks.h"
 #include "core/ops/conv_calls.h"
 #include "core/ops/layout.h"
@@ -115,6 +116,8 @@ void transpose_backward(const Node& node, const Tensors& grads, Tensors& grad_in
 }  // namespace
 
 Tensor conv(const Tensor& x, const Tensor& weight, const Tensor& bias, Window window) {
+  if (const auto cast = autocast::run(autocast::kLower, conv, x, weight, bias, window))
+    return *cast;
   const std::string_view op = check("Conv", x, weight, window);
   const size_t spatial = window.kernel.size();
   if (is_unbatched(x, spatial, op)) {
@@ -146,6 +149,10 @@ Tensor conv(const Tensor& x, const Tensor& weight, const Tensor& bias, Window wi
 
 Tensor conv_transpose(const Tensor& x, const Tensor& weight, const Tensor& bias, Window window,
                       const SmallVector<int64_t, 3>& output_padding) {
+  if (const auto cast =
+          autocast::run(autocast::Rules{autocast::Rule::Float32, autocast::Rule::Lower},
+                        conv_transpose, x, weight, bias, window, output_padding))
+    return *cast;
   const std::string_view op = check("ConvTranspose", x, weight, window);
   if (is_unbatched(x, window.kernel.size(), op)) {
     return without_batch(conv_transpose(with_batch(x), weight, bias, window, output_padding));

@@ -2,6 +2,7 @@
 #include "core/backend/backend.h"
 #include "core/backend/creation.h"
 #include "core/ops/arithmetic.h"
+#include "core/ops/autocast.h"
 #include "core/ops/checks.h"
 #include "core/ops/loss_parts.h"
 #include "core/ops/reduction.h"
@@ -150,6 +151,8 @@ Tensor fused(const Tensor& x, const Tensor& target, int64_t ignore_index) {
 }  // namespace
 
 Tensor cross_entropy(const Tensor& x, const Tensor& given, const CrossEntropyOptions& options) {
+  if (const auto cast = autocast::run(autocast::kFloat32, cross_entropy, x, given, options))
+    return *cast;
   // PyTorch takes classes of 8 bits, too, and does not look at the dtype of none.
   const bool odd_classes = x.defined() && given.defined() && given.sizes() != x.sizes() &&
                            (given.dtype() == DType::UInt8 || given.numel() == 0);

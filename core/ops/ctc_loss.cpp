@@ -3,6 +3,7 @@
 #include "core/backend/creation.h"
 #include "core/backend/loss_kernels.h"
 #include "core/ops/arithmetic.h"
+#include "core/ops/autocast.h"
 #include "core/ops/checks.h"
 #include "core/ops/loss_parts.h"
 #include "core/ops/reduction.h"
@@ -94,6 +95,9 @@ Tensor losses_of(const Batch& batch, bool zero_infinity) {
 
 Tensor ctc_loss(const Tensor& log_probs, const Tensor& targets, const Tensor& input_lengths,
                 const Tensor& target_lengths, const CtcOptions& options, Reduction reduction) {
+  if (const auto cast = autocast::run(autocast::kFloat32OnCpu, ctc_loss, log_probs, targets,
+                                      input_lengths, target_lengths, options, reduction))
+    return *cast;
   const Batch batch = checked(log_probs, targets, input_lengths, target_lengths, options.blank);
   const Tensor losses = losses_of(batch, options.zero_infinity);
   if (reduction == Reduction::None) return log_probs.dim() == 3 ? losses : reshape(losses, {});

@@ -5,6 +5,7 @@
 
 #include "core/backend/creation.h"
 #include "core/ops/arithmetic.h"
+#include "core/ops/autocast.h"
 #include "core/ops/comparison.h"
 #include "core/ops/creation.h"
 #include "core/ops/join.h"
@@ -43,6 +44,7 @@ Tensor diag(const Tensor& x, int64_t offset) {
 }
 
 Tensor trace(const Tensor& x) {
+  if (const auto cast = autocast::run(autocast::kFloat32OnCpu, trace, x)) return *cast;
   NW_CHECK(x.dim() == 2, "[trace] expects a matrix, gets ", to_string(x.sizes()));
   return sum(diagonal(x));
 }

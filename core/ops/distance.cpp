@@ -5,12 +5,14 @@
 #include "core/backend/creation.h"
 #include "core/backend/loss_kernels.h"
 #include "core/ops/arithmetic.h"
+#include "core/ops/autocast.h"
 #include "core/ops/checks.h"
 #include "core/ops/elementwise.h"
 
 namespace nw::ops {
 
 Tensor last_norm(const Tensor& x, double p) {
+  if (const auto cast = autocast::run(autocast::kFloat32OnGpu, last_norm, x, p)) return *cast;
   check_floating(x, "norm");
   const int64_t columns = x.dim() == 0 ? 1 : x.sizes().back();
   Dims sizes = x.sizes();

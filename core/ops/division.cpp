@@ -1,6 +1,7 @@
 #include "core/autograd/record.h"
 #include "core/backend/creation.h"
 #include "core/ops/arithmetic.h"
+#include "core/ops/autocast.h"
 #include "core/ops/broadcast.h"
 #include "core/ops/checks.h"
 #include "core/ops/comparison.h"
@@ -120,10 +121,16 @@ Tensor fmod(const Tensor& a, const Scalar& b) {
 }
 
 Tensor pow(const Tensor& a, const Tensor& b) {
+  if (const auto cast = autocast::run(
+          autocast::kFloat32OnGpu, [](const auto&... all) { return pow(all...); }, a, b))
+    return *cast;
   const DType common = result_type(a, b);
   return pow_alike(to(a, common), to(b, common));
 }
 Tensor pow(const Tensor& a, const Scalar& b) {
+  if (const auto cast = autocast::run(
+          autocast::kFloat32OnGpu, [](const auto&... all) { return pow(all...); }, a, b))
+    return *cast;
   const DType common = result_type(a, b);
   NW_CHECK(!is_whole(common) || b.to_int64() >= 0,
            "[pow] whole numbers have no negative powers: ", to_string(b));
@@ -134,10 +141,15 @@ Tensor pow(const Tensor& a, const Scalar& b) {
   return pow(a, beside(b, a));
 }
 Tensor pow(const Scalar& a, const Tensor& b) {
+  if (const auto cast = autocast::run(
+          autocast::kFloat32OnGpu, [](const auto&... all) { return pow(all...); }, a, b))
+    return *cast;
   return pow(beside(a, b), b);
 }
 
 Tensor atan2(const Tensor& given_a, const Tensor& given_b) {
+  if (const auto cast = autocast::run(autocast::kWidestOnGpu, atan2, given_a, given_b))
+    return *cast;
   const DType common = result_type(given_a, given_b);
   NW_CHECK(!is_complex(common), "[atan2] expects real numbers, gets ", name(common));
   const DType real = is_floating(common) ? common : DType::Float32;

@@ -6,6 +6,7 @@
 #include "core/autograd/record.h"
 #include "core/backend/creation.h"
 #include "core/ops/arithmetic.h"
+#include "core/ops/autocast.h"
 #include "core/ops/broadcast.h"
 #include "core/ops/checks.h"
 #include "core/ops/comparison.h"
@@ -71,34 +72,40 @@ Tensor step(UnaryOp op, std::string_view name, const Tensor& x) {
 }  // namespace
 
 Tensor exp(const Tensor& x) {
+  if (const auto cast = autocast::run(autocast::kFloat32OnGpu, exp, x)) return *cast;
   return by_output(UnaryOp::Exp, "exp", x,
                    [](const Tensor& grad, const Tensor& y) { return mul(grad, conj(y)); });
 }
 
 Tensor expm1(const Tensor& x) {
+  if (const auto cast = autocast::run(autocast::kFloat32OnGpu, expm1, x)) return *cast;
   check_real(x, "expm1");
   return by_output(UnaryOp::Expm1, "expm1", x,
                    [](const Tensor& grad, const Tensor& y) { return mul(grad, add(y, 1)); });
 }
 
 Tensor log1p(const Tensor& given) {
+  if (const auto cast = autocast::run(autocast::kFloat32OnGpu, log1p, given)) return *cast;
   check_real(given, "log1p");
   return by_input(UnaryOp::Log1p, "log1p", given,
                   [](const Tensor& grad, const Tensor& x) { return div(grad, add(x, 1)); });
 }
 
 Tensor log(const Tensor& given) {
+  if (const auto cast = autocast::run(autocast::kFloat32OnGpu, log, given)) return *cast;
   return by_input(UnaryOp::Log, "log", given,
                   [](const Tensor& grad, const Tensor& x) { return div(grad, conj(x)); });
 }
 
 Tensor log2(const Tensor& given) {
+  if (const auto cast = autocast::run(autocast::kFloat32OnGpu, log2, given)) return *cast;
   return by_input(UnaryOp::Log2, "log2", given, [](const Tensor& grad, const Tensor& x) {
     return div(grad, mul(conj(x), std::numbers::ln2));
   });
 }
 
 Tensor log10(const Tensor& given) {
+  if (const auto cast = autocast::run(autocast::kFloat32OnGpu, log10, given)) return *cast;
   return by_input(UnaryOp::Log10, "log10", given, [](const Tensor& grad, const Tensor& x) {
     return div(grad, mul(conj(x), std::numbers::ln10));
   });
@@ -110,12 +117,14 @@ Tensor sqrt(const Tensor& x) {
 }
 
 Tensor rsqrt(const Tensor& x) {
+  if (const auto cast = autocast::run(autocast::kFloat32OnGpu, rsqrt, x)) return *cast;
   return by_output(UnaryOp::Rsqrt, "rsqrt", x, [](const Tensor& grad, const Tensor& y) {
     return mul(mul(grad, conj(mul(square(y), y))), -0.5);
   });
 }
 
 Tensor reciprocal(const Tensor& x) {
+  if (const auto cast = autocast::run(autocast::kFloat32OnGpu, reciprocal, x)) return *cast;
   return by_output(UnaryOp::Reciprocal, "reciprocal", x, [](const Tensor& grad, const Tensor& y) {
     return mul(neg(grad), conj(square(y)));
   });
@@ -132,18 +141,21 @@ Tensor cos(const Tensor& given) {
 }
 
 Tensor tan(const Tensor& x) {
+  if (const auto cast = autocast::run(autocast::kFloat32OnGpu, tan, x)) return *cast;
   return by_output(UnaryOp::Tan, "tan", x, [](const Tensor& grad, const Tensor& y) {
     return mul(grad, conj(add(square(y), 1)));
   });
 }
 
 Tensor asin(const Tensor& given) {
+  if (const auto cast = autocast::run(autocast::kFloat32OnGpu, asin, given)) return *cast;
   return by_input(UnaryOp::Asin, "asin", given, [](const Tensor& grad, const Tensor& x) {
     return mul(grad, conj(rsqrt(sub(1, square(x)))));
   });
 }
 
 Tensor acos(const Tensor& given) {
+  if (const auto cast = autocast::run(autocast::kFloat32OnGpu, acos, given)) return *cast;
   return by_input(UnaryOp::Acos, "acos", given, [](const Tensor& grad, const Tensor& x) {
     return mul(grad, neg(conj(rsqrt(sub(1, square(x))))));
   });
@@ -156,11 +168,13 @@ Tensor atan(const Tensor& given) {
 }
 
 Tensor sinh(const Tensor& given) {
+  if (const auto cast = autocast::run(autocast::kFloat32OnGpu, sinh, given)) return *cast;
   return by_input(UnaryOp::Sinh, "sinh", given,
                   [](const Tensor& grad, const Tensor& x) { return mul(grad, conj(cosh(x))); });
 }
 
 Tensor cosh(const Tensor& given) {
+  if (const auto cast = autocast::run(autocast::kFloat32OnGpu, cosh, given)) return *cast;
   return by_input(UnaryOp::Cosh, "cosh", given,
                   [](const Tensor& grad, const Tensor& x) { return mul(grad, conj(sinh(x))); });
 }
@@ -198,6 +212,7 @@ Tensor erfc(const Tensor& given) {
 }
 
 Tensor erfinv(const Tensor& x) {
+  if (const auto cast = autocast::run(autocast::kFloat32OnGpu, erfinv, x)) return *cast;
   check_real(x, "erfinv");
   return by_output(UnaryOp::Erfinv, "erfinv", x, [](const Tensor& grad, const Tensor& y) {
     return mul(mul(exp(square(y)), std::sqrt(std::numbers::pi) / 2), grad);

@@ -2,6 +2,7 @@
 #include "core/backend/backend.h"
 #include "core/backend/creation.h"
 #include "core/backend/index_kernels.h"
+#include "core/ops/autocast.h"
 #include "core/ops/checks.h"
 #include "core/ops/index.h"
 #include "core/ops/index_checks.h"
@@ -172,6 +173,8 @@ Tensor scatter(const Tensor& x, int64_t dim, const Tensor& index, const Scalar& 
 }
 
 Tensor scatter_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source) {
+  if (const auto cast = autocast::run(autocast::kWidestOnGpu, scatter_add, x, dim, index, source))
+    return *cast;
   return put_copy(x, checked_put("scatter_add", x, dim, index, source, PutMode::Add));
 }
 

@@ -2,8 +2,10 @@
 #include "core/backend/backend.h"
 #include "core/backend/creation.h"
 #include "core/backend/norm_kernels.h"
+#include "core/ops/autocast.h"
 #include "core/ops/checks.h"
 #include "core/ops/norm.h"
+#include "core/ops/promotion.h"
 
 namespace nw::ops {
 namespace {
@@ -70,6 +72,13 @@ void check_weight(const Tensor& given, const Dims& sizes, const Tensor& x, std::
 
 Tensor layer_norm(const Tensor& x, const Dims& normalized, const Tensor& weight, const Tensor& bias,
                   double eps) {
+  if (const auto cast =
+          autocast::run(autocast::kFloat32OnGpu, layer_norm, x, normalized, weight, bias, eps))
+    return *cast;
+  const auto again = [&](const Tensor& input, const Tensor& gain, const Tensor& shift) {
+    return layer_norm(input, normalized, gain, shift, eps);
+  };
+  if (const auto y = of_mixed(again, x, weight, bias)) return *y;
   constexpr std::string_view kOp = "LayerNorm";
   check_floating(x, kOp);
   NW_CHECK(!normalized.empty(), "[LayerNorm] normalized_shape must have at least one size");
@@ -88,6 +97,13 @@ Tensor layer_norm(const Tensor& x, const Dims& normalized, const Tensor& weight,
 
 Tensor group_norm(const Tensor& x, int64_t groups, const Tensor& weight, const Tensor& bias,
                   double eps) {
+  if (const auto cast =
+          autocast::run(autocast::kFloat32OnGpu, group_norm, x, groups, weight, bias, eps))
+    return *cast;
+  const auto again = [&](const Tensor& input, const Tensor& gain, const Tensor& shift) {
+    return group_norm(input, groups, gain, shift, eps);
+  };
+  if (const auto y = of_mixed(again, x, weight, bias)) return *y;
   constexpr std::string_view kOp = "GroupNorm";
   check_floating(x, kOp);
   NW_CHECK(x.dim() >= 2, "[GroupNorm] expects at least 2 dimensions, gets ",

@@ -4,6 +4,7 @@
 #include "core/backend/backend.h"
 #include "core/backend/creation.h"
 #include "core/backend/index_kernels.h"
+#include "core/ops/autocast.h"
 #include "core/ops/checks.h"
 #include "core/ops/index.h"
 #include "core/ops/index_checks.h"
@@ -212,6 +213,9 @@ Tensor index(const Tensor& x, const std::vector<Tensor>& indices) {
 
 Tensor index_put(const Tensor& x, const std::vector<Tensor>& indices, const Tensor& values,
                  Accumulate accumulate) {
+  if (const auto cast =
+          autocast::run(autocast::kWidestOnGpu, index_put, x, indices, values, accumulate))
+    return *cast;
   const Put put = checked_put(x, indices, values, accumulate);
   const Tensor out = raw::clone(x);
   put.where.put(values.detach(), put.mode, out);

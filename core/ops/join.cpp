@@ -6,6 +6,7 @@
 #include "core/autograd/record.h"
 #include "core/backend/backend.h"
 #include "core/backend/creation.h"
+#include "core/ops/autocast.h"
 #include "core/ops/checks.h"
 #include "core/ops/index.h"
 #include "core/ops/shape.h"
@@ -68,6 +69,7 @@ Tensor part(const Tensor& whole, size_t dim, int64_t start, int64_t length) {
 }  // namespace
 
 Tensor cat(std::span<const Tensor> tensors, int64_t dim) {
+  if (const auto cast = autocast::run(autocast::kWidestOnCpu, cat, tensors, dim)) return *cast;
   size_t d = 0;
   const Joint joint = joint_of(tensors, dim, d);
   Tensor out = empty(joint.sizes, joint.dtype, tensors.front().device());
@@ -105,6 +107,7 @@ Tensor cat(std::span<const Tensor> tensors, int64_t dim) {
 }
 
 Tensor stack(std::span<const Tensor> tensors, int64_t dim) {
+  if (const auto cast = autocast::run(autocast::kWidestOnCpu, stack, tensors, dim)) return *cast;
   NW_CHECK(!tensors.empty(), "[stack] expects at least one tensor");
   Tensors layers;
   for (const Tensor& x : tensors) {

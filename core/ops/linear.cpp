@@ -4,6 +4,7 @@
 #include "core/backend/backend.h"
 #include "core/backend/creation.h"
 #include "core/ops/arithmetic.h"
+#include "core/ops/autocast.h"
 #include "core/ops/checks.h"
 #include "core/ops/matmul_raw.h"
 #include "core/ops/shape.h"
@@ -75,6 +76,7 @@ void linear_backward(const Node& node, const Tensors& grads, Tensors& grad_input
 }  // namespace
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  if (const auto cast = autocast::run(autocast::kLower, linear, x, weight, bias)) return *cast;
   check_linear(x, weight, bias);
   // PyTorch rounds the product before it adds the bias unless x is one matrix in memory.
   const bool one_matrix = x.dim() == 2 || (x.dim() == 3 && x.is_contiguous());

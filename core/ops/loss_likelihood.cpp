@@ -5,6 +5,7 @@
 #include "core/backend/backend.h"
 #include "core/backend/creation.h"
 #include "core/ops/arithmetic.h"
+#include "core/ops/autocast.h"
 #include "core/ops/checks.h"
 #include "core/ops/comparison.h"
 #include "core/ops/elementwise.h"
@@ -50,6 +51,8 @@ Tensor fitted_variance(const Tensor& variance, const Tensor& x) {
 }  // namespace
 
 Tensor kl_div(const Tensor& x, const Tensor& target, KlReduction reduction, bool log_target) {
+  if (const auto cast = autocast::run(autocast::kFloat32, kl_div, x, target, reduction, log_target))
+    return *cast;
   constexpr std::string_view kOp = "KLDivLoss";
   check_floating(x, kOp);
   check_floating(target, kOp);
@@ -84,6 +87,9 @@ Tensor gaussian_nll_loss(const Tensor& x, const Tensor& target, const Tensor& va
 
 Tensor poisson_nll_loss(const Tensor& x, const Tensor& target, const PoissonNllOptions& options,
                         Reduction reduction) {
+  if (const auto cast =
+          autocast::run(autocast::kFloat32, poisson_nll_loss, x, target, options, reduction))
+    return *cast;
   check_real(x, "PoissonNLLLoss");
   Tensor losses = options.log_input ? sub(exp(x), mul(target, x))
                                     : sub(x, mul(target, log(add(x, options.eps))));

@@ -2,6 +2,7 @@
 #include "core/backend/backend.h"
 #include "core/backend/creation.h"
 #include "core/backend/loss_kernels.h"
+#include "core/ops/autocast.h"
 #include "core/ops/checks.h"
 #include "core/ops/loss_parts.h"
 #include "core/ops/reduction.h"
@@ -36,6 +37,9 @@ Tensor dense(const Tensor& x, const Dims& sizes) {
 
 Tensor multi_margin_loss(const Tensor& x, const Tensor& target, const MultiMarginOptions& options,
                          Reduction reduction) {
+  if (const auto cast =
+          autocast::run(autocast::kFloat32, multi_margin_loss, x, target, options, reduction))
+    return *cast;
   constexpr std::string_view kOp = "MultiMarginLoss";
   NW_CHECK(options.p == 1 || options.p == 2, "[", kOp, "] p must be 1 or 2, is ", options.p);
   const Dims rows = rows_of(x, kOp);
@@ -73,6 +77,9 @@ Tensor multi_margin_loss(const Tensor& x, const Tensor& target, const MultiMargi
 }
 
 Tensor multilabel_margin_loss(const Tensor& x, const Tensor& target, Reduction reduction) {
+  if (const auto cast =
+          autocast::run(autocast::kFloat32, multilabel_margin_loss, x, target, reduction))
+    return *cast;
   constexpr std::string_view kOp = "MultiLabelMarginLoss";
   const Dims rows = rows_of(x, kOp);
   // PyTorch does not look at the dtype of no targets.

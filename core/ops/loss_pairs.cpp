@@ -1,4 +1,5 @@
 #include "core/ops/arithmetic.h"
+#include "core/ops/autocast.h"
 #include "core/ops/checks.h"
 #include "core/ops/comparison.h"
 #include "core/ops/distance.h"
@@ -21,6 +22,9 @@ Tensor not_negative(const Tensor& x) {
 
 Tensor hinge_embedding_loss(const Tensor& x, const Tensor& target, double margin,
                             Reduction reduction) {
+  if (const auto cast =
+          autocast::run(autocast::kFloat32, hinge_embedding_loss, x, target, margin, reduction))
+    return *cast;
   check_floating(x, "HingeEmbeddingLoss");
   const Tensor apart = where(ne(target, 1), not_negative(sub(margin, x)), 0);
   return reduced(add(apart, where(ne(target, -1), x, 0)), reduction);
@@ -28,6 +32,9 @@ Tensor hinge_embedding_loss(const Tensor& x, const Tensor& target, double margin
 
 Tensor cosine_embedding_loss(const Tensor& a, const Tensor& second, const Tensor& target,
                              double margin, Reduction reduction) {
+  if (const auto cast = autocast::run(autocast::kFloat32, cosine_embedding_loss, a, second, target,
+                                      margin, reduction))
+    return *cast;
   constexpr std::string_view kOp = "CosineEmbeddingLoss";
   check_real(a, kOp);
   check_real(second, kOp);
@@ -48,6 +55,9 @@ Tensor cosine_embedding_loss(const Tensor& a, const Tensor& second, const Tensor
 
 Tensor margin_ranking_loss(const Tensor& a, const Tensor& b, const Tensor& target, double margin,
                            Reduction reduction) {
+  if (const auto cast =
+          autocast::run(autocast::kFloat32, margin_ranking_loss, a, b, target, margin, reduction))
+    return *cast;
   constexpr std::string_view kOp = "MarginRankingLoss";
   check_real(a, kOp);
   NW_CHECK(a.dim() == b.dim() && a.dim() == target.dim(), "[", kOp,
@@ -58,6 +68,9 @@ Tensor margin_ranking_loss(const Tensor& a, const Tensor& b, const Tensor& targe
 
 Tensor triplet_margin_loss(const Tensor& anchor, const Tensor& positive, const Tensor& negative,
                            const TripletMarginOptions& options, Reduction reduction) {
+  if (const auto cast = autocast::run(autocast::kFloat32, triplet_margin_loss, anchor, positive,
+                                      negative, options, reduction))
+    return *cast;
   constexpr std::string_view kOp = "TripletMarginLoss";
   check_real(anchor, kOp);
   NW_CHECK(anchor.dim() == positive.dim() && anchor.dim() == negative.dim(), "[", kOp,

@@ -3,6 +3,7 @@
 #include "core/backend/creation.h"
 #include "core/ops/activation.h"
 #include "core/ops/arithmetic.h"
+#include "core/ops/autocast.h"
 #include "core/ops/checks.h"
 #include "core/ops/elementwise.h"
 #include "core/ops/loss_parts.h"
@@ -93,10 +94,15 @@ Tensor pointwise_loss(const PointwiseFormula& formula, const Tensor& x, const Te
 }
 
 Tensor l1_loss(const Tensor& x, const Tensor& target, Reduction reduction) {
+  if (const auto cast = autocast::run(autocast::kFloat32, l1_loss, x, target, reduction))
+    return *cast;
   return reduced(abs(sub(x, target)), reduction);
 }
 
 Tensor smooth_l1_loss(const Tensor& x, const Tensor& target, double beta, Reduction reduction) {
+  if (const auto cast =
+          autocast::run(autocast::kFloat32, smooth_l1_loss, x, target, beta, reduction))
+    return *cast;
   constexpr std::string_view kOp = "SmoothL1Loss";
   NW_CHECK(beta >= 0, "[", kOp, "] beta cannot be negative, is ", beta);
   const auto [a, b] = promoted(x, target, kOp);
@@ -104,6 +110,8 @@ Tensor smooth_l1_loss(const Tensor& x, const Tensor& target, double beta, Reduct
 }
 
 Tensor huber_loss(const Tensor& x, const Tensor& target, double delta, Reduction reduction) {
+  if (const auto cast = autocast::run(autocast::kFloat32, huber_loss, x, target, delta, reduction))
+    return *cast;
   constexpr std::string_view kOp = "HuberLoss";
   NW_CHECK(delta > 0, "[", kOp, "] delta must be greater than 0, is ", delta);
   check_floating(x, kOp);
@@ -115,6 +123,8 @@ Tensor huber_loss(const Tensor& x, const Tensor& target, double delta, Reduction
 }
 
 Tensor soft_margin_loss(const Tensor& x, const Tensor& target, Reduction reduction) {
+  if (const auto cast = autocast::run(autocast::kFloat32, soft_margin_loss, x, target, reduction))
+    return *cast;
   constexpr std::string_view kOp = "SoftMarginLoss";
   check_floating(x, kOp);
   NW_CHECK(!needs_record(target), "[", kOp, "] has no gradient for its target");
@@ -129,6 +139,9 @@ Tensor soft_margin_loss(const Tensor& x, const Tensor& target, Reduction reducti
 
 Tensor binary_cross_entropy(const Tensor& x, const Tensor& target, const Tensor& weight,
                             Reduction reduction) {
+  if (const auto cast =
+          autocast::run(autocast::kFloat32, binary_cross_entropy, x, target, weight, reduction))
+    return *cast;
   constexpr std::string_view kOp = "BCELoss";
   check_alike(x, target, kOp);
   NW_CHECK(x.sizes() == target.sizes(), "[", kOp, "] expects targets of the input's sizes ",
@@ -142,6 +155,9 @@ Tensor binary_cross_entropy(const Tensor& x, const Tensor& target, const Tensor&
 Tensor binary_cross_entropy_with_logits(const Tensor& given, const Tensor& given_target,
                                         const Tensor& weight, const Tensor& pos_weight,
                                         Reduction reduction) {
+  if (const auto cast = autocast::run(autocast::kFloat32, binary_cross_entropy_with_logits, given,
+                                      given_target, weight, pos_weight, reduction))
+    return *cast;
   constexpr std::string_view kOp = "BCEWithLogitsLoss";
   NW_CHECK(given.sizes() == given_target.sizes(), "[", kOp,
            "] expects targets of the input's sizes ", to_string(given.sizes()), ", gets ",

@@ -3,6 +3,7 @@
 #include "core/backend/backend.h"
 #include "core/backend/creation.h"
 #include "core/ops/arithmetic.h"
+#include "core/ops/autocast.h"
 #include "core/ops/checks.h"
 #include "core/ops/elementwise.h"
 #include "core/ops/matmul_raw.h"
@@ -96,6 +97,7 @@ Tensor broadcast_product(const Tensor& a, const Tensor& b) {
 }  // namespace
 
 Tensor mm(const Tensor& a, const Tensor& b) {
+  if (const auto cast = autocast::run(autocast::kLower, mm, a, b)) return *cast;
   check_operands(a, b, "mm");
   if (a.dim() != 2 || b.dim() != 2 || a.size(1) != b.size(0)) {
     throw_sizes(a, b, "mm", "(M, K) and (K, N)");
@@ -104,6 +106,7 @@ Tensor mm(const Tensor& a, const Tensor& b) {
 }
 
 Tensor bmm(const Tensor& a, const Tensor& b) {
+  if (const auto cast = autocast::run(autocast::kLower, bmm, a, b)) return *cast;
   check_operands(a, b, "bmm");
   if (a.dim() != 3 || b.dim() != 3 || a.size(0) != b.size(0) || a.size(2) != b.size(1)) {
     throw_sizes(a, b, "bmm", "(B, M, K) and (B, K, N)");
@@ -112,6 +115,9 @@ Tensor bmm(const Tensor& a, const Tensor& b) {
 }
 
 Tensor mv(const Tensor& a, const Tensor& b) {
+  if (const auto cast =
+          autocast::run(autocast::Rules{autocast::Rule::Whole, autocast::Rule::Lower}, mv, a, b))
+    return *cast;
   check_operands(a, b, "mv");
   if (a.dim() != 2 || b.dim() != 1 || a.size(1) != b.size(0)) {
     throw_sizes(a, b, "mv", "(M, K) and (K)");
@@ -120,6 +126,7 @@ Tensor mv(const Tensor& a, const Tensor& b) {
 }
 
 Tensor dot(const Tensor& a, const Tensor& b) {
+  if (const auto cast = autocast::run(autocast::kWidestOnGpu, dot, a, b)) return *cast;
   check_operands(a, b, "dot");
   if (a.dim() != 1 || b.dim() != 1 || a.size(0) != b.size(0)) {
     throw_sizes(a, b, "dot", "(K) and (K)");
@@ -133,6 +140,7 @@ Tensor outer(const Tensor& a, const Tensor& b) {
 }
 
 Tensor matmul(const Tensor& a, const Tensor& b) {
+  if (const auto cast = autocast::run(autocast::kLower, matmul, a, b)) return *cast;
   check_operands(a, b, "matmul");
   if (a.dim() == 0 || b.dim() == 0) throw_sizes(a, b, "matmul", "at least one dimension each");
   if (a.size(-1) != b.size(b.dim() == 1 ? 0 : -2)) {
@@ -147,6 +155,7 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
 
 Tensor addmm(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& beta,
              const Scalar& alpha) {
+  if (const auto cast = autocast::run(autocast::kLower, addmm, x, a, b, beta, alpha)) return *cast;
   const Tensor products = mm(a, b);
   const Tensor scaled = alpha.to_complex() == 1.0 ? products : mul(products, alpha);
   NW_CHECK(broadcast(x.sizes(), scaled.sizes(), "addmm") == scaled.sizes(),

@@ -2,6 +2,7 @@
 #include "core/backend/backend.h"
 #include "core/backend/creation.h"
 #include "core/ops/arithmetic.h"
+#include "core/ops/autocast.h"
 #include "core/ops/checks.h"
 #include "core/ops/loss_parts.h"
 #include "core/ops/reduction.h"
@@ -42,6 +43,8 @@ Tensor squared_distance(const Tensor& x, const Tensor& target, double scale) {
 }  // namespace
 
 Tensor mse_loss(const Tensor& given, const Tensor& given_target, Reduction reduction) {
+  if (const auto cast = autocast::run(autocast::kFloat32, mse_loss, given, given_target, reduction))
+    return *cast;
   const auto one_way = [&](const Tensor& loss) {
     return without_backward_of_two_dtypes(loss, given, given_target, "MSELoss");
   };

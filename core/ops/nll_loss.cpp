@@ -1,5 +1,6 @@
 #include "core/backend/creation.h"
 #include "core/ops/arithmetic.h"
+#include "core/ops/autocast.h"
 #include "core/ops/checks.h"
 #include "core/ops/loss_parts.h"
 #include "core/ops/reduction.h"
@@ -34,6 +35,9 @@ void check(const Tensor& x, const Tensor& target, const Tensor& weight) {
 
 Tensor nll_loss(const Tensor& log_probs, const Tensor& given, const Tensor& weight,
                 int64_t ignore_index, Reduction reduction) {
+  if (const auto cast = autocast::run(autocast::kFloat32, nll_loss, log_probs, given, weight,
+                                      ignore_index, reduction))
+    return *cast;
   check(log_probs, given, weight);
   const Tensor target = raw::to(given, DType::Int64);
   const PickedClasses picked = pick_classes(log_probs, target, weight, ignore_index);

@@ -8,6 +8,7 @@
 #include "core/backend/norm_kernels.h"
 #include "core/ops/checks.h"
 #include "core/ops/layout.h"
+#include "core/ops/promotion.h"
 
 namespace nw::ops {
 namespace {
@@ -161,6 +162,11 @@ Tensor mean_of_samples(const Tensor& values, int64_t samples) {
 
 Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias,
                   const RunningStatistics& running, const BatchNormOptions& options) {
+  const auto again = [&](const Tensor& input, const Tensor& gain, const Tensor& shift,
+                         const Tensor& mean, const Tensor& variance) {
+    return batch_norm(input, gain, shift, {mean, variance, running.batches}, options);
+  };
+  if (const auto y = of_mixed(again, x, weight, bias, running.mean, running.variance)) return *y;
   check_dimensions(x, 2, "BatchNorm");
   const int64_t count = values_per_channel(x.sizes(), 0);
   NW_CHECK(!options.training || count != 1,
@@ -243,6 +249,11 @@ void take_no_samples(const Tensor& x, const RunningStatistics& running, const Te
 Tensor instance_norm(const Tensor& x, const Tensor& weight, const Tensor& bias,
                      const RunningStatistics& running, const BatchNormOptions& options) {
   constexpr std::string_view kOp = "InstanceNorm";
+  const auto again = [&](const Tensor& input, const Tensor& gain, const Tensor& shift,
+                         const Tensor& mean, const Tensor& variance) {
+    return instance_norm(input, gain, shift, {mean, variance, running.batches}, options);
+  };
+  if (const auto y = of_mixed(again, x, weight, bias, running.mean, running.variance)) return *y;
   check_dimensions(x, 2, kOp);
   const int64_t count = values_per_channel(x.sizes(), 2);
   NW_CHECK(!options.training || count != 1,

@@ -6,6 +6,7 @@
 #include "core/autograd/record.h"
 #include "core/backend/backend.h"
 #include "core/backend/creation.h"
+#include "core/ops/autocast.h"
 #include "core/ops/checks.h"
 
 namespace nw::ops {
@@ -147,6 +148,12 @@ void check_pad(int64_t length, const Pad& pad, PadMode mode, std::string_view op
            " cannot be padded by ", pad[0], " and ", pad[1]);
 }
 
+/// What PyTorch's list names: reflecting in one and two dimensions, and repeating edges.
+autocast::Rules rules_of(const Pads& pads, PadMode mode) {
+  const bool listed = mode == PadMode::Replicate || (mode == PadMode::Reflect && pads.size() <= 2);
+  return listed ? autocast::kFloat32OnCpu : autocast::kWhole;
+}
+
 /// torch's rules for results without elements.
 void check_result(const Tensor& x, const Pads& pads, PadMode mode, std::string_view op) {
   if (mode == PadMode::Circular) return;
@@ -168,6 +175,9 @@ void check_result(const Tensor& x, const Pads& pads, PadMode mode, std::string_v
 
 Tensor pad(const Tensor& x, const Pads& pads, PadMode mode, std::string_view op,
            const Scalar& value) {
+  if (const auto cast = autocast::run(rules_of(pads, mode), pad, x, pads, mode, op, value)) {
+    return *cast;
+  }
   NW_CHECK(x.defined(), "[", op, "] expects a tensor, gets none");
   if (mode == PadMode::Reflect || mode == PadMode::Replicate) check_inexact(x, op);
   check_rank(x, pads.size(), mode, op);

@@ -2,6 +2,7 @@
 
 #include "core/autograd/record.h"
 #include "core/backend/creation.h"
+#include "core/ops/autocast.h"
 #include "core/ops/checks.h"
 #include "core/ops/layout.h"
 #include "core/ops/shape.h"
@@ -52,6 +53,11 @@ Tensor without_batch(const Tensor& y) {
   return reshape(y, Dims(y.sizes().begin() + 1, y.sizes().end()));
 }
 
+/// Only those in three dimensions are on PyTorch's list.
+autocast::Rules rules_of(const Window& window) {
+  return window.kernel.size() == 3 ? autocast::kFloat32OnCpu : autocast::kWhole;
+}
+
 Tensor new_indices(const Dims& sizes, Device device, bool innermost) {
   return new_laid_out(sizes, empty(Dims{}, DType::Int64, device), innermost);
 }
@@ -85,10 +91,16 @@ std::pair<Tensor, Tensor> max_pool_with_indices(const Tensor& x, const Window& w
 }
 
 Tensor max_pool(const Tensor& x, const Window& window, Rounding rounding) {
+  if (const auto cast = autocast::run(rules_of(window), max_pool, x, window, rounding)) {
+    return *cast;
+  }
   return max_pool_with_indices(x, window, rounding).first;
 }
 
 Tensor avg_pool(const Tensor& x, const Window& window, Rounding rounding, const AvgPoolMode& mode) {
+  if (const auto cast = autocast::run(rules_of(window), avg_pool, x, window, rounding, mode)) {
+    return *cast;
+  }
   const std::string_view op = window_op("AvgPool", window.kernel.size());
   const Input input = prepare(x, window, rounding, op);
   // In three dimensions torch wants whole windows in the input itself.

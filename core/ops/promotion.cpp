@@ -1,7 +1,5 @@
 #include "core/ops/promotion.h"
 
-#include <optional>
-
 #include "core/autograd/record.h"
 #include "core/backend/creation.h"
 

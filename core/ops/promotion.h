@@ -2,6 +2,8 @@
 
 #include <string_view>
 
+#include <optional>
+
 #include "core/tensor/tensor.h"
 
 namespace nw::ops {
@@ -22,6 +24,18 @@ bool can_cast(DType from, DType to);
 Tensor to(const Tensor& x, DType dtype);
 /// x, or whole numbers and bool as float32.
 Tensor to_inexact(const Tensor& x);
+
+/// What torch's norms do with 16-bit numbers beside float32 weights or statistics: they compute in
+/// float32 and round the result. `norm` is called with x and the parameters as float32.
+template <typename Norm, typename... Parameters>
+std::optional<Tensor> of_mixed(Norm norm, const Tensor& x, const Parameters&... parameters) {
+  const auto is_wide = [](const Tensor& t) { return t.defined() && t.dtype() == DType::Float32; };
+  if (!x.defined() || !is_half(x.dtype()) || !(is_wide(parameters) || ...)) return std::nullopt;
+  const auto wide = [](const Tensor& t) {
+    return t.defined() && is_half(t.dtype()) ? to(t, DType::Float32) : t;
+  };
+  return to(norm(to(x, DType::Float32), wide(parameters)...), x.dtype());
+}
 
 /// A plain number as a tensor without dimensions, of a dtype and on the device of `like`. Beside
 /// 16-bit tensors it stays float32, as torch does not round it first.

@@ -1,6 +1,9 @@
 #include "core/ops/recurrent.h"
 
+#include <vector>
+
 #include "core/backend/backend.h"
+#include "core/ops/autocast.h"
 #include "core/ops/checks.h"
 #include "core/ops/dropout.h"
 #include "core/ops/join.h"
@@ -11,6 +14,17 @@
 namespace nw::ops {
 namespace {
 
+/// On the CPU the products act by themselves.
+constexpr autocast::Rules kRules{autocast::Rule::Parts, autocast::Rule::Lower};
+
+/// As torch, which takes any floating dtypes together under autocast.
+void check_kinds(const Tensor& x, const Tensor& other, std::string_view op) {
+  if (!autocast::is_on(x.device())) return check_inexact_alike(x, other, op);
+  check_inexact(x, op);
+  check_inexact(other, op);
+  check_device(x, other, op);
+}
+
 /// The sizes that go with one another, found from the weights.
 struct Sizes {
   int64_t steps, batch, features, state, hidden, cells;
@@ -19,7 +33,7 @@ struct Sizes {
 void check_state(const Tensor& state, int64_t width, const Sizes& sizes, const Tensor& x,
                  std::string_view name, std::string_view op) {
   if (!state.defined()) return;
-  check_inexact_alike(x, state, op);
+  check_kinds(x, state, op);
   const Dims expected{sizes.cells, sizes.batch, width};
   NW_CHECK(state.sizes() == expected, "[", op, "] expects ", name, " of ", to_string(expected),
            " (layers · directions, batch, size), gets ", to_string(state.sizes()));
@@ -28,7 +42,7 @@ void check_state(const Tensor& state, int64_t width, const Sizes& sizes, const T
 Sizes check(const Tensor& x, const Tensor& batch_sizes, const RecurrentState& initial,
             const RecurrentWeights& first, const RecurrentOptions& options) {
   const std::string_view op = options.op;
-  check_inexact_alike(x, first.ih, op);
+  check_kinds(x, first.ih, op);
   const bool packed = batch_sizes.defined();
   NW_CHECK(x.dim() == (packed ? 2 : 3), "[", op, "] expects ",
            packed ? "2 dimensions of packed sequences" : "3 dimensions (time, batch, features)",
@@ -69,7 +83,22 @@ Tensor joined(const Tensors& states) {
 /// each operation rounds its result as PyTorch's does.
 bool fuses(const Tensor& x) {
   const bool wide = x.dtype() == DType::Float32 || x.dtype() == DType::Float64;
-  return wide && kernels_of(x).recurrent != nullptr;
+  return wide && kernels_of(x).recurrent != nullptr && !autocast::is_on(x.device());
+}
+
+/// As cuDNN under autocast: everything in its dtype.
+RecurrentResult lowered(const Tensor& x, const Tensor& batch_sizes, const RecurrentState& initial,
+                        std::span<const RecurrentWeights> weights, const RecurrentOptions& options,
+                        Generator& generator) {
+  const autocast::Caster cast(x.device().type, autocast::Rule::Lower);
+  std::vector<RecurrentWeights> all;
+  for (const RecurrentWeights& w : weights) {
+    all.push_back({cast(w.ih), cast(w.hh), cast(w.bias_ih), cast(w.bias_hh), cast(w.hr)});
+  }
+  const RecurrentState state{cast(initial.h), cast(initial.c)};
+  const Tensor input = cast(x);
+  const autocast::detail::Off off(x.device().type);
+  return recurrent(input, batch_sizes, state, all, options, generator);
 }
 
 }  // namespace
@@ -77,6 +106,9 @@ bool fuses(const Tensor& x) {
 RecurrentResult recurrent(const Tensor& x, const Tensor& batch_sizes, const RecurrentState& initial,
                           std::span<const RecurrentWeights> weights,
                           const RecurrentOptions& options, Generator& generator) {
+  if (x.defined() && autocast::rule_of(kRules, x.device().type) == autocast::Rule::Lower) {
+    return lowered(x, batch_sizes, initial, weights, options, generator);
+  }
   const Sizes sizes = check(x, batch_sizes, initial, weights[0], options);
   const bool fused = fuses(x);
   const size_t directions = options.bidirectional ? 2 : 1;

@@ -4,6 +4,7 @@
 #include "core/backend/backend.h"
 #include "core/backend/creation.h"
 #include "core/ops/arithmetic.h"
+#include "core/ops/autocast.h"
 #include "core/ops/checks.h"
 #include "core/ops/comparison.h"
 #include "core/ops/promotion.h"
@@ -84,6 +85,10 @@ Tensor mean(const Tensor& x) {
 }
 
 Tensor sum(const Tensor& given, const Dims& dims, Keep keep) {
+  if (const auto cast = autocast::run(
+          autocast::kFloat32OnGpu, [](const auto&... all) { return sum(all...); }, given, dims,
+          keep))
+    return *cast;
   const Tensor x = to(given, sum_dtype(given));
   const ReductionPlan plan = plan_reduction(x, dims, keep, "sum");
   const Tensor out = as_wanted(total_of(x, plan), plan);

@@ -4,6 +4,7 @@
 #include "core/backend/backend.h"
 #include "core/backend/creation.h"
 #include "core/ops/arithmetic.h"
+#include "core/ops/autocast.h"
 #include "core/ops/checks.h"
 #include "core/ops/comparison.h"
 #include "core/ops/elementwise.h"
@@ -107,14 +108,21 @@ Tensor cumprod_gradient(const Tensor& grad, const Tensor& x, int64_t dim) {
 }  // namespace
 
 Tensor prod(const Tensor& x) {
+  if (const auto cast = autocast::run(
+          autocast::kFloat32, [](const auto&... all) { return prod(all...); }, x))
+    return *cast;
   return prod_over(x, {}, Keep::No);
 }
 
 Tensor prod(const Tensor& x, int64_t dim, Keep keep) {
+  if (const auto cast = autocast::run(
+          autocast::kFloat32, [](const auto&... all) { return prod(all...); }, x, dim, keep))
+    return *cast;
   return prod_over(x, Dims{dim}, keep);
 }
 
 Tensor cumsum(const Tensor& given, int64_t dim) {
+  if (const auto cast = autocast::run(autocast::kFloat32OnGpu, cumsum, given, dim)) return *cast;
   const Tensor x = to(given, sum_dtype(given));
   const int64_t at = wrap_dim(dim, x.dim(), "cumsum");
   const Tensor out = scanned(ReduceOp::Sum, x, at);
@@ -128,6 +136,7 @@ Tensor cumsum(const Tensor& given, int64_t dim) {
 }
 
 Tensor cumprod(const Tensor& given, int64_t dim) {
+  if (const auto cast = autocast::run(autocast::kFloat32OnGpu, cumprod, given, dim)) return *cast;
   const Tensor x = to(given, sum_dtype(given));
   const int64_t at = wrap_dim(dim, x.dim(), "cumprod");
   const Tensor out = scanned(ReduceOp::Prod, x, at);

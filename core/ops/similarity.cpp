@@ -4,6 +4,7 @@
 
 #include "core/autograd/record.h"
 #include "core/ops/arithmetic.h"
+#include "core/ops/autocast.h"
 #include "core/ops/checks.h"
 #include "core/ops/comparison.h"
 #include "core/ops/promotion.h"
@@ -34,6 +35,9 @@ Tensor length_of(const Tensor& x, int64_t dim, double eps) {
 }  // namespace
 
 Tensor cosine_similarity(const Tensor& first, const Tensor& second, int64_t dim, double eps) {
+  if (const auto cast =
+          autocast::run(autocast::kFloat32OnGpu, cosine_similarity, first, second, dim, eps))
+    return *cast;
   constexpr std::string_view kOp = "CosineSimilarity";
   NW_CHECK(first.defined() && second.defined(), "[", kOp, "] expects two tensors, gets one");
   const DType dtype = promote_types(first.dtype(), second.dtype());

@@ -3,6 +3,7 @@
 #include "core/autograd/record.h"
 #include "core/backend/backend.h"
 #include "core/backend/creation.h"
+#include "core/ops/autocast.h"
 #include "core/ops/checks.h"
 
 namespace nw::ops {
@@ -44,10 +45,12 @@ Tensor normalise(const Tensor& x, int64_t dim, bool logarithm, std::string_view 
 }  // namespace
 
 Tensor softmax(const Tensor& x, int64_t dim) {
+  if (const auto cast = autocast::run(autocast::kFloat32OnGpu, softmax, x, dim)) return *cast;
   return normalise(x, dim, false, "Softmax");
 }
 
 Tensor log_softmax(const Tensor& x, int64_t dim) {
+  if (const auto cast = autocast::run(autocast::kFloat32OnGpu, log_softmax, x, dim)) return *cast;
   return normalise(x, dim, true, "LogSoftmax");
 }
 

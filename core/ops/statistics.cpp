@@ -4,6 +4,7 @@
 #include "core/backend/backend.h"
 #include "core/backend/creation.h"
 #include "core/ops/arithmetic.h"
+#include "core/ops/autocast.h"
 #include "core/ops/checks.h"
 #include "core/ops/comparison.h"
 #include "core/ops/elementwise.h"
@@ -113,6 +114,8 @@ std::pair<Tensor, Tensor> std_mean(const Tensor& x, const Dims& dims, int64_t co
 }
 
 Tensor norm(const Tensor& given, double p, const Dims& dims, Keep keep) {
+  if (const auto cast = autocast::run(autocast::kFloat32OnGpu, norm, given, p, dims, keep))
+    return *cast;
   check_inexact(given, "norm");
   const Tensor wide = widened(given);
   const ReductionPlan plan = plan_reduction(wide, dims, keep, "norm");
@@ -130,6 +133,8 @@ Tensor norm(const Tensor& given, double p, const Dims& dims, Keep keep) {
 }
 
 Tensor logsumexp(const Tensor& given, const Dims& dims, Keep keep) {
+  if (const auto cast = autocast::run(autocast::kFloat32OnGpu, logsumexp, given, dims, keep))
+    return *cast;
   check_floating(given, "logsumexp");
   const Tensor x = widened(given);
   const ReductionPlan plan = plan_reduction(x, dims, keep, "logsumexp");

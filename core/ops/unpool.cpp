@@ -3,6 +3,7 @@
 #include "core/autograd/record.h"
 #include "core/backend/creation.h"
 #include "core/backend/resample_kernels.h"
+#include "core/ops/autocast.h"
 #include "core/ops/checks.h"
 #include "core/ops/pool.h"
 #include "core/ops/window.h"
@@ -36,6 +37,9 @@ Tensor as_planes(const Tensor& x, size_t spatial) {
 
 Tensor max_unpool(const Tensor& x, const Tensor& indices, const Window& window,
                   const SmallVector<int64_t, 3>& output_size) {
+  if (const auto cast =
+          autocast::run(autocast::kFloat32OnCpu, max_unpool, x, indices, window, output_size))
+    return *cast;
   const size_t spatial = window.kernel.size();
   const std::string_view op = window_op("MaxUnpool", spatial);
   check_floating(x, op);
