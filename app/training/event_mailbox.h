@@ -4,26 +4,26 @@
 #include <utility>
 #include <vector>
 
-#include "core/train/events.h"
+#include "core/train/event_lines.h"
 
 namespace nw::app {
 
-/// Where the worker leaves its events and the window's thread takes them. Thread-safe.
+/// Where a worker leaves its events and the window's thread takes them. Thread-safe.
 class EventMailbox {
  public:
-  void put(const train::Event& event) {
+  void put(train::RunEvent event) {
     const std::lock_guard lock(mutex_);
-    events_.push_back(event);
+    events_.push_back(std::move(event));
   }
   /// All that came since the last call, in order.
-  std::vector<train::Event> takeAll() {
+  std::vector<train::RunEvent> takeAll() {
     const std::lock_guard lock(mutex_);
     return std::exchange(events_, {});
   }
 
  private:
   std::mutex mutex_;
-  std::vector<train::Event> events_;
+  std::vector<train::RunEvent> events_;
 };
 
 }  // namespace nw::app

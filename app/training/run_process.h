@@ -1,26 +1,29 @@
 #pragma once
 
-#include <QByteArray>
-#include <QObject>
-#include <QProcess>
+#include <QCoreApplication>
 #include <QTemporaryDir>
+#include <QThread>
 
 #include "app/training/active_run.h"
+#include "app/training/event_mailbox.h"
 #include "core/graph/project.h"
 
 namespace nw::app {
 
+class ProcessKeeper;
+
 /// A run in processes of their own, one for each device of the project: started, watched and
-/// steered through `netwright-cli train --events`, so that their death never is the window's.
-class RunProcess : public QObject, public ActiveRun {
-  Q_OBJECT
+/// steered through `netwright-cli train --events`, so that their death never is the window's. What
+/// they tell is read on a thread of its own.
+class RunProcess : public ActiveRun {
+  Q_DECLARE_TR_FUNCTIONS(RunProcess)
 
  public:
   RunProcess(const graph::Project& project, Begin begin);
   ~RunProcess() override;
 
   void send(train::Command command) override;
-  std::vector<train::RunEvent> takeEvents() override;
+  std::vector<train::RunEvent> takeEvents() override { return mailbox_.takeAll(); }
   /// By force when it takes much longer than a batch may.
   void wait() override;
   /// They are kept at the end of each epoch and of the run.
@@ -28,18 +31,15 @@ class RunProcess : public QObject, public ActiveRun {
   std::function<nn::StateDict()> weights() const override;
 
  private:
-  void start(const graph::Project& project, Begin begin);
-  void readLines();
-  void end();
+  /// Does it on the keeper's thread; nothing once that has ended.
+  void ask(const std::function<void(ProcessKeeper&)>& task);
   QString finalWeights() const;
   QString checkpoint() const;
 
   std::shared_ptr<QTemporaryDir> folder_;
-  QProcess process_;
-  QByteArray unread_;      // the begin of a line
-  QByteArray complaints_;  // the last words on its standard error
-  std::vector<train::RunEvent> events_;
-  bool finished_ = false;
+  EventMailbox mailbox_;
+  QThread thread_;
+  std::unique_ptr<ProcessKeeper> keeper_;
 };
 
 }  // namespace nw::app

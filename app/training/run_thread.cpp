@@ -1,5 +1,7 @@
 #include "app/training/run_thread.h"
 
+#include <algorithm>
+
 #ifdef __linux__
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -25,8 +27,9 @@ void yieldToWindow() {
 RunThread::RunThread(graph::Project project, Begin begin)
     : mailbox_(std::make_shared<EventMailbox>()),
       trainer_(std::make_shared<train::Trainer>(
-          std::move(project),
-          [mailbox = mailbox_](const train::Event& event) { mailbox->put(event); })) {
+          std::move(project), [mailbox = mailbox_](const train::Event& event) {
+            std::visit([&](const auto& one) { mailbox->put(one); }, event);
+          })) {
   if (begin == Begin::OneStep) trainer_->step();
   thread_.reset(QThread::create([trainer = trainer_] {
     yieldToWindow();
@@ -55,11 +58,10 @@ void RunThread::send(train::Command command) {
 }
 
 std::vector<train::RunEvent> RunThread::takeEvents() {
-  std::vector<train::RunEvent> told;
-  for (const train::Event& event : mailbox_->takeAll()) {
-    started_ = started_ || std::holds_alternative<train::Started>(event);
-    std::visit([&](const auto& one) { told.emplace_back(one); }, event);
-  }
+  std::vector<train::RunEvent> told = mailbox_->takeAll();
+  started_ = started_ || std::any_of(told.begin(), told.end(), [](const train::RunEvent& event) {
+               return std::holds_alternative<train::Started>(event);
+             });
   return told;
 }
 
