@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -17,6 +18,7 @@ struct AttentionKernels;
 struct IndexKernels;
 struct LossKernels;
 struct NormKernels;
+struct OptimizerKernels;
 struct RecurrentKernels;
 struct ResampleKernels;
 
@@ -129,12 +131,6 @@ struct Kernels {
   /// out (any dtype) = a whole number from low … high − 1
   void (*randint)(Generator& generator, int64_t low, int64_t high, const Tensor& out);
 
-  // --- optimiser steps on one parameter, in place ---
-  void (*sgd)(const SgdStep& step, const Tensor& grad, const Tensor& param, const Tensor& buffer);
-  /// max_exp_avg_sq is undefined unless amsgrad
-  void (*adam)(const AdamStep& step, const Tensor& grad, const Tensor& param, const Tensor& exp_avg,
-               const Tensor& exp_avg_sq, const Tensor& max_exp_avg_sq);
-
   // --- families with a header of their own (core/backend/*_kernels.h) ---
   const ActivationKernels* activation = nullptr;
   const IndexKernels* index = nullptr;
@@ -143,12 +139,16 @@ struct Kernels {
   const ResampleKernels* resample = nullptr;
   const LossKernels* loss = nullptr;
   const AttentionKernels* attention = nullptr;  // optional
+  const OptimizerKernels* optimizer = nullptr;
 };
 
-/// What a device is. Compute capability 0.0: not a GPU.
+/// What a device is. Compute capability 0.0: not a GPU. A figure of 0 is not known.
 struct DeviceFacts {
   std::string name;  // "NVIDIA H100 80GB HBM3"
   int major = 0, minor = 0;
+  double bytes_per_second = 0;  // from and to its memory, at most
+  // Floating-point operations per second, at most, by what is multiplied.
+  double float64_flops = 0, float32_flops = 0, tf32_flops = 0, half_flops = 0;
 };
 
 /// Bytes of one device.
@@ -169,6 +169,24 @@ class Event {
   virtual void wait() = 0;
   /// Lets all that the calling thread queues from now on come after it.
   virtual void follow() = 0;
+};
+
+/// Work that was recorded instead of done. The memory that it uses keeps its place as long as this
+/// lives.
+class Captured {
+ public:
+  virtual ~Captured() = default;
+  /// Queues it as one piece. Its random numbers go on from `generator`, as if its kernels had been
+  /// called one by one.
+  virtual void replay(Generator& generator) = 0;
+};
+
+/// While it lives, what its thread queues for a device is done beside the device's other work, not
+/// after it (Event::follow makes an order). Memory that is allocated meanwhile is not to be used
+/// outside.
+class Aside {
+ public:
+  virtual ~Aside() = default;
 };
 
 /// A block of bytes that goes from one memory to another, of which one at least is the backend's.
@@ -205,6 +223,14 @@ class Backend {
   /// returns.
   virtual void transfer(const Transfer& transfer) = 0;
   virtual std::unique_ptr<Event> mark(Device device) = 0;
+  virtual std::unique_ptr<Aside> aside(Device device) = 0;
+  /// Whether capture() is there.
+  virtual bool can_capture() const = 0;
+  /// Calls `work` and records what it queues on `device` instead of doing it. Throws Error where
+  /// `work` throws, and where it wants what cannot be recorded: numbers on the host or from there,
+  /// a kernel that is computed on the CPU, random numbers of the host.
+  virtual std::unique_ptr<Captured> capture(Device device, Generator& generator,
+                                            const std::function<void()>& work) = 0;
   /// Waits for everything queued on `device`; an asynchronous error is thrown here, with the name
   /// of the op where that is known.
   virtual void synchronize(Device device) = 0;

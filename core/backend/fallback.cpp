@@ -233,7 +233,8 @@ bool has_native_kernel(const std::string& name) {
   return is_optional(name) || group_has(&table, name) || group_has(table.activation, name) ||
          group_has(table.index, name) || group_has(table.norm, name) ||
          group_has(table.recurrent, name) || group_has(table.resample, name) ||
-         group_has(table.loss, name) || group_has(table.attention, name);
+         group_has(table.loss, name) || group_has(table.optimizer, name) ||
+         group_has(table.attention, name);
 }
 
 std::map<std::string, uint64_t> fallback_counts() {

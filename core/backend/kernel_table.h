@@ -16,6 +16,7 @@
 #include "core/backend/index_kernels.h"
 #include "core/backend/loss_kernels.h"
 #include "core/backend/norm_kernels.h"
+#include "core/backend/optimizer_kernels.h"
 #include "core/backend/recurrent_kernels.h"
 #include "core/backend/resample_kernels.h"
 

@@ -105,15 +105,4 @@ struct AvgPoolMode {
   int64_t divisor_override = 0;  // 0: none
 };
 
-struct SgdStep {
-  double lr, momentum, dampening, weight_decay;
-  bool nesterov, maximize, first;  // first: the momentum buffer is still empty
-};
-
-struct AdamStep {
-  double lr, beta1, beta2, eps, weight_decay;
-  bool amsgrad, maximize;
-  int64_t step;  // 1 for the first
-};
-
 }  // namespace nw

@@ -43,6 +43,11 @@ class MetaBackend final : public Backend {
   const Kernels& kernels() const override { return kernel_table::kMade<Nothing>; }
   void transfer(const Transfer&) override {}
   std::unique_ptr<Event> mark(Device) override { return std::make_unique<NoWork>(); }
+  std::unique_ptr<Aside> aside(Device) override { return std::make_unique<Aside>(); }
+  bool can_capture() const override { return false; }
+  std::unique_ptr<Captured> capture(Device, Generator&, const std::function<void()>&) override {
+    throw InternalError("[meta] captures nothing");
+  }
   void synchronize(Device) override {}
 
  private:
