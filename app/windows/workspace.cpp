@@ -3,9 +3,9 @@
 #include <QClipboard>
 #include <QGuiApplication>
 #include <QMimeData>
-#include <QVBoxLayout>
 
 #include "app/document/examples.h"
+#include "app/windows/chart_page.h"
 #include "widgets/canvas/canvas_scene.h"
 #include "widgets/canvas/canvas_view.h"
 #include "widgets/charts/curves_chart.h"
@@ -77,11 +77,10 @@ Workspace::Workspace(RecoveryStore& store, QObject* parent)
       inspector_(new widgets::Inspector),
       chart_(new widgets::CurvesChart),
       ranks_(new widgets::RankStrip),
-      chartPage_(new QWidget),
+      chartPage_(new ChartPage(chart_, ranks_)),
       problems_(new widgets::ProblemsPanel),
       progress_(new widgets::ProgressStrip) {
   connect(&document_, &Document::changed, this, &Workspace::followChange);
-  buildChartPage();
   connectCanvas();
   connectPanels();
   connectSession();
@@ -132,14 +131,6 @@ widgets::RunSettingsForm* Workspace::settingsForm() {
     showDataNote();
   }
   return settingsForm_;
-}
-
-void Workspace::buildChartPage() {
-  auto* layout = new QVBoxLayout(chartPage_);
-  layout->setContentsMargins(0, 0, 0, 0);
-  layout->setSpacing(0);
-  layout->addWidget(chart_, 1);
-  layout->addWidget(ranks_);
 }
 
 void Workspace::connectCanvas() {

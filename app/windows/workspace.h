@@ -37,7 +37,7 @@ class Workspace : public QObject {
   widgets::Inspector* inspector() const;
   widgets::CurvesChart* chart() const;
   widgets::RankStrip* ranks() const;
-  /// The curves, and below them the processes of a run on several devices.
+  /// The curves, and with them the processes of a run on several devices.
   QWidget* chartPage() const;
   widgets::ProblemsPanel* problems() const;
   widgets::ProgressStrip* progress() const;
@@ -82,7 +82,6 @@ class Workspace : public QObject {
   void select(const std::vector<graph::NodeId>& nodes);
   /// Selects what an edit brought and brings it into sight.
   void selectAdded(const std::vector<graph::NodeId>& nodes);
-  void buildChartPage();
   void showEvents(const std::vector<train::Event>& events);
   void prepareViews();
 

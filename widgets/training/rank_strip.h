@@ -1,5 +1,6 @@
 #pragma once
 
+#include <QTimer>
 #include <QWidget>
 #include <memory>
 
@@ -18,7 +19,7 @@ class RankStrip : public QWidget {
   ~RankStrip() override;
 
   void setRanks(const train::Joined& joined);
-  /// Marks a rank that was lost, with the cause.
+  /// Marks a rank that was lost, with the cause; the others, which ended with it, fade.
   void setLost(const train::RankLost& lost);
   /// Queued like the charts' points: drawn at the next turn.
   void addStep(const train::StepDone& step);
@@ -26,18 +27,27 @@ class RankStrip : public QWidget {
   void clear();
 
   int rows() const;
-  /// What a row tells, in words: "rank 1 · cpu: compute 3.1 ms, waiting 0.4 ms, …".
+  /// What a row tells, in words: "rank 1 · cpu: 3.1 ms computing, 0.4 ms waiting …".
   QString rowText(int row) const;
+  /// What all rows come to: "a step takes 11.7 ms, 97 % of it waiting".
+  QString summary() const;
   QSize sizeHint() const override;
   QSize minimumSizeHint() const override;
+
+ signals:
+  /// Rows came or went.
+  void rowsChanged(int rows);
 
  protected:
   void paintEvent(QPaintEvent* event) override;
   bool event(QEvent* event) override;
 
  private:
+  void describe();
+
   struct Parts;
   std::unique_ptr<Parts> parts_;
+  QTimer description_;  // screen readers are told now and then
 };
 
 }  // namespace nw::widgets

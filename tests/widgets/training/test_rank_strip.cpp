@@ -1,0 +1,167 @@
+#include <QHelpEvent>
+#include <QScopeGuard>
+#include <QSignalSpy>
+#include <QTest>
+#include <QToolTip>
+
+#include "tests/widgets/screenshots.h"
+#include "widgets/training/rank_strip.h"
+
+using namespace nw;
+using namespace nw::test;
+using namespace nw::widgets;
+
+class TestRankStrip : public QObject {
+  Q_OBJECT
+
+ private slots:
+  void initTestCase() { applyTheme(*qApp, ThemeKind::Light); }
+  void tellsWhereTheTimeGoes();
+  void marksALostRank();
+  void looksRight_data();
+  void looksRight();
+  void partsAreTold_data();
+  void partsAreTold();
+};
+
+namespace {
+
+train::Joined joined(int ranks, const char* device = "cpu") {
+  train::Joined event{"gloo", {}};
+  for (int rank = 0; rank < ranks; ++rank) event.ranks.push_back({rank, "lab-7", device});
+  return event;
+}
+
+train::StepDone step(int ranks) {
+  train::StepDone event;
+  event.step = 1;
+  for (int rank = 0; rank < ranks; ++rank) {
+    const double compute = 8.2e-3 + 0.9e-3 * (rank % 3);
+    event.ranks.push_back({compute, 12e-3 - compute, 5.1e-3, 246'824});
+  }
+  return event;
+}
+
+/// Unlike colours on a line across the strip.
+QSet<QRgb> coloursAt(const QImage& picture, int y, int from, int to) {
+  QSet<QRgb> found;
+  for (int x = from; x < to; ++x) found.insert(picture.pixel(x, y));
+  return found;
+}
+
+}  // namespace
+
+void TestRankStrip::tellsWhereTheTimeGoes() {
+  RankStrip strip;
+  QSignalSpy rows(&strip, &RankStrip::rowsChanged);
+  strip.setRanks(joined(2));
+  QCOMPARE(rows.size(), 1);
+  QCOMPARE(rows[0][0].toInt(), 2);
+  QCOMPARE(strip.rowText(1), QString("rank 1 · cpu: no step yet"));
+  QCOMPARE(strip.summary(), QString());
+  train::StepDone event;
+  event.ranks = {{6e-3, 2e-3, 3e-3, 1000}, {2e-3, 6e-3, 4e-3, 1000}};
+  strip.addStep(event);
+  QCOMPARE(strip.rowText(1),
+           QString("rank 1 · cpu: 2.00 ms computing, 6.00 ms waiting for the gradients of others, "
+                   "4.00 ms under all-reduce, 1.0\u00a0kB sent"));
+  QCOMPARE(strip.summary(), QString("a step takes 8.00 ms, 50.0\u00a0% of it waiting"));
+  // A step of other ranks than these is not theirs.
+  event.ranks.pop_back();
+  event.ranks[0].compute = 1;
+  strip.addStep(event);
+  QVERIFY(strip.rowText(0).contains("6.00 ms computing"));
+  QTRY_VERIFY(strip.accessibleDescription().contains("rank 1 · cpu: 2.00 ms computing"));
+
+  strip.resize(600, strip.sizeHint().height());
+  strip.show();
+  const QPoint row(300, strip.height() - 12);
+  QHelpEvent help(QEvent::ToolTip, row, strip.mapToGlobal(row));
+  QApplication::sendEvent(&strip, &help);
+  QVERIFY2(QToolTip::text().contains("2.00 ms computing") && QToolTip::text().contains("lab-7"),
+           qPrintable(QToolTip::text()));
+  strip.clear();
+  QCOMPARE(strip.sizeHint().height(), 0);
+  QCOMPARE(rows.last()[0].toInt(), 0);
+}
+
+void TestRankStrip::marksALostRank() {
+  RankStrip strip;
+  strip.setRanks(joined(4, "cuda:1"));
+  strip.addStep(step(4));
+  strip.resize(700, strip.sizeHint().height());
+  const QImage before = strip.grab().toImage();
+  strip.setLost({{2, "lab-7", "cuda:1", "was killed by SIGKILL"}});
+  QCOMPARE(strip.rowText(2), QString("rank 2 · cuda:1 was killed by SIGKILL"));
+  QVERIFY(strip.accessibleDescription().contains("was killed by SIGKILL"));
+  const QImage after = strip.grab().toImage();
+  const auto changed = [&](int row) {
+    const QRect place(0, 28 + 24 * row, strip.width(), 24);
+    return before.copy(place) != after.copy(place);
+  };
+  for (int row = 0; row < 4; ++row) QVERIFY(changed(row));  // the others have ended, too
+  strip.setLost({{-1, "lab-7", "", "the launcher"}});       // no row of its own
+  strip.setLost({{9, "lab-7", "", "nobody"}});
+  screenshots(strip, "ranks-lost");
+}
+
+void TestRankStrip::looksRight_data() {
+  QTest::addColumn<int>("ranks");
+  for (const int ranks : {1, 2, 4, 5, 8}) QTest::addRow("%d", ranks) << ranks;
+}
+
+void TestRankStrip::looksRight() {
+  QFETCH(int, ranks);
+  RankStrip strip;
+  strip.setRanks(joined(ranks, ranks == 5 ? "cuda:3" : "cpu"));
+  strip.addStep(step(ranks));
+  strip.resize(700, strip.sizeHint().height());
+  screenshots(strip, QString("rank-strip-%1").arg(ranks));
+  applyTheme(*qApp, ThemeKind::HighContrast);
+  const auto back = qScopeGuard([] { applyTheme(*qApp, ThemeKind::Light); });
+  const QString folder = qEnvironmentVariable("NW_SCREENSHOTS");
+  if (!folder.isEmpty()) {
+    QVERIFY(
+        strip.grab().save(QDir(folder).filePath(QString("rank-strip-%1-contrast.png").arg(ranks))));
+  }
+}
+
+void TestRankStrip::partsAreTold_data() {
+  QTest::addColumn<int>("theme");
+  QTest::newRow("light") << int(ThemeKind::Light);
+  QTest::newRow("dark") << int(ThemeKind::Dark);
+  QTest::newRow("high contrast") << int(ThemeKind::HighContrast);
+}
+
+/// Computing is of one colour, waiting of several (it is hatched), and each colour stands out from
+/// the ground.
+void TestRankStrip::partsAreTold() {
+  QFETCH(int, theme);
+  applyTheme(*qApp, ThemeKind(theme));
+  const auto back = qScopeGuard([] { applyTheme(*qApp, ThemeKind::Light); });
+  RankStrip strip;
+  strip.setRanks(joined(1));
+  train::StepDone event;
+  event.ranks = {{5e-3, 5e-3, 5e-3, 1000}};
+  strip.addStep(event);
+  strip.resize(400, strip.sizeHint().height());  // too narrow for figures: the bar ends at 16 px
+  const QImage picture = strip.grab().toImage();
+  const int bar = 28 + (24 - 15) / 2 + 5;
+  int left = 0;
+  const QRgb ground = picture.pixel(0, bar);
+  const int names = QFontMetrics(uiFont(Theme::kSecondaryPx)).horizontalAdvance("rank 0 · cpu");
+  left = 16 + names + 12;
+  const int middle = (left + 400 - 16) / 2;
+  const QSet<QRgb> computing = coloursAt(picture, bar, left + 6, middle - 6);
+  const QSet<QRgb> waiting = coloursAt(picture, bar, middle + 6, 400 - 16 - 6);
+  QCOMPARE(computing.size(), 1);
+  QVERIFY(waiting.size() > 1);
+  QVERIFY(!waiting.contains(*computing.begin()));
+  QVERIFY(contrast(QColor(*computing.begin()), QColor(ground)) >= 3);
+  double most = 0;
+  for (const QRgb colour : waiting) most = std::max(most, contrast(QColor(colour), QColor(ground)));
+  QVERIFY(most >= 3);
+}
+
+QTEST_MAIN(TestRankStrip)
+#include "test_rank_strip.moc"
