@@ -22,6 +22,10 @@ class TestRanksWindow : public QObject {
   void initTestCase() { widgets::applyTheme(*qApp, widgets::ThemeKind::Light); }
   void onTwoProcessesTheCurvesAreThoseOfOne();
   void aLostProcessIsToldAndTheWindowGoesOn();
+  void aKilledLauncherIsToldAndLeavesNothing();
+  void theDrawingMayChangeWhileItRuns();
+  void closingTheWindowEndsAll_data();
+  void closingTheWindowEndsAll();
   void whatCannotStartIsTold();
 };
 
@@ -62,7 +66,7 @@ void chooseDevice(WindowDriver& hand, const QString& title) {
       QTest::mouseClick(menu, Qt::LeftButton, {}, menu->actionGeometry(action).center());
       clicked = true;
     }
-    if (!clicked) menu->close();
+    menu->close();
   });
   QTest::mouseClick(button, Qt::LeftButton);
   QVERIFY(runUntil([&] { return clicked; }));
@@ -75,6 +79,24 @@ void open(WindowDriver& hand, int64_t epochs) {
   graph::RunSettings settings = hand.document().project().run;
   settings.epochs = epochs;
   hand.document().setRun(settings);
+}
+
+size_t stepsOf(WindowDriver& hand) {
+  return hand.window().current().chart()->history().steps().size();
+}
+
+/// A long run in two processes, under way.
+void startRanks(WindowDriver& hand) {
+  open(hand, 100000);
+  chooseDevice(hand, "CPU, 2 processes");
+  hand.clickAction(hand.window().trainBar().trainAction());
+  QVERIFY(runUntil([&] { return stepsOf(hand) > 10; }, 60000));
+}
+
+/// Whether none of the processes is left.
+bool gone(const std::vector<pid_t>& processes) {
+  return std::all_of(processes.begin(), processes.end(),
+                     [](pid_t process) { return kill(process, 0) != 0; });
 }
 
 }  // namespace
@@ -145,6 +167,16 @@ void TestRanksWindow::aLostProcessIsToldAndTheWindowGoesOn() {
   const QString text = failed[0][0].toString();
   QVERIFY2(text.contains("rank ") && text.contains("SIGKILL. ") && text.contains("press Train"),
            qPrintable(text));
+  // The strip names the rank with its device and says what became of it.
+  QStringList marked;
+  for (int row = 0; row < here.ranks()->rows(); ++row) {
+    const QString told = here.ranks()->rowText(row);
+    if (told.contains("was killed by SIGKILL")) marked << told;
+  }
+  QCOMPARE(marked.size(), 1);
+  QVERIFY2(marked[0].contains(" · cpu "), qPrintable(marked[0]));
+  QVERIFY(here.ranks()->accessibleDescription().contains(marked[0]));
+  QVERIFY2(text.contains("(cpu on "), qPrintable(text));
   QTest::qWait(100);
   screenshot(hand.window(), "ranks-lost-light");
   for (const pid_t process : processes) QVERIFY(kill(process, 0) != 0);
@@ -158,6 +190,72 @@ void TestRanksWindow::aLostProcessIsToldAndTheWindowGoesOn() {
   QCOMPARE(failed.size(), 1);
   QVERIFY(runUntil([&] { return ranks().empty(); }));
   QVERIFY(hand.session().hasWeights());
+}
+
+void TestRanksWindow::aKilledLauncherIsToldAndLeavesNothing() {
+  WindowDriver hand;
+  startRanks(hand);
+  const std::vector<pid_t> launchers = childrenOf(getpid());
+  const std::vector<pid_t> processes = ranks();
+  QCOMPARE(launchers.size(), size_t{1});
+  QCOMPARE(processes.size(), size_t{2});
+  QSignalSpy failed(&hand.window().current(), &app::Workspace::runFailed);
+  kill(launchers[0], SIGKILL);
+  QVERIFY(runUntil([&] { return !hand.session().isActive(); }));
+  QCOMPARE(failed.size(), 1);
+  const QString text = failed[0][0].toString();
+  QVERIFY2(text.contains("SIGKILL") && text.contains("press Train"), qPrintable(text));
+  QVERIFY(runUntil([&] { return gone(processes); }));
+  QVERIFY(hand.window().messages().text("run").contains("SIGKILL"));
+  // Again, as if nothing had been.
+  hand.clickAction(hand.window().trainBar().trainAction());
+  QVERIFY(runUntil([&] { return stepsOf(hand) > 10; }, 60000));
+  QVERIFY(hand.window().messages().text("run").isEmpty());
+  hand.clickAction(hand.window().trainBar().stopAction());
+  QVERIFY(runUntil([&] { return !hand.session().isActive(); }));
+  QCOMPARE(failed.size(), 1);
+}
+
+void TestRanksWindow::theDrawingMayChangeWhileItRuns() {
+  WindowDriver hand;
+  startRanks(hand);
+  const size_t blocks = hand.graph().nodes.size();
+  hand.clickNode(hand.graph().nodes[2].id);
+  hand.append("ReLU");
+  hand.clickNode(hand.graph().nodes[1].id);
+  hand.key(Qt::Key_Delete);
+  QCOMPARE(hand.graph().nodes.size(), blocks);
+  const size_t before = stepsOf(hand);
+  QVERIFY(runUntil([&] { return stepsOf(hand) > before + 10; }, 60000));
+  QCOMPARE(hand.session().state(), State::Running);
+  hand.clickAction(hand.window().trainBar().stopAction());
+  QVERIFY(runUntil([&] { return !hand.session().isActive(); }));
+  QVERIFY(hand.window().messages().text("run").isEmpty());
+}
+
+void TestRanksWindow::closingTheWindowEndsAll_data() {
+  QTest::addColumn<bool>("paused");
+  QTest::newRow("running") << false;
+  QTest::newRow("paused") << true;
+}
+
+void TestRanksWindow::closingTheWindowEndsAll() {
+  QFETCH(bool, paused);
+  WindowDriver hand;
+  startRanks(hand);
+  if (paused) {
+    hand.clickAction(hand.window().trainBar().pauseAction());
+    QVERIFY(runUntil([&] { return hand.session().state() == State::Paused; }));
+  }
+  std::vector<pid_t> processes = ranks();
+  QCOMPARE(processes.size(), size_t{2});
+  for (const pid_t launcher : childrenOf(getpid())) processes.push_back(launcher);
+  whenAsked(QMessageBox::Discard);
+  QElapsedTimer clock;
+  clock.start();
+  QVERIFY(hand.window().close());
+  QVERIFY(clock.elapsed() < 8000 * patience());
+  QVERIFY(runUntil([&] { return gone(processes); }));
 }
 
 void TestRanksWindow::whatCannotStartIsTold() {
