@@ -1,5 +1,6 @@
 #include "app/windows/main_menu.h"
 
+#include <QActionGroup>
 #include <QFileInfo>
 #include <QMenuBar>
 
@@ -141,11 +142,27 @@ void MainMenu::buildView() {
   for (PanelDock* panel : window_.panels()) menu->addAction(panel->toggleViewAction());
   menu->addSeparator();
   QMenu* theme = menu->addMenu(tr("&Theme"));
+  buildThemes(theme);
+}
+
+void MainMenu::buildThemes(QMenu* menu) {
   using widgets::ThemeKind;
-  add(theme, "", tr("As the &desktop"), {}, [this] { window_.setTheme(ThemeKind::System); });
-  add(theme, "", tr("&Light"), {}, [this] { window_.setTheme(ThemeKind::Light); });
-  add(theme, "", tr("D&ark"), {}, [this] { window_.setTheme(ThemeKind::Dark); });
-  add(theme, "", tr("&High contrast"), {}, [this] { window_.setTheme(ThemeKind::HighContrast); });
+  const std::pair<QString, ThemeKind> themes[] = {{tr("As the &desktop"), ThemeKind::System},
+                                                  {tr("&Light"), ThemeKind::Light},
+                                                  {tr("D&ark"), ThemeKind::Dark},
+                                                  {tr("&High contrast"), ThemeKind::HighContrast}};
+  auto* group = new QActionGroup(menu);
+  for (const auto& [title, kind] : themes) {
+    QAction* action = add(menu, "", title, {}, [this, kind = kind] { window_.setTheme(kind); });
+    action->setCheckable(true);
+    action->setData(static_cast<int>(kind));
+    group->addAction(action);
+  }
+  connect(menu, &QMenu::aboutToShow, this, [this, group] {
+    for (QAction* action : group->actions()) {
+      action->setChecked(action->data().toInt() == static_cast<int>(settings_.theme()));
+    }
+  });
 }
 
 void MainMenu::buildRun() {

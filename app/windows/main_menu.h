@@ -28,6 +28,7 @@ class MainMenu : public QObject {
   void buildFile();
   void buildEdit();
   void buildView();
+  void buildThemes(QMenu* menu);
   void buildRun();
   void buildHelp();
   void showRecent();

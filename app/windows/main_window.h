@@ -90,6 +90,7 @@ class MainWindow : public QMainWindow {
   /// Whether the tab may go: nothing unsaved, or saved, or given up.
   bool mayClose(Workspace& workspace);
   bool saveTo(Workspace& workspace, const QString& path);
+  void restore(const RecoveryStore::Orphan& orphan);
   void removeTab(int tab);
   bool readyToTrain();
   void tellExport(const QString& path, const QString& error);

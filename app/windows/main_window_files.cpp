@@ -58,19 +58,31 @@ void MainWindow::openExample(const QString& name) {
 }
 
 void MainWindow::offerRecovery() {
-  for (const RecoveryStore::Orphan& orphan : recovery_.orphans()) {
-    const QString text = tr("“%1” was not saved when the program ended (%2).")
-                             .arg(orphan.title, orphan.savedAt.toString("d MMM, HH:mm"));
-    messages_->show(orphan.file, Tone::Warning, text, tr("Restore"), [this, orphan] {
-      if (std::optional<graph::Project> project = recovery_.read(orphan.file)) {
-        Workspace& workspace = workspaceToFill();
-        workspace.document().adopt(std::move(*project), orphan.title, true);
-        workspace.autosave().save();
-        workspace.showWhole();
-      }
-      recovery_.removeLater(orphan.file);
-    });
+  const std::vector<RecoveryStore::Orphan> orphans = recovery_.orphans();
+  if (orphans.empty()) return;
+  QStringList names;
+  for (const RecoveryStore::Orphan& orphan : orphans) {
+    names << tr("“%1” (%2)").arg(orphan.title, orphan.savedAt.toString("d MMM, HH:mm"));
   }
+  const bool one = orphans.size() == 1;
+  const QString text = one ? tr("%1 was not saved when the program ended.").arg(names[0])
+                           : tr("%1 projects were not saved when the program ended: %2.")
+                                 .arg(names.size())
+                                 .arg(names.join(QStringLiteral(", ")));
+  messages_->show("recovery", Tone::Warning, text, one ? tr("Restore") : tr("Restore all"),
+                  [this, orphans] {
+                    for (const RecoveryStore::Orphan& orphan : orphans) restore(orphan);
+                  });
+}
+
+void MainWindow::restore(const RecoveryStore::Orphan& orphan) {
+  if (std::optional<graph::Project> project = recovery_.read(orphan.file)) {
+    Workspace& workspace = workspaceToFill();
+    workspace.document().adopt(std::move(*project), orphan.title, true);
+    workspace.autosave().save();
+    workspace.showWhole();
+  }
+  recovery_.removeLater(orphan.file);
 }
 
 void MainWindow::askAndOpen() {

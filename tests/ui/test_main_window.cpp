@@ -1,6 +1,9 @@
 #include <QClipboard>
 #include <QLockFile>
+#include <QMenu>
 #include <QProcess>
+#include <QPushButton>
+#include <QScopeGuard>
 
 #include "app/document/examples.h"
 #include "core/base/file.h"
@@ -24,6 +27,15 @@ void write(const QString& path, const std::string& text) {
 }
 
 /// Two moons and a small network: trains in no time.
+/// Presses the button of the bar that offers lost work.
+void pressRecovery(WindowDriver& hand, const QString& words) {
+  auto* bar = hand.window().messages().findChild<widgets::MessageBar*>("recovery");
+  QVERIFY(bar);
+  auto* button = bar->findChild<QPushButton*>("messageAction");
+  QCOMPARE(button->text(), words);
+  QTest::mouseClick(button, Qt::LeftButton);
+}
+
 graph::Project smallProject() {
   graph::Project project = std::get<graph::Project>(app::readExample("spirals"));
   project.run.data = {"two-moons", {}};
@@ -58,6 +70,9 @@ class TestMainWindow : public QObject {
   void exportWithoutARunSaysWhatToDo();
   void exportToABadPlaceIsTold();
   void unsavedWorkSurvivesACrash();
+  void oneBarOffersAllLostWork();
+  void aFittedDrawingStaysFitted();
+  void theMenuShowsTheTheme();
   void anExampleIsAnUntitledCopy();
   void theExampleTrainsAtOnePress();
   void theWindowAndTheCommandLineTrainAlike();
@@ -311,9 +326,8 @@ void TestMainWindow::unsavedWorkSurvivesACrash() {
   hand.recovery().writeLater(file, "lost", lost);
   hand.recovery().wait();
   hand.window().offerRecovery();
-  QVERIFY(hand.window().messages().text(file).contains("lost"));
-  auto* bar = hand.window().findChild<widgets::MessageBar*>(file);
-  emit bar->actionTriggered();
+  QVERIFY(hand.window().messages().text("recovery").contains("lost"));
+  pressRecovery(hand, "Restore");
   QCOMPARE(hand.document().project().run.epochs, int64_t{77});
   QVERIFY(hand.document().isModified());
   QCOMPARE(hand.document().title(), QString("lost"));
@@ -326,6 +340,77 @@ void TestMainWindow::unsavedWorkSurvivesACrash() {
   hand.destroyWindow();
   hand.recovery().wait();
   QVERIFY(!QFileInfo::exists(kept));
+}
+
+void TestMainWindow::oneBarOffersAllLostWork() {
+  WindowDriver& hand = *hand_;
+  for (const char* name : {"first", "second", "third"}) {
+    graph::Project lost = smallProject();
+    lost.run.epochs = 50;
+    hand.recovery().writeLater(QDir(hand.recovery().folder()).filePath(QString(name) + ".recovery"),
+                               name, lost);
+  }
+  hand.recovery().wait();
+  hand.window().offerRecovery();
+  const QString text = hand.window().messages().text("recovery");
+  for (const char* name : {"first", "second", "third"}) QVERIFY(text.contains(name));
+  QCOMPARE(hand.window().messages().findChildren<widgets::MessageBar*>().size(), 1);
+  QTest::qWait(50);
+  screenshot(hand.window(), "recovery-light");
+  pressRecovery(hand, "Restore all");
+  QCOMPARE(hand.window().documentCount(), 3);
+  QCOMPARE(hand.document().project().run.epochs, int64_t{50});
+  QVERIFY(hand.window().messages().text("recovery").isEmpty());
+  hand.recovery().wait();
+  QVERIFY(hand.recovery().orphans().empty());
+}
+
+void TestMainWindow::aFittedDrawingStaysFitted() {
+  WindowDriver& hand = *hand_;
+  hand.window().openExample("lenet");
+  hand.key(Qt::Key_9, Qt::ControlModifier);
+  const auto seesAll = [&] {
+    const QRectF seen = hand.view().mapToScene(hand.view().viewport()->rect()).boundingRect();
+    return seen.contains(hand.scene().extent());
+  };
+  for (const QSize size : {QSize(1000, 620), QSize(1800, 1000), QSize(1100, 1000)}) {
+    hand.window().resize(size);
+    QTest::qWait(60);
+    QVERIFY(seesAll());
+    const qreal followed = hand.view().zoom();
+    hand.view().fit();
+    QCOMPARE(followed, hand.view().zoom());
+  }
+  // Where someone has moved to stays in sight.
+  hand.view().setZoom(2, hand.view().viewport()->rect().center());
+  hand.view().ensureVisible(*hand.scene().nodeRect(hand.graph().nodes.back().id));
+  hand.window().resize(1300, 800);
+  QTest::qWait(60);
+  QCOMPARE(hand.view().zoom(), 2.0);
+  hand.view().fit();
+  hand.view().centerOn(hand.view().mapToScene(0, 0));
+  const qreal zoom = hand.view().zoom();
+  hand.window().resize(1300, 1000);
+  QTest::qWait(60);
+  QCOMPARE(hand.view().zoom(), zoom);
+}
+
+void TestMainWindow::theMenuShowsTheTheme() {
+  WindowDriver& hand = *hand_;
+  hand.window().setTheme(widgets::ThemeKind::Dark);
+  const auto back = qScopeGuard([&] { hand.window().setTheme(widgets::ThemeKind::Light); });
+  for (QMenu* menu : hand.window().findChildren<QMenu*>()) {
+    if (menu->title() != "&Theme") continue;
+    menu->popup({0, 0});
+    QStringList ticked;
+    for (const QAction* action : menu->actions()) {
+      if (action->isChecked()) ticked << action->text();
+    }
+    menu->close();
+    QCOMPARE(ticked, QStringList("D&ark"));
+    return;
+  }
+  QFAIL("no menu of themes");
 }
 
 void TestMainWindow::anExampleIsAnUntitledCopy() {

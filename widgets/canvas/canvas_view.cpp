@@ -25,6 +25,7 @@ constexpr qreal kDotStep = 24;      // px of the scene
 constexpr qreal kDotsAtLeast = 14;  // px of the screen between two dots
 constexpr qreal kDotPx = 1.5;       // of the screen
 constexpr int kOverlayMargin = 12;
+constexpr qreal kFitMargin = 32;
 
 }  // namespace
 
@@ -128,13 +129,21 @@ void CanvasView::fit() {
     return;
   }
   fitted_ = true;
-  const qreal margin = 40;
-  const qreal foot = zoomBar_->height() + 2 * kOverlayMargin;  // cards stay clear of the zoom bar
-  const qreal fits = std::min((viewport()->width() - 2 * margin) / extent.width(),
-                              (viewport()->height() - margin - foot) / extent.height());
-  setZoom(std::min(1.0, fits), viewport()->rect().center());
-  centerOn(extent.center() + QPointF(0, (foot - margin) / 2 / zoom()));
+  fitWith(kFitMargin);
+  // Cards stay clear of the zoom bar.
+  if (mapFromScene(extent).boundingRect().intersects(zoomBar_->geometry())) {
+    fitWith(zoomBar_->height() + 2 * kOverlayMargin);
+  }
   showsWhole_ = true;
+}
+
+/// Shows the whole graph above a foot of so many px.
+void CanvasView::fitWith(qreal foot) {
+  const QRectF extent = scene_->extent();
+  const qreal fits = std::min((viewport()->width() - 2 * kFitMargin) / extent.width(),
+                              (viewport()->height() - kFitMargin - foot) / extent.height());
+  setZoom(std::min(1.0, fits), viewport()->rect().center());
+  centerOn(extent.center() + QPointF(0, (foot - kFitMargin) / 2 / zoom()));
 }
 
 void CanvasView::bringIntoSight(const QRectF& extent) {
@@ -195,7 +204,7 @@ void CanvasView::setMinimapVisible(bool visible) {
 
 void CanvasView::updateMinimap() {
   const QRectF seen = mapToScene(viewport()->rect()).boundingRect();
-  const bool hidesSome = !seen.contains(scene_->extent());
+  const bool hidesSome = !scene_->graph().nodes.empty() && !seen.contains(scene_->extent());
   minimap_->setVisible(zoomBar_->minimapButton()->isChecked() && hidesSome);
   minimap_->update();
 }
@@ -213,9 +222,10 @@ void CanvasView::placeOverlays() {
 }
 
 void CanvasView::resizeEvent(QResizeEvent* event) {
+  const bool whole = showsWhole_;  // the view scrolls by itself when its size changes
   QGraphicsView::resizeEvent(event);
   placeOverlays();
-  if (showsWhole_) fit();
+  if (whole) fit();
   emit sightChanged();
 }
 
@@ -227,6 +237,7 @@ void CanvasView::showEvent(QShowEvent* event) {
 
 void CanvasView::scrollContentsBy(int dx, int dy) {
   QGraphicsView::scrollContentsBy(dx, dy);
+  showsWhole_ = false;
   placeCallout();
   emit sightChanged();
 }

@@ -88,6 +88,7 @@ class CanvasView : public QGraphicsView {
  private:
   void takeTheme();
   void placeOverlays();
+  void fitWith(qreal foot);
   void placeCallout();
   void sceneShown();
   /// The minimap is there only while part of the graph is out of sight.

@@ -56,9 +56,19 @@ void ProblemCallout::setProblems(const QVector<graph::Problem>& problems) {
     layout()->addWidget(row);
     row->show();
   }
-  // The texts wrap, so the height follows from the width.
   layout()->activate();
+  fitHeight();
+}
+
+/// The texts wrap, so the height follows from the width.
+void ProblemCallout::fitHeight() {
   setFixedHeight(layout()->totalHeightForWidth(kWidth));
+}
+
+bool ProblemCallout::event(QEvent* event) {
+  // Another theme has other fonts and borders.
+  if (event->type() == QEvent::LayoutRequest && !problems_.isEmpty()) fitHeight();
+  return QWidget::event(event);
 }
 
 void ProblemCallout::paintEvent(QPaintEvent*) {

@@ -22,10 +22,13 @@ class ProblemCallout : public QWidget {
   void closed();
 
  protected:
+  bool event(QEvent* event) override;
   void paintEvent(QPaintEvent* event) override;
   void keyPressEvent(QKeyEvent* event) override;
 
  private:
+  void fitHeight();
+
   QVector<graph::Problem> problems_;
 };
 

@@ -18,6 +18,7 @@ namespace nw::widgets {
 
 namespace {
 
+constexpr int kTopMargin = 10;    // half of the number at the top
 constexpr int kLabelMargin = 72;  // right of the plot, for the names of the curves
 constexpr int kLabelHeight = 14;
 constexpr double kRawOpacity = 0.25;
@@ -29,6 +30,11 @@ QColor readable(QColor color, const Theme& theme) {
     color = mix(color, theme.text, 0.15);
   }
   return color;
+}
+
+/// Lines behind the curves, which must not stand before them in any theme.
+QPen gridPen(const Theme& theme) {
+  return {theme.highContrast ? theme.dots : theme.line, 1};
 }
 
 void setData(QCPGraph* graph, const QVector<QPointF>& points) {
@@ -89,7 +95,7 @@ void CurvePlot::Parts::build(CurvePlot* owner) {
   plot->axisRect()->setRangeDrag(Qt::Horizontal);
   plot->axisRect()->setAutoMargins(QCP::msLeft | QCP::msTop | QCP::msBottom);
   plot->axisRect()->setMargins(QMargins(0, 0, kLabelMargin, 0));
-  plot->axisRect()->setMinimumMargins(QMargins(40, 4, kLabelMargin, 18));
+  plot->axisRect()->setMinimumMargins(QMargins(40, kTopMargin, kLabelMargin, 18));
   plot->xAxis->setTicker(QSharedPointer<StepTicker>::create());
   plot->xAxis2->setVisible(true);
   plot->xAxis2->setTickLabels(false);
@@ -118,7 +124,7 @@ void CurvePlot::Parts::buildLabels() {
 }
 
 void CurvePlot::Parts::styleAxis(QCPAxis* axis, const Theme& theme) {
-  const QPen line(theme.line, theme.lineWidth);
+  const QPen line = gridPen(theme);
   axis->setBasePen(axis == plot->xAxis ? line : QPen(Qt::NoPen));
   axis->setTickPen(Qt::NoPen);
   axis->setSubTickPen(Qt::NoPen);
@@ -132,10 +138,12 @@ void CurvePlot::Parts::styleAxis(QCPAxis* axis, const Theme& theme) {
 
 void CurvePlot::Parts::restyle(CurvePlot* owner) {
   const Theme theme = Theme::of(owner);
-  color = theme.series(0);
+  color = theme.highContrast ? theme.text : theme.series(0);
   plot->setBackground(QBrush(theme.window));
   for (QCPAxis* axis : {plot->xAxis, plot->yAxis, plot->xAxis2}) styleAxis(axis, theme);
-  plot->xAxis2->grid()->setPen(QPen(theme.line, theme.lineWidth, Qt::DotLine));
+  QPen dotted = gridPen(theme);
+  dotted.setStyle(Qt::DotLine);
+  plot->xAxis2->grid()->setPen(dotted);
   // Opaque, and drawn segment by segment: a translucent or joined path of a noisy curve crosses
   // itself thousands of times, which takes the painter a hundred times as long.
   raw->setPen(QPen(mix(theme.window, color, kRawOpacity), 1));

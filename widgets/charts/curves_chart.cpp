@@ -148,6 +148,7 @@ QWidget* CurvesChart::Parts::buildControls(CurvesChart* owner) {
   logButton->setObjectName(QStringLiteral("logarithmic"));
   logButton->setText(CurvesChart::tr("log"));
   logButton->setCheckable(true);
+  logButton->setToolButtonStyle(Qt::ToolButtonTextOnly);
   logButton->setToolTip(CurvesChart::tr("Logarithmic axis for the loss"));
   logButton->setAccessibleName(logButton->toolTip());
   connect(logButton, &QToolButton::toggled, owner, &CurvesChart::setLogarithmicLoss);

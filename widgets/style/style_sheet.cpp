@@ -47,6 +47,9 @@ QToolButton { background: transparent; border: @hair solid transparent; border-r
 QToolButton[toolButtonStyle="2"] { padding: 3px 8px 3px 6px; }
 QToolButton:hover { background: @hover; }
 QToolButton:pressed, QToolButton:checked { background: @pressed; }
+QToolButton[checkable="true"][toolButtonStyle="1"] { border-color: @border; padding: 1px 6px; }
+QToolButton[checkable="true"][toolButtonStyle="1"]:checked { background: @selected;
+              border-color: @accent; }
 QToolButton:focus { border-color: @accent; }
 QToolButton:disabled { color: @disabled; }
 QToolButton[popupMode="1"] { padding-right: 18px; }
