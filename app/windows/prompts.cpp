@@ -4,8 +4,13 @@
 #include <QMessageBox>
 #include <QPushButton>
 
+#include "widgets/style/icons.h"
+#include "widgets/style/theme.h"
+
 namespace nw::app {
 namespace {
+
+constexpr QSize kSignPx(32, 32);
 
 QString tr(const char* text) {
   return QCoreApplication::translate("nw::app::prompts", text);
@@ -65,6 +70,7 @@ Unsaved askAboutUnsaved(QWidget* parent, const QString& title) {
                   QMessageBox::Save | QMessageBox::Discard | QMessageBox::Cancel, parent);
   box.setInformativeText(tr("Without saving they are lost."));
   box.setDefaultButton(QMessageBox::Save);
+  box.setIconPixmap(widgets::icon("warning", widgets::Theme::of(parent).warning).pixmap(kSignPx));
   switch (box.exec()) {
     case QMessageBox::Save:
       return Unsaved::Save;

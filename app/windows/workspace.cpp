@@ -3,6 +3,7 @@
 #include <QClipboard>
 #include <QGuiApplication>
 #include <QMimeData>
+#include <algorithm>
 
 #include "app/document/examples.h"
 #include "app/windows/chart_page.h"
@@ -218,6 +219,18 @@ void Workspace::showInference() {
   }
   const std::vector<graph::Problem>& found = document_.inference().problems;
   problems_->setProblems({found.begin(), found.end()}, names);
+  progress_->setObstacle(obstacle());
+}
+
+QString Workspace::obstacle() const {
+  if (document_.graph().nodes.empty()) return tr("Nothing to train yet");
+  const auto& problems = document_.inference().problems;
+  const auto errors = std::count_if(problems.begin(), problems.end(), [](const auto& problem) {
+    return problem.severity == graph::Severity::Error;
+  });
+  if (errors == 0) return {};
+  return errors == 1 ? tr("1 problem to solve first")
+                     : tr("%1 problems to solve first").arg(errors);
 }
 
 QString Workspace::nodeTitle(const graph::Node& node) const {

@@ -77,6 +77,8 @@ class Workspace : public QObject {
   void connectSession();
   void followChange(const Change& change);
   void showInference();
+  /// What keeps the network from training, in a few words; empty: nothing.
+  QString obstacle() const;
   void showSelection();
   void showDataNote();
   void select(const std::vector<graph::NodeId>& nodes);

@@ -322,7 +322,8 @@ void NodeItem::paintCard(QPainter& painter, qreal detail) const {
   QPen outline(isSelected() ? theme.accent
                : hovered_   ? theme.wire
                             : theme.line,
-               isSelected() ? 2 : theme.lineWidth, known_ ? Qt::SolidLine : Qt::DashLine);
+               isSelected() ? theme.lineWidth + 1 : theme.lineWidth,
+               known_ ? Qt::SolidLine : Qt::DashLine);
   if (!known_ && !isSelected()) outline.setColor(theme.secondary);
   painter.setPen(outline);
   painter.setBrush(known_ ? theme.card : theme.window);

@@ -68,6 +68,11 @@ void ProblemCallout::fitHeight() {
 bool ProblemCallout::event(QEvent* event) {
   // Another theme has other fonts and borders.
   if (event->type() == QEvent::LayoutRequest && !problems_.isEmpty()) fitHeight();
+  // The signs are drawn in the colours of the theme.
+  if (event->type() == QEvent::PaletteChange && !problems_.isEmpty()) {
+    QMetaObject::invokeMethod(
+        this, [this] { setProblems(problems_); }, Qt::QueuedConnection);
+  }
   return QWidget::event(event);
 }
 

@@ -32,11 +32,6 @@ QColor readable(QColor color, const Theme& theme) {
   return color;
 }
 
-/// Lines behind the curves, which must not stand before them in any theme.
-QPen gridPen(const Theme& theme) {
-  return {theme.highContrast ? theme.dots : theme.line, 1};
-}
-
 void setData(QCPGraph* graph, const QVector<QPointF>& points) {
   QVector<QCPGraphData> data;
   data.reserve(points.size());
@@ -124,7 +119,7 @@ void CurvePlot::Parts::buildLabels() {
 }
 
 void CurvePlot::Parts::styleAxis(QCPAxis* axis, const Theme& theme) {
-  const QPen line = gridPen(theme);
+  const QPen line = theme.gridPen();
   axis->setBasePen(axis == plot->xAxis ? line : QPen(Qt::NoPen));
   axis->setTickPen(Qt::NoPen);
   axis->setSubTickPen(Qt::NoPen);
@@ -138,10 +133,10 @@ void CurvePlot::Parts::styleAxis(QCPAxis* axis, const Theme& theme) {
 
 void CurvePlot::Parts::restyle(CurvePlot* owner) {
   const Theme theme = Theme::of(owner);
-  color = theme.highContrast ? theme.text : theme.series(0);
+  color = theme.curve();
   plot->setBackground(QBrush(theme.window));
   for (QCPAxis* axis : {plot->xAxis, plot->yAxis, plot->xAxis2}) styleAxis(axis, theme);
-  QPen dotted = gridPen(theme);
+  QPen dotted = theme.gridPen();
   dotted.setStyle(Qt::DotLine);
   plot->xAxis2->grid()->setPen(dotted);
   // Opaque, and drawn segment by segment: a translucent or joined path of a noisy curve crosses

@@ -41,8 +41,34 @@ QString usualText(const nn::Param& param) {
   return parts.join(QStringLiteral(", "));
 }
 
+/// How a value is written that is not one number or one word.
+QString writingText(const nn::Param& param) {
+  if (param.type == nn::ParamType::Module) {
+    return ParamRow::tr("Written as in PyTorch, such as nn.Tanh().");
+  }
+  const bool tuple =
+      param.type == nn::ParamType::IntTuple || param.type == nn::ParamType::RealTuple;
+  if (!tuple) return {};
+  QStringList parts;
+  if (param.arity == 0) parts << ParamRow::tr("numbers with commas, as in 3, 5");
+  if (param.arity > 1) {
+    parts << ParamRow::tr("one number for all, or %1 with commas, as in %2")
+                 .arg(param.arity)
+                 .arg(QStringLiteral("3, 5, 7, 9").left(3 * qsizetype(param.arity) - 2));
+  }
+  if (!param.choices.empty()) {
+    QStringList words;
+    for (const std::string& choice : param.choices) words << QString::fromStdString(choice);
+    parts << ParamRow::tr("the words %1").arg(words.join(ParamRow::tr(" or ")));
+  }
+  if (parts.isEmpty()) return {};
+  return ParamRow::tr("Write %1.").arg(parts.join(ParamRow::tr("; or ")));
+}
+
 QString tooltip(const nn::Param& param) {
   QStringList lines{QString::fromStdString(param.help)};
+  const QString writing = writingText(param);
+  if (!writing.isEmpty()) lines << writing;
   const QString range = rangeText(param);
   if (!range.isEmpty()) lines << ParamRow::tr("Range: %1").arg(range);
   const QString usual = usualText(param);

@@ -104,11 +104,30 @@ Theme Theme::makeHighContrast() {
   return theme;
 }
 
+Theme Theme::makeHighContrastDark() {
+  Theme theme;
+  theme.dark = theme.highContrast = true;
+  theme.window = theme.canvas = theme.card = Qt::black;
+  theme.dots = 0x555555;
+  theme.text = theme.secondary = theme.line = theme.wire = Qt::white;
+  theme.disabled = 0xA6A6A6;
+  theme.hover = 0x262626;
+  theme.accent = 0x1F6BF5;
+  theme.onAccent = 0xFFFFFF;
+  theme.link = 0x86B6FF;
+  theme.error = 0xFF8A80;
+  theme.warning = 0xFFD166;
+  theme.good = 0x66E0A3;
+  theme.lineWidth = 2;
+  return theme;
+}
+
 Theme Theme::fromPalette(const QPalette& palette) {
   const QColor window = palette.color(QPalette::Active, QPalette::Window);
   const QColor text = palette.color(QPalette::Active, QPalette::WindowText);
-  if (contrast(window, text) > 20.9 && window.lightness() > 128) return makeHighContrast();
-  return window.lightness() < 128 ? makeDark() : makeLight();
+  const bool dark = window.lightness() < 128;
+  if (contrast(window, text) > 20.9) return dark ? makeHighContrastDark() : makeHighContrast();
+  return dark ? makeDark() : makeLight();
 }
 
 Theme Theme::of(const QWidget* widget) {

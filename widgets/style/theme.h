@@ -3,6 +3,7 @@
 #include <QColor>
 #include <QFont>
 #include <QPalette>
+#include <QPen>
 #include <string_view>
 
 class QApplication;
@@ -56,14 +57,21 @@ struct Theme {
   static Theme makeLight();
   static Theme makeDark();
   static Theme makeHighContrast();
-  /// The theme that a palette stands for: told by the lightness of its window, and by pure black on
-  /// pure white for high contrast.
+  /// White on black, as desktops offer it.
+  static Theme makeHighContrastDark();
+  /// The theme that a palette stands for: told by the lightness of its window, and by pure black
+  /// and pure white for high contrast.
   static Theme fromPalette(const QPalette& palette);
   static Theme of(const QWidget* widget);
 
   QPalette palette() const;
   /// Colour of the run at `index` in a chart, in the Okabe–Ito order; repeats after eight.
   QColor series(int index) const;
+  /// Colour of the curve where there is only one run: the first series', the text's in high
+  /// contrast.
+  QColor curve() const { return highContrast ? text : series(0); }
+  /// Of the lines behind curves, which stand back in every theme.
+  QPen gridPen() const { return {highContrast ? dots : line, 1}; }
 };
 
 /// Colour of a block category (core/nn/category.h); grey for an unknown one.

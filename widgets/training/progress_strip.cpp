@@ -42,8 +42,9 @@ class RunBar : public QWidget {
     painter.setRenderHint(QPainter::Antialiasing);
     painter.setPen(Qt::NoPen);
     const QColor fill = active_ ? theme.accent : theme.wire;
-    drawBar(painter, QRectF(0, 0, width(), 6), epochShare_, theme.line, fill);
-    drawBar(painter, QRectF(0, 8, width(), 2), runShare_, theme.line, fill);
+    const QColor groove = theme.highContrast ? theme.dots : theme.line;
+    drawBar(painter, QRectF(0, 0, width(), 6), epochShare_, groove, fill);
+    drawBar(painter, QRectF(0, 8, width(), 2), runShare_, groove, fill);
   }
 
  private:
@@ -74,6 +75,7 @@ struct ProgressStrip::Parts {
   std::optional<double> testAccuracy;
   std::optional<double> testLoss;
   QString detail;
+  QString obstacle;
 
   TextLabel* lead = new TextLabel;
   RunBar* bar = new RunBar;
@@ -92,7 +94,7 @@ QString ProgressStrip::Parts::epochText() const {
 QString ProgressStrip::Parts::leadText() const {
   switch (state) {
     case State::Ready:
-      return ProgressStrip::tr("Ready to train");
+      return obstacle.isEmpty() ? ProgressStrip::tr("Ready to train") : obstacle;
     case State::Preparing:
       return ProgressStrip::tr("Preparing data and model …");
     case State::Training:
@@ -185,6 +187,12 @@ void ProgressStrip::setState(State state) {
 void ProgressStrip::setReady() {
   parts_->detail.clear();
   setState(State::Ready);
+}
+
+void ProgressStrip::setObstacle(const QString& obstacle) {
+  if (obstacle == parts_->obstacle) return;
+  parts_->obstacle = obstacle;
+  parts_->refresh();
 }
 
 void ProgressStrip::setPreparing() {

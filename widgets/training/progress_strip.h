@@ -37,6 +37,8 @@ class ProgressStrip : public QWidget {
  public slots:
   /// Nothing runs and nothing has run.
   void setReady();
+  /// What stands in the way of a run, in a few words, in place of "Ready to train"; empty: nothing.
+  void setObstacle(const QString& obstacle);
   /// Train was pressed; data and model are being made.
   void setPreparing();
   /// Stop was pressed; the current batch still ends.

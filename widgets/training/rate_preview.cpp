@@ -94,7 +94,7 @@ void RatePreview::setPlan(const train::PlannedRates& plan, qint64 epochs) {
 
 void RatePreview::restyle() {
   const Theme theme = Theme::of(this);
-  const QPen line(theme.line, theme.lineWidth);
+  const QPen line = theme.gridPen();
   plot_->setBackground(QBrush(theme.window));
   for (QCPAxis* axis : {plot_->xAxis, plot_->yAxis}) {
     axis->setBasePen(axis == plot_->xAxis ? line : QPen(Qt::NoPen));
@@ -106,7 +106,7 @@ void RatePreview::restyle() {
     axis->grid()->setZeroLinePen(Qt::NoPen);
     axis->grid()->setPen(axis == plot_->xAxis ? QPen(Qt::NoPen) : line);
   }
-  graph_->setPen(QPen(theme.series(0), 2, Qt::SolidLine, Qt::FlatCap, Qt::MiterJoin));
+  graph_->setPen(QPen(theme.curve(), 2, Qt::SolidLine, Qt::FlatCap, Qt::MiterJoin));
   plot_->replot(QCustomPlot::rpQueuedReplot);
 }
 

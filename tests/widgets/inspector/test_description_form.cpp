@@ -57,6 +57,13 @@ nn::Description sample() {
             .min = 1,
             .arity = 2,
             .optional = true},
+      Param{.name = "padding",
+            .type = ParamType::IntTuple,
+            .fallback = int64_t{0},
+            .help = "Around.",
+            .min = 0,
+            .arity = 2,
+            .choices = {"same", "valid"}},
       Param{.name = "mode",
             .type = ParamType::Choice,
             .fallback = std::string("zeros"),
@@ -264,6 +271,35 @@ class TestDescriptionForm : public QObject {
     QTest::keyClick(f.field("stride"), Qt::Key_Return);
     QCOMPARE(f.last(), nn::Value(nn::None{}));
     QCOMPARE(f.line("stride")->text(), QString());
+  }
+
+  void wordsMayStandForTuples() {
+    Fixture f;
+    f.retype("padding", "same");
+    QTest::keyClick(f.field("padding"), Qt::Key_Return);
+    QCOMPARE(f.last(), nn::Value(std::string("same")));
+    QCOMPARE(f.line("padding")->text(), QString("same"));
+    f.retype("padding", "1, 2");
+    QCOMPARE(f.last(), nn::Value(std::vector<int64_t>{1, 2}));
+    f.retype("padding", "sane");
+    QTest::keyClick(f.field("padding"), Qt::Key_Return);
+    QVERIFY(!f.form.messageOf("padding").isEmpty());
+    QCOMPARE(f.last(), nn::Value(std::vector<int64_t>{1, 2}));
+  }
+
+  void tipsTellHowToWrite() {
+    Fixture f;
+    const auto tip = [&f](const char* name) {
+      QWidget* row = f.form.editor(name);
+      while (row && row->toolTip().isEmpty()) row = row->parentWidget();
+      return row ? row->toolTip() : QString();
+    };
+    QVERIFY2(tip("kernel").contains("one number for all, or 2 with commas, as in 3, 5."),
+             qPrintable(tip("kernel")));
+    QVERIFY2(tip("padding").contains("3, 5; or the words same or valid."),
+             qPrintable(tip("padding")));
+    QVERIFY(!tip("count").contains("Write"));
+    QVERIFY(tip("count").contains("at least 1, at most 100"));
   }
 
   void switchesAndChoices() {

@@ -14,9 +14,11 @@ using namespace nw::widgets;
 
 namespace {
 
-const std::pair<const char*, Theme> kThemes[] = {{"light", Theme::makeLight()},
-                                                 {"dark", Theme::makeDark()},
-                                                 {"high contrast", Theme::makeHighContrast()}};
+const std::pair<const char*, Theme> kThemes[] = {
+    {"light", Theme::makeLight()},
+    {"dark", Theme::makeDark()},
+    {"high contrast", Theme::makeHighContrast()},
+    {"high contrast, dark", Theme::makeHighContrastDark()}};
 
 /// Opaque-enough pixels of an image, and how many of them have about the colour `wanted`.
 std::pair<int, int> countInk(const QImage& image, const QColor& wanted) {
@@ -71,6 +73,19 @@ class TestTheme : public QObject {
         QVERIFY2(contrast(ink, theme.card) >= 3, category.title.data());
       }
     }
+  }
+
+  void aThemeIsFoundByItsPalette() {
+    for (const auto& [name, theme] : kThemes) {
+      const Theme found = Theme::fromPalette(theme.palette());
+      QVERIFY2(found.dark == theme.dark && found.highContrast == theme.highContrast, name);
+      QCOMPARE(found.accent, theme.accent);
+    }
+    // What a desktop with forced colours hands over.
+    QPalette forced(Qt::black);
+    forced.setColor(QPalette::Window, Qt::black);
+    forced.setColor(QPalette::WindowText, Qt::white);
+    QVERIFY(Theme::fromPalette(forced).highContrast && Theme::fromPalette(forced).dark);
   }
 
   void coloursAreThoseOfTheLook() {

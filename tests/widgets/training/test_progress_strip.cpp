@@ -61,6 +61,17 @@ class TestProgressStrip : public QObject {
     QCOMPARE(strip.text(), QString("Stopped after 8\u202f440 steps · in 1:05"));
   }
 
+  void saysWhatStandsInTheWay() {
+    ProgressStrip strip;
+    strip.setObstacle("1 problem to solve first");
+    QCOMPARE(strip.text(), QString("1 problem to solve first"));
+    strip.handle(kStarted);  // what runs goes on, whatever is drawn meanwhile
+    QCOMPARE(strip.text(), QString("epoch 1/10"));
+    strip.setObstacle({});
+    strip.setReady();
+    QCOMPARE(strip.text(), QString("Ready to train"));
+  }
+
   void saysHowItEnded() {
     ProgressStrip strip;
     strip.handle(kStarted);
