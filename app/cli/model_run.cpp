@@ -11,6 +11,7 @@
 #include "core/codegen/expression.h"
 #include "core/io/state_file.h"
 #include "core/io/tensor_file.h"
+#include "core/nn/python_arguments.h"
 #include "core/optim/clip.h"
 #include "core/optim/schedule.h"
 
@@ -31,6 +32,18 @@ std::string names_of(const std::vector<nn::Port>& ports) {
   return text;
 }
 
+/// What `read` gives of an option's expression, with the option in front of its errors.
+template <typename Read>
+auto of_option(const char* option, const Read& read) {
+  try {
+    return read();
+  } catch (const InternalError&) {
+    throw;
+  } catch (const Error& error) {
+    throw Error(concat(option, ": ", error.text()));
+  }
+}
+
 /// Gives each port its tensor: by name where all names are names of ports, else by place.
 Tensors assign(const Entries& given, const std::vector<nn::Port>& ports, const char* option) {
   const auto port_of = [&](const std::string& key) {
@@ -39,9 +52,13 @@ Tensors assign(const Entries& given, const std::vector<nn::Port>& ports, const c
   };
   NW_CHECK(given.size() <= ports.size(), option, ": gets ", given.size(),
            " tensors, the model takes ", ports.size(), " (", names_of(ports), ")");
-  const bool by_name = std::all_of(given.begin(), given.end(), [&](const auto& entry) {
-    return port_of(entry.key) != ports.end();
-  });
+  const auto is_known = [&](const auto& entry) { return port_of(entry.key) != ports.end(); };
+  const bool by_name = std::all_of(given.begin(), given.end(), is_known);
+  for (const auto& entry : given) {
+    const bool slip = !by_name && !entry.key.empty() && !is_known(entry);
+    NW_CHECK(!slip || std::none_of(given.begin(), given.end(), is_known), option,
+             ": the model has no input called ", entry.key, "; it takes ", names_of(ports));
+  }
   Tensors tensors(ports.size());
   for (size_t i = 0; i < given.size(); ++i) {
     const size_t at = by_name ? static_cast<size_t>(port_of(given[i].key) - ports.begin()) : i;
@@ -83,9 +100,12 @@ class Runner {
     manual_seed(static_cast<uint64_t>(request_.seed));
     model_ = build_source(request_.model);
     if (!request_.loss.empty()) {
-      const codegen::Expression loss = codegen::parse_loss(request_.loss);
-      loss_ = codegen::build_module(loss);
+      const codegen::Expression loss =
+          of_option("--loss", [&] { return codegen::parse_loss(request_.loss); });
+      loss_ = of_option("--loss", [&] { return codegen::build_module(loss); });
       loss_ports_ = loss.block->inputs;
+      // In a drawing the data set gives the target without a wire; here a file does.
+      for (nn::Port& port : loss_ports_) port.optional = port.optional && port.name != "target";
     }
     convert();
     if (!request_.weights.empty()) load_weights();
@@ -94,7 +114,11 @@ class Runner {
   void convert() {
     nn::Conversion conversion;
     if (!request_.dtype.empty()) {
-      dtype_ = dtype_from_name(request_.dtype);
+      dtype_ = nn::torch_dtype(request_.dtype);
+      NW_CHECK(dtype_ && takes_part(*dtype_),
+               "--dtype: expects float32, float64, float16, bfloat16, complex64 or complex128, "
+               "gets ",
+               request_.dtype);
       conversion.dtype = dtype_;
     }
     conversion.device = device_;
@@ -157,10 +181,33 @@ class Runner {
   bool has_loss() const { return loss_ != nullptr || !targets_.empty(); }
 
   void pass(bool backward) {
-    outputs_ = model_.module->call(inputs_);
+    outputs_ = call_model();
     loss_value_ = Tensor();
     if (has_loss()) loss_value_ = compute_loss();
     if (backward) go_back();
+  }
+
+  /// Says of an error in which layer it is, and what may help.
+  Tensors call_model() {
+    try {
+      return model_.module->call(inputs_);
+    } catch (const InternalError&) {
+      throw;
+    } catch (const Error& error) {
+      throw Error(concat(misfit(model_.expression, inputs_), error.text(), dtype_remedy()));
+    }
+  }
+
+  std::string dtype_remedy() const {
+    for (const Tensor& parameter : model_.module->parameters()) {
+      for (const Tensor& input : inputs_) {
+        const bool counts = input.defined() && takes_part(input.dtype());
+        if (dtype_ || !counts || input.dtype() == parameter.dtype()) continue;
+        return concat(". The numbers are ", name(input.dtype()), ", the model's are ",
+                      name(parameter.dtype()), ": --dtype converts both");
+      }
+    }
+    return {};
   }
 
   Tensor compute_loss() {
@@ -193,7 +240,8 @@ class Runner {
     NW_CHECK(has_loss(), "--steps: expects --target and --loss, which tell what to learn");
     NW_CHECK(!request_.optimizer.empty(),
              "--steps: expects --optimizer, such as \"optim.SGD(lr=0.1)\"");
-    const codegen::OptimizerExpression wanted = codegen::parse_optimizer(request_.optimizer);
+    const codegen::OptimizerExpression wanted =
+        of_option("--optimizer", [&] { return codegen::parse_optimizer(request_.optimizer); });
     const auto optimizer =
         wanted.spec->make(model_.module->parameters(), wanted.spec->complete(wanted.args));
     optim::Schedule schedule = schedule_of(*optimizer);
@@ -223,7 +271,9 @@ class Runner {
   optim::Schedule schedule_of(optim::Optimizer& optimizer) const {
     std::vector<optim::ScheduleItem> items;
     for (const std::string& text : request_.schedulers) {
-      for (const auto& one : codegen::parse_schedulers(text)) {
+      const auto schedulers =
+          of_option("--scheduler", [&] { return codegen::parse_schedulers(text); });
+      for (const auto& one : schedulers) {
         items.push_back({one.spec, one.args, one.spec->step_at});
       }
     }

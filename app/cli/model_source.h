@@ -17,6 +17,7 @@ struct SourceModel {
   std::vector<nn::Port> inputs;
   std::vector<std::string> outputs;     // torch's names; "output" alone for a chain
   const graph::Model* drawn = nullptr;  // the module, when it comes from a project: it has a loss
+  codegen::Expression expression = {};  // otherwise: what it was built from
 };
 
 /// A model expression, and the file that holds it, if one does.
@@ -25,8 +26,8 @@ struct ModelText {
   std::string file;
 };
 
-/// The expression that `text` is or that the file of that name holds; nothing for a project file.
-/// Throws Error for what is neither.
+/// The expression that `text` is or that the file of that name holds ("-": standard input); nothing
+/// for a project file. Throws Error for what is neither.
 std::optional<ModelText> model_text(const std::string& text);
 
 /// Reads the expression. Throws Error with line and column, and the file.
@@ -35,6 +36,10 @@ codegen::Expression parse(const ModelText& text);
 /// What a model takes and gives: the ports of its only block, or those of a chain.
 std::vector<nn::Port> inputs_of(const codegen::Expression& model);
 std::vector<std::string> outputs_of(const codegen::Expression& model);
+
+/// In which layer of a chain the sizes of `inputs` do not fit, for an error's beginning: "layer
+/// features.3 (line 2, column 5): "; empty when they fit, or for a model of one layer.
+std::string misfit(const codegen::Expression& model, const Tensors& inputs);
 
 /// Builds what `text` says, drawing initial weights in float32 from default_generator(): a project
 /// file, a file with a model expression, or a model expression itself. Throws Error naming the

@@ -51,9 +51,16 @@ void run_and_show(const Options& options) {
   print(options.json ? json_text(as_json(result, options)) + "\n" : as_text(result));
 }
 
+std::string whole_number(const std::string& text) {
+  const bool digits = text.find_first_not_of("0123456789") == std::string::npos;
+  return digits && !text.empty() ? "" : concat("expects a whole number of at least 0, gets ", text);
+}
+
 void add_model_options(CLI::App& verb, ModelRun& run) {
-  verb.add_option("MODEL", run.model,
-                  "A project, a file with a model expression, or the expression itself")
+  verb.add_option(
+          "MODEL", run.model,
+          "A project, a file with a model expression (-: standard input), or the expression "
+          "itself")
       ->required();
   verb.add_option(
           "--input", run.inputs,
@@ -77,26 +84,33 @@ void add_learning_options(CLI::App& verb, ModelRun& run) {
       ->type_name("FILE");
   verb.add_option("--loss", run.loss, "Such as \"nn.MSELoss(reduction='sum')\"")
       ->type_name("EXPRESSION");
-  verb.add_flag("--backward", run.backward,
-                "Gradients of the loss; without one, of the first output");
-  verb.add_option("--grad-output", run.grad_output, "The gradient to start from (default: ones)")
+  CLI::Option* const backward = verb.add_flag(
+      "--backward", run.backward, "Gradients of the loss; without one, of the first output");
+  verb.add_option("--grad-output", run.grad_output,
+                  "With --backward: the gradient to start from (default: ones)")
+      ->needs(backward)
       ->type_name("FILE");
-  verb.add_option("--steps", run.steps, "Updates of the weights, all on the same input")
-      ->check(CLI::NonNegativeNumber)
-      ->type_name("N");
+  CLI::Option* const steps =
+      verb.add_option("--steps", run.steps, "Updates of the weights, all on the same input")
+          ->check(whole_number)
+          ->type_name("N");
   verb.add_option("--optimizer", run.optimizer, "Such as \"optim.Adam(lr=1e-3)\"")
+      ->needs(steps)
       ->type_name("EXPRESSION");
   verb.add_option("--scheduler", run.schedulers,
                   "Such as \"StepLR(step_size=5)\", stepped after each update; may be given more "
                   "than once")
+      ->needs(steps)
       ->type_name("EXPRESSION")
       ->expected(1)
       ->take_all();
   verb.add_option("--clip-norm", run.clip_norm,
                   "Before each update shrinks all gradients together to at most this norm")
+      ->needs(steps)
       ->type_name("X");
   verb.add_option("--clip-value", run.clip_value,
                   "Before each update holds each number of the gradients between -X and X")
+      ->needs(steps)
       ->type_name("X");
 }
 

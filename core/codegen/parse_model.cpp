@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 
 #include "core/backend/creation.h"
 #include "core/codegen/expression.h"
@@ -145,10 +146,10 @@ nn::Args without_defaults(const nn::Block& block, nn::Args args) {
   return args;
 }
 
-Expression layer_of(const Syntax& syntax) {
-  const nn::Block& block = nn::described(nn::blocks(), syntax, kLayer);
+Expression layer_of(const Syntax& syntax, std::string_view what = kLayer) {
+  const nn::Block& block = nn::described(nn::blocks(), syntax, what);
   if (block.make == nullptr) {
-    fail_at(syntax.place, concat("expected a layer, found '", syntax.text, "'"));
+    fail_at(syntax.place, concat("expected ", what, ", found '", syntax.text, "'"));
   }
   Expression out{.block = &block, .place = syntax.place};
   nn::FactoryArguments factory;
@@ -164,12 +165,28 @@ Expression layer_of(const Syntax& syntax) {
   return out;
 }
 
+/// The description that a call's name means; null: none.
+const nn::Block* block_of(const Syntax& syntax) {
+  if (syntax.kind != Kind::Call) return nullptr;
+  const std::string_view name = nn::last_name(syntax.text);
+  for (const nn::Block& block : nn::blocks().all()) {
+    if (!block.torch_name.empty() && nn::last_name(block.torch_name) == name) return &block;
+  }
+  return nullptr;
+}
+
+bool is_layer(const Syntax& syntax) {
+  return block_of(syntax) != nullptr;
+}
+
+bool is_loss(const Syntax& syntax) {
+  const nn::Block* block = block_of(syntax);
+  return block != nullptr && block->role == nn::Role::Loss;
+}
+
 /// print(model) of a class of the writer's own shows its layers, but not its forward.
 void check_printed_class(const Syntax& call) {
-  if (call.kind != Kind::Call || !has_children(call)) return;
-  for (const nn::Block& block : nn::blocks().all()) {
-    if (nn::last_name(block.torch_name) == nn::last_name(call.text)) return;
-  }
+  if (call.kind != Kind::Call || !has_children(call) || is_layer(call)) return;
   fail_at(call.place, concat("expected a layer of PyTorch, found '", call.text,
                              "', whose print shows its layers but not how they are called; if ",
                              "they run one after the other, write Sequential for it"));
@@ -182,15 +199,6 @@ Expression model_of(const Syntax& syntax) {
   return layer_of(syntax);
 }
 
-bool is_layer(const Syntax& syntax) {
-  if (syntax.kind != Kind::Call) return false;
-  const std::string_view name = nn::last_name(syntax.text);
-  return std::any_of(nn::blocks().all().begin(), nn::blocks().all().end(),
-                     [&](const nn::Block& block) {
-                       return !block.torch_name.empty() && nn::last_name(block.torch_name) == name;
-                     });
-}
-
 /// The layers that are not made of others, as build_module makes them one after the other.
 void collect_layers(const Syntax& syntax, std::vector<const Syntax*>& out) {
   const size_t before = out.size();
@@ -198,42 +206,47 @@ void collect_layers(const Syntax& syntax, std::vector<const Syntax*>& out) {
   if (out.size() == before && is_layer(syntax)) out.push_back(&syntax);
 }
 
-bool has_state(const Syntax& layer) {
+bool has_parameters(const Syntax& layer) {
   const Expression read = layer_of(layer);
   const DeviceGuard meta(kMeta);
-  const auto module = read.block->make(read.block->complete(read.args));
-  return !module->parameters().empty() || !module->buffers().empty();
+  return !read.block->make(read.block->complete(read.args))->parameters().empty();
 }
 
-/// Python makes a layer where it is written: one that was assigned to a name draws its weights
-/// before those further down, and shares them when the name stands twice. What is read here has
-/// each layer's weights once, drawn in its order.
-void check_named_layers(const Syntax& model, const std::vector<Syntax>& unused) {
-  for (const Syntax& value : unused) {
-    std::vector<const Syntax*> layers;
-    collect_layers(value, layers);
-    for (const Syntax* layer : layers) {
-      if (has_state(*layer)) fail_at(layer->place, "expected a layer that the model uses");
-    }
-  }
+/// Python makes a layer where its call is reached: one that was made and is not in the model drew
+/// weights, too; one that was given a name draws them before what is made below, and shares them
+/// when the name stands twice. What is read here has each layer's weights once, drawn in its order.
+void check_draws(const Syntax& model, const std::vector<Syntax>& made) {
   std::vector<const Syntax*> layers;
   collect_layers(model, layers);
-  const auto in_order = [](const Syntax* a, const Syntax* b) { return a->place < b->place; };
-  if (std::is_sorted(layers.begin(), layers.end(), in_order)) {
-    const auto same = [](const Syntax* a, const Syntax* b) { return a->place == b->place; };
-    if (std::adjacent_find(layers.begin(), layers.end(), same) == layers.end()) return;
+  std::set<int64_t> used;
+  for (const Syntax* layer : layers) used.insert(layer->made);
+  for (const Syntax& call : made) {
+    if (used.contains(call.made) || !is_layer(call) || is_loss(call)) continue;
+    if (has_parameters(call)) fail_at(call.place, "expected a layer that the model uses");
   }
-  std::erase_if(layers, [](const Syntax* layer) { return !has_state(*layer); });
-  for (size_t i = 1; i < layers.size(); ++i) {
-    if (in_order(layers[i - 1], layers[i])) continue;
-    const bool twice =
-        std::any_of(layers.begin(), layers.begin() + static_cast<ptrdiff_t>(i),
-                    [&](const Syntax* other) { return other->place == layers[i]->place; });
-    fail_at(layers[i]->place,
+  int64_t last = 0;
+  for (const Syntax* layer : layers) {
+    if (layer->made > last) {
+      last = layer->made;
+      continue;
+    }
+    if (!has_parameters(*layer)) continue;
+    const auto same = [&](const Syntax* other) { return other->made == layer->made; };
+    const bool twice = std::count_if(layers.begin(), layers.end(), same) > 1;
+    fail_at(layer->place,
             twice ? "expected a layer that is used once; twice it would share its weights"
                   : "expected this layer below those that stand in front of it in the model: "
                     "PyTorch draws weights in the order in which layers are written");
   }
+}
+
+/// The model among the values of a text, of which losses and optimisers may stand below it.
+const Syntax& model_among(const std::vector<Syntax>& values) {
+  for (size_t i = values.size(); i-- > 0;) {
+    const Syntax& value = values[i];
+    if (is_called(value, "Sequential") || (is_layer(value) && !is_loss(value))) return value;
+  }
+  return values.back();
 }
 
 /// Whether the first argument says what to optimise.
@@ -244,18 +257,20 @@ bool is_parameters(const Syntax& item) {
 }  // namespace
 
 Expression parse_model(std::string_view text) {
-  std::vector<Syntax> unused;
-  const Syntax syntax = nn::parse_python(text, &unused);
+  const nn::PythonText read = nn::run_python(text);
+  const Syntax& syntax = model_among(read.values);
   Expression model = model_of(syntax);
-  check_named_layers(syntax, unused);
+  check_draws(syntax, read.calls);
   return model;
 }
 
 Expression parse_loss(std::string_view text) {
-  Expression out = parse_model(text);
-  if (out.block == nullptr || out.block->role != nn::Role::Loss) {
-    const std::string found = out.block == nullptr ? "nn.Sequential" : out.block->id;
-    fail_at(out.place, concat("expected a loss, found ", found));
+  const Syntax syntax = nn::parse_python(text);
+  if (is_called(syntax, "Sequential"))
+    fail_at(syntax.place, "expected a loss, found nn.Sequential");
+  Expression out = layer_of(syntax, "a loss");
+  if (out.block->role != nn::Role::Loss) {
+    fail_at(out.place, concat("expected a loss, found ", out.block->id));
   }
   return out;
 }

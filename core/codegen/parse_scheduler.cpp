@@ -9,7 +9,25 @@ using nn::Syntax;
 using Kind = Syntax::Kind;
 using Label = Syntax::Label;
 
+/// Some of torch's schedulers are made of functions, or run others one after the other.
+void refuse_composed(const Syntax& syntax) {
+  if (syntax.kind != Kind::Call) return;
+  const std::string_view name = nn::last_name(syntax.text);
+  if (name == "LambdaLR" || name == "MultiplicativeLR") {
+    fail_at(syntax.place, concat("expected a scheduler that numbers describe, found ", name,
+                                 ", which takes a function; PolynomialLR, LinearLR, ExponentialLR "
+                                 "or several in a ChainedScheduler may do the same"));
+  }
+  if (name == "SequentialLR") {
+    fail_at(syntax.place,
+            concat("expected a scheduler that works from the first step on, found ", name,
+                   "; schedulers of a run work together: write them in a "
+                   "ChainedScheduler, or MultiStepLR for steps at milestones"));
+  }
+}
+
 SchedulerExpression scheduler_of(const Syntax& syntax) {
+  refuse_composed(syntax);
   SchedulerExpression out;
   out.spec = &nn::described(optim::schedulers(), syntax, "a scheduler");
   const bool has_optimizer = !syntax.items.empty() && syntax.items[0].label == Label::None &&

@@ -57,7 +57,8 @@ std::string make_optimizer(const graph::RunSettings& run) {
   const optim::OptimizerSpec* spec = optim::optimizers().find(run.optimizer.id);
   NW_CHECK(spec != nullptr && !spec->torch_name.empty(), "[", run.optimizer.id,
            "] has no counterpart in PyTorch");
-  const auto arguments = nn::python_arguments(*spec, run.optimizer.args, "model.parameters()");
+  auto arguments = nn::python_arguments(*spec, run.optimizer.args, "model.parameters()");
+  for (std::string& argument : arguments) std::replace(argument.begin(), argument.end(), '\'', '"');
   return "optimizer = " + formatted_call("torch." + spec->torch_name, arguments, 0, 12) + "\n";
 }
 

@@ -17,6 +17,7 @@ bool is_sequence(const Syntax& syntax) {
 
 /// Whether what stands before the last name is one of torch's own modules.
 bool has_known_prefix(std::string_view name) {
+  if (name.starts_with("torch.nn.modules.")) return true;  // a file of torch's follows
   constexpr std::array<std::string_view, 7> kModules = {
       "torch", "nn", "optim", "lr_scheduler", "modules", "functional", "F"};
   for (size_t dot = name.find('.'); dot != name.npos; dot = name.find('.')) {
@@ -125,6 +126,8 @@ Value raw_value(const Param& param, const Syntax& syntax, std::string_view op) {
         return raw_value(param, syntax.items[0], op);
       }
       fail_expecting(param, syntax, op);
+    case Kind::Function:
+      fail_expecting(param, syntax, op);
   }
   return nn::None{};
 }
@@ -132,17 +135,7 @@ Value raw_value(const Param& param, const Syntax& syntax, std::string_view op) {
 DType dtype_of(const Syntax& syntax) {
   const bool named = syntax.kind == Kind::Name && syntax.text.starts_with("torch.");
   if (named) {
-    const std::string_view name = last_name(syntax.text);
-    if (name == "float") return DType::Float32;
-    if (name == "double") return DType::Float64;
-    if (name == "half") return DType::Float16;
-    if (name == "cfloat") return DType::Complex64;
-    if (name == "cdouble") return DType::Complex128;
-    try {
-      return dtype_from_name(name);
-    } catch (const Error&) {
-      // Told below, with the place.
-    }
+    if (const auto dtype = torch_dtype(syntax.text)) return *dtype;
   }
   fail_at(syntax.place, concat("expected a dtype as torch.float64, found ", syntax.shown()));
 }
@@ -197,13 +190,30 @@ class Binder {
 
   void by_place(const Syntax& item) {
     if (named_) fail_at(item.place, "expected an argument by name behind those by name");
-    if (taken_ == places_.size()) {
-      const std::string count = places_.empty() ? "no arguments" : concat(places_.size());
-      fail_at(item.place, concat(op(), "expects ", places_.empty() ? "" : "at most ", count,
-                                 places_.empty() ? "" : " arguments by place", ", gets ",
-                                 item.shown(), " as one more"));
-    }
+    if (taken_ == places_.size()) return factory_by_place(item);
     set(*places_[taken_++], item);
+  }
+
+  /// torch takes device and dtype behind all other arguments.
+  void factory_by_place(const Syntax& item) {
+    const bool last = std::none_of(description_.params.begin(), description_.params.end(),
+                                   [](const Param& param) { return param.keyword_only; });
+    const bool fits = factory_taken_ == 0 ? item.kind == Kind::None || item.kind == Kind::Text
+                                          : item.kind == Kind::None || item.kind == Kind::Name;
+    if (factory_ == nullptr || !description_.factory || !last || factory_taken_ == 2 || !fits) {
+      fail_too_many(item);
+    }
+    factory_taken_++ == 0 ? check_device(item) : take_dtype(item);
+  }
+
+  [[noreturn]] void fail_too_many(const Syntax& item) const {
+    std::string named;
+    for (const Param& param : description_.params) {
+      if (param.keyword_only) named += (named.empty() ? "; write " : ", ") + param.name + "=…";
+    }
+    const std::string count = places_.empty() ? "no" : concat("at most ", places_.size());
+    fail_at(item.place, concat(op(), "expects ", count, " arguments by place, gets ", item.shown(),
+                               " as one more", named));
   }
 
   void by_name(const Syntax& item) {
@@ -240,17 +250,21 @@ class Binder {
     if (of_factory && !description_.factory) {
       fail_at(item.key_place, concat(op(), "takes no ", item.key));
     }
-    if (item.key == "dtype") {
-      if (item.kind != Kind::None) factory_->dtype = dtype_of(item);
-      return true;
-    }
-    if (item.key != "device") return false;
+    if (item.key == "dtype") take_dtype(item);
+    if (item.key == "device") check_device(item);
+    return of_factory;
+  }
+
+  void take_dtype(const Syntax& item) {
+    if (item.kind != Kind::None) factory_->dtype = dtype_of(item);
+  }
+
+  static void check_device(const Syntax& item) {
     const bool cpu = item.kind == Kind::Text && item.text == "cpu";
     if (item.kind != Kind::None && !cpu) {
       fail_at(item.place, concat("expected device=None or 'cpu', found ", item.shown(),
                                  "; the device is chosen for the whole model"));
     }
-    return true;
   }
 
   void set(const Param& param, const Syntax& item) {
@@ -295,6 +309,7 @@ class Binder {
   FactoryArguments* factory_;
   std::vector<const Param*> places_;
   size_t taken_ = 0;
+  int factory_taken_ = 0;
   bool named_ = false;
   Args args_;
 };
@@ -303,6 +318,22 @@ class Binder {
 
 std::string_view last_name(std::string_view name) {
   return name.substr(name.rfind('.') + 1);  // npos + 1 is 0
+}
+
+std::optional<DType> torch_dtype(std::string_view name) {
+  if (name.starts_with("torch.")) name.remove_prefix(6);
+  constexpr std::pair<std::string_view, DType> kOthers[] = {
+      {"float", DType::Float32},    {"double", DType::Float64},     {"half", DType::Float16},
+      {"cfloat", DType::Complex64}, {"cdouble", DType::Complex128}, {"int", DType::Int32},
+      {"long", DType::Int64},       {"short", DType::Int16}};
+  for (const auto& [other, dtype] : kOthers) {
+    if (other == name) return dtype;
+  }
+  try {
+    return dtype_from_name(name);
+  } catch (const Error&) {
+    return std::nullopt;
+  }
 }
 
 const Description& described(const std::vector<const Description*>& all, const Syntax& call,

@@ -10,6 +10,9 @@ namespace nw::nn {
 /// The last part of a dotted name: "Conv2d" of "torch.nn.Conv2d".
 std::string_view last_name(std::string_view name);
 
+/// The dtype of that name in torch: "float64", "torch.double"; nothing for other words.
+std::optional<DType> torch_dtype(std::string_view name);
+
 /// Which of the descriptions the name of a call means, with or without "torch.", "nn." and the like
 /// in front. Throws Error at its place, with the nearest name, when there is none; `what` says what
 /// it should be: "a layer".

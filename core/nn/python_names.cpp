@@ -26,6 +26,17 @@ Extent extent_of(const Syntax& value) {
   return all;
 }
 
+Extent checked_extent(const Syntax& value) {
+  const Extent extent = extent_of(value);
+  if (extent.depth > kDeepest) {
+    fail_at(value.place, concat("expected values nested at most ", kDeepest, " deep"));
+  }
+  if (extent.count > kMostValues) {
+    fail_at(value.place, concat("expected a model of at most ", kMostValues, " values"));
+  }
+  return extent;
+}
+
 }  // namespace
 
 bool holds_calls(const Syntax& value) {
@@ -33,44 +44,55 @@ bool holds_calls(const Syntax& value) {
          std::any_of(value.items.begin(), value.items.end(), holds_calls);
 }
 
-void PythonNames::set(const std::string& name, Syntax value) {
-  const Extent extent = extent_of(value);
-  if (extent.depth > kDeepest) {
-    fail_at(value.place, concat("expected values nested at most ", kDeepest, " deep"));
+void PythonNames::enter(Sees sees) {
+  scopes_.push_back({.sees = sees});
+}
+
+void PythonNames::leave() {
+  scopes_.pop_back();
+}
+
+PythonNames::Variable* PythonNames::variable(const std::string& name) {
+  for (size_t i = scopes_.size(); i-- > 0;) {
+    const auto found = scopes_[i].variables.find(name);
+    if (found != scopes_[i].variables.end()) return &found->second;
+    if (scopes_[i].sees == Sees::Globals) i = 1;
   }
-  Variable& variable = variables_[name];
-  if (!variable.used && holds_calls(variable.value)) replaced_.push_back(std::move(variable.value));
-  variable = {std::move(value), extent.count, false};
+  return nullptr;
+}
+
+void PythonNames::set(const std::string& name, Syntax value) {
+  const Extent extent = checked_extent(value);
+  scopes_.back().variables[name] = {std::move(value), extent.count};
 }
 
 std::optional<Syntax> PythonNames::find(const std::string& name, Place use) {
-  const auto found = variables_.find(name);
-  if (found == variables_.end()) return std::nullopt;
-  Variable& variable = found->second;
-  variable.used = true;
-  copied_ += variable.count;
+  const Variable* found = variable(name);
+  if (found == nullptr) return std::nullopt;
+  copied_ += found->count;
   if (copied_ > kMostValues) {
     fail_at(use, concat("expected a model of at most ", kMostValues, " values"));
   }
-  Syntax value = variable.value;
+  Syntax value = found->value;
   if (!holds_calls(value)) value.place = use;
   return value;
 }
 
 std::string PythonNames::original(const std::string& dotted) {
   const std::string first = dotted.substr(0, dotted.find('.'));
-  const auto found = variables_.find(first);
-  if (found == variables_.end() || found->second.value.kind != Syntax::Kind::Name) return dotted;
-  found->second.used = true;
-  return found->second.value.text + dotted.substr(first.size());
+  const Variable* found = variable(first);
+  if (found == nullptr || found->value.kind != Syntax::Kind::Name) return dotted;
+  return found->value.text + dotted.substr(first.size());
 }
 
-std::vector<Syntax> PythonNames::unused() const {
-  std::vector<Syntax> out = replaced_;
-  for (const auto& [name, variable] : variables_) {
-    if (!variable.used) out.push_back(variable.value);
+void PythonNames::change(int64_t made, const std::function<void(Syntax&)>& change) {
+  for (Scope& scope : scopes_) {
+    for (auto& [name, variable] : scope.variables) {
+      if (variable.value.made != made) continue;
+      change(variable.value);
+      variable.count = checked_extent(variable.value).count;
+    }
   }
-  return out;
 }
 
 }  // namespace nw::nn

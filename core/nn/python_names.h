@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -15,26 +16,43 @@ bool holds_calls(const Syntax& value);
 /// The names that the assignments and imports of a text give, and what they stand for.
 class PythonNames {
  public:
+  /// What a loop in brackets sees besides its own names.
+  enum class Sees : uint8_t {
+    All,      // what stands around it: a loop in brackets
+    Globals,  // a function
+  };
+
+  PythonNames() { scopes_.emplace_back(); }
+
+  /// Names that are given from here on are forgotten at leave().
+  void enter(Sees sees);
+  void leave();
+
   /// Throws Error for a value that is nested too deeply.
   void set(const std::string& name, Syntax value);
   /// What the name stands for, at the place of its use unless it holds a call. Throws Error when
   /// names that stand for names that … would make a text of endless size.
   std::optional<Syntax> find(const std::string& name, Place use);
+  bool has(const std::string& name) { return variable(name) != nullptr; }
   /// The dotted name as it would be without renaming: after `import torch.nn as N` or `act =
   /// nn.ReLU` what N.Linear or act mean.
   std::string original(const std::string& dotted);
-  /// Values that nobody asked for.
-  std::vector<Syntax> unused() const;
+  /// Changes the object that `Syntax::made` says, whatever names it has.
+  void change(int64_t made, const std::function<void(Syntax&)>& change);
 
  private:
   struct Variable {
     Syntax value;
     int64_t count = 1;  // of values in it
-    bool used = false;
   };
-  std::map<std::string, Variable> variables_;
-  std::vector<Syntax> replaced_;  // unused, by another value of the same name
-  int64_t copied_ = 0;            // values handed out
+  struct Scope {
+    std::map<std::string, Variable> variables = {};
+    Sees sees = Sees::All;
+  };
+  Variable* variable(const std::string& name);
+
+  std::vector<Scope> scopes_;
+  int64_t copied_ = 0;  // values handed out
 };
 
 }  // namespace nw::nn

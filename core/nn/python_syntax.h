@@ -21,9 +21,21 @@ std::string to_string(Place place);
 [[noreturn]] void fail_at(Place place, std::string_view what);
 
 /// A Python expression out of which models are written: literals, names, tuples, lists,
-/// dictionaries and calls. Sums and products of literals are worked out while reading.
+/// dictionaries and calls. Whatever can be worked out is, while reading.
 struct Syntax {
-  enum class Kind : uint8_t { None, Bool, Int, Real, Text, Name, Tuple, List, Dict, Call };
+  enum class Kind : uint8_t {
+    None,
+    Bool,
+    Int,
+    Real,
+    Text,
+    Name,
+    Tuple,
+    List,
+    Dict,
+    Call,
+    Function
+  };
   /// What stands in front of an item of a call.
   enum class Label : uint8_t {
     None,
@@ -41,6 +53,9 @@ struct Syntax {
   Label label = Label::None;
   std::string key;  // what the label says: "bias", "conv1"
   Place key_place;
+  /// Of a List, a Dict or a Call: which of the objects that the text makes it is, from 1 in the
+  /// order in which Python makes them; 0: a plain value.
+  int64_t made = 0;
 
   bool is_number() const { return kind == Kind::Int || kind == Kind::Real; }
   /// As an error names it: "'same'", "5", "3.0", "(1, 2)", "Linear(…)".
@@ -50,11 +65,19 @@ struct Syntax {
   std::string shown_items(std::string_view open, std::string_view close) const;
 };
 
-/// Reads one expression. Above it may stand imports and assignments, whose names then mean what
-/// they were given: `hidden = 16`, `act = nn.ReLU`, `sizes = [8, 4]`; the last assignment may be
-/// the expression itself. A call keeps the place where it is written; all else has that of its use.
-/// `unused` receives what was assigned and then not read. Throws Error with line, column and what
-/// was expected there.
-Syntax parse_python(std::string_view text, std::vector<Syntax>* unused = nullptr);
+/// What a text says.
+struct PythonText {
+  std::vector<Syntax> values;  // of its statements; at least one
+  std::vector<Syntax> calls;   // made while it ran, without those that take others
+};
+
+/// Runs a text: imports, assignments, loops, conditions and functions over numbers, texts, lists,
+/// tuples, dictionaries and the calls of what it does not know itself, such as nn.Linear(2, 1). At
+/// the end stands an expression or an assignment. A call keeps the place where it is written; all
+/// else has that of its use. What is no part of a model (print, seeds, .to(device), .eval()) is
+/// passed over. Throws Error with line, column and what was expected there.
+PythonText run_python(std::string_view text);
+/// The last value of a text.
+Syntax parse_python(std::string_view text);
 
 }  // namespace nw::nn

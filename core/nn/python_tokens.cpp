@@ -1,5 +1,6 @@
 #include "core/nn/python_tokens.h"
 
+#include <algorithm>
 #include <array>
 
 #include "core/base/error.h"
@@ -26,13 +27,17 @@ bool begins_character(char c) {
 
 class Tokenizer {
  public:
-  explicit Tokenizer(std::string_view text) : text_(text) {
+  Tokenizer(std::string_view text, Place place) : text_(text), place_(place) {
     if (text_.starts_with("\xEF\xBB\xBF")) text_.remove_prefix(3);  // a byte order mark
   }
 
   std::vector<Token> run() {
     std::vector<Token> tokens;
-    for (skip_space(); at_ < text_.size(); skip_space()) tokens.push_back(next());
+    for (bool begins = skip_space(); at_ < text_.size(); begins = skip_space()) {
+      tokens.push_back(next());
+      tokens.back().first = (begins || tokens.size() == 1) && open_ == 0;
+      count_brackets(tokens.back());
+    }
     tokens.push_back({.kind = Token::Kind::End, .text = {}, .place = place_});
     return tokens;
   }
@@ -51,26 +56,46 @@ class Tokenizer {
     if (at_ >= text_.size() || begins_character(text_[at_])) ++place_.column;
   }
 
-  void skip_space() {
+  /// False when what follows goes on with the same line.
+  bool skip_space() {
+    bool ended = false;
     while (at_ < text_.size()) {
       if (text_[at_] == '#') {
         while (at_ < text_.size() && text_[at_] != '\n') step();
       } else if (is_space(text_[at_])) {
+        ended = ended || text_[at_] == '\n';
         step();
       } else if (text_[at_] == '\\' && (peek(1) == '\n' || peek(1) == '\r')) {
-        step();  // the line goes on below
+        while (peek() != '\n' && at_ < text_.size()) step();  // the line goes on below
+        if (at_ < text_.size()) step();
       } else {
-        return;
+        break;
       }
     }
+    return ended;
+  }
+
+  void count_brackets(const Token& token) {
+    if (token.is("(") || token.is("[") || token.is("{")) ++open_;
+    const bool closes = token.is(")") || token.is("]") || token.is("}");
+    if (closes && open_ > 0) --open_;
   }
 
   Token next() {
     const char c = peek();
     if (is_digit(c) || (c == '.' && is_digit(peek(1)))) return number();
+    if (const size_t prefix = prefix_length(); prefix < kNoText) return quoted(prefix);
     if (is_word(c)) return word();
-    if (c == '\'' || c == '"') return quoted();
     return symbol();
+  }
+
+  /// How many letters stand in front of the quote of a string that begins here: r"", f'', rb"".
+  size_t prefix_length() const {
+    for (size_t i = 0; i < kNoText; ++i) {
+      if (peek(i) == '\'' || peek(i) == '"') return i;
+      if (std::string_view("rRbBuUfF").find(peek(i)) == std::string_view::npos) break;
+    }
+    return kNoText;
   }
 
   Token taken(Token::Kind kind, size_t begin, Place place) const {
@@ -97,30 +122,40 @@ class Tokenizer {
     return taken(Token::Kind::Number, begin, place);
   }
 
-  Token quoted() {
+  Token quoted(size_t prefix_letters) {
     const size_t begin = at_;
     const Place place = place_;
-    const char quote = peek();
+    const std::string_view prefix = text_.substr(begin, prefix_letters);
+    const bool raw = prefix.find_first_of("rR") != prefix.npos;
+    for (size_t i = 0; i < prefix_letters; ++i) step();
+    const std::string_view three = text_.substr(at_, 3);
+    const bool long_text = three == "\"\"\"" || three == "'''";
+    const std::string_view quote = text_.substr(at_, long_text ? 3 : 1);
+    for (size_t i = 0; i < quote.size(); ++i) step();
     std::string content;
-    for (step(); peek() != quote; step()) {
-      if (at_ >= text_.size() || peek() == '\n') {
-        fail_at(place, "expected a string that ends on its line, found no closing quote");
+    for (; text_.substr(at_, quote.size()) != quote; step()) {
+      if (at_ >= text_.size() || (peek() == '\n' && !long_text)) {
+        fail_at(place, long_text ? "expected a text that ends, found no closing quotes"
+                                 : "expected a string that ends on its line, found no closing "
+                                   "quote");
       }
-      if (peek() == '\\' && at_ + 1 < text_.size()) {
+      if (peek() == '\\' && at_ + 1 < text_.size() && !raw) {
         step();
         content += peek() == 'n' ? '\n' : peek() == 't' ? '\t' : peek();
       } else {
         content += peek();
       }
     }
-    step();
+    for (size_t i = 0; i < quote.size(); ++i) step();
     Token token = taken(Token::Kind::Text, begin, place);
     token.content = std::move(content);
+    token.formatted = prefix.find_first_of("fF") != prefix.npos;
     return token;
   }
 
   Token symbol() {
-    constexpr std::array<std::string_view, 4> kDouble = {"**", "//", "==", "->"};
+    constexpr std::array<std::string_view, 14> kDouble = {
+        "**", "//", "==", "->", "!=", "<=", ">=", ":=", "+=", "-=", "*=", "/=", "%=", "@="};
     constexpr std::string_view kSingle = "()[]{},:=.+-*/%@;<>!&|~^";
     const size_t begin = at_;
     const Place place = place_;
@@ -139,9 +174,12 @@ class Tokenizer {
     return taken(Token::Kind::Symbol, begin, place);
   }
 
+  static constexpr size_t kNoText = 3;
+
   std::string_view text_;
   size_t at_ = 0;
   Place place_;
+  int open_ = 0;  // brackets
 };
 
 }  // namespace
@@ -156,8 +194,26 @@ std::string Token::shown() const {
   return concat("'", text.substr(0, end), "…'");
 }
 
-std::vector<Token> tokens_of(std::string_view text) {
-  return Tokenizer(text).run();
+std::vector<Token> tokens_of(std::string_view text, Place place) {
+  return Tokenizer(text, place).run();
+}
+
+std::string without_prompts(std::string_view text) {
+  std::string out(text);
+  const size_t first = out.find_first_not_of(" \t\r\n");
+  if (first == out.npos || out.compare(first, 3, ">>>") != 0) return out;
+  for (size_t line = 0; line < out.size();) {
+    const size_t end = std::min(out.find('\n', line), out.size());
+    const size_t begin = out.find_first_not_of(" \t", line);
+    const bool prompt =
+        begin < end && (out.compare(begin, 3, ">>>") == 0 || out.compare(begin, 3, "...") == 0);
+    // What the shell answered is no part of the text.
+    const size_t erased = prompt ? begin + 3 : end;
+    std::fill(out.begin() + static_cast<ptrdiff_t>(line),
+              out.begin() + static_cast<ptrdiff_t>(erased), ' ');
+    line = end + 1;
+  }
+  return out;
 }
 
 std::string to_string(Place place) {

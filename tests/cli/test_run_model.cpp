@@ -58,7 +58,76 @@ class TestRunModel : public QObject {
     row("loss without target", {"nn.Linear(3, 5)", "--loss", "nn.MSELoss()"}, "--target");
     row("steps without a loss", {"nn.Linear(3, 5)", "--steps", "2"}, "--steps");
     row("dtype", {"nn.Linear(3, 5)", "--dtype", "float31"}, "float31");
+    row("whole dtype", {"nn.Linear(3, 5)", "--dtype", "int64"}, "--dtype: expects float32");
+    row("no model", {""}, "\"\": there is no such file");
+    row("folder", {"."}, ".: is a folder");
+    row("negative steps", {"nn.Linear(3, 5)", "--steps", "-1"},
+        "--steps: expects a whole number of at least 0, gets -1");
+    row("gradient of nothing", {"nn.Linear(3, 5)", "--grad-output", "x.npy"}, "--backward");
+    row("optimizer without steps", {"nn.Linear(3, 5)", "--optimizer", "SGD(0.1)"}, "--steps");
+    row("clip without steps", {"nn.Linear(3, 5)", "--clip-norm", "1"}, "--steps");
+    row("bad loss", {"nn.Linear(3, 5)", "--loss", "nn.MSELos()"},
+        "--loss: line 1, column 1: expected a loss, found 'nn.MSELos'; is it MSELoss?");
+    row("no loss", {"nn.Linear(3, 5)", "--loss", "nn.ReLU()"},
+        "--loss: line 1, column 1: expected");
+    row("loss needs a target", {"nn.Linear(3, 5)", "--loss", "nn.MSELoss()"},
+        "the files with target\n");
+    row("layer of a chain", {"nn.Sequential(nn.ReLU(),\n  nn.Linear(4, 5))"},
+        "layer 1 (line 2, column 3): [Linear] expects 4 features");
+    row("layer in a layer", {"nn.Sequential(nn.Sequential(nn.Linear(3, 4), nn.Linear(5, 6)))"},
+        "layer 0.1 (line 1, column 46): [Linear] expects 5 features");
     row("device", {"nn.Linear(3, 5)", "--device", "cuda:0"}, "cuda:0");
+  }
+
+  /// NumPy's own numbers are float64.
+  void tellsOfADtype() {
+    const QString input = array("wide.npy", "np.zeros((2, 3))");
+    const Result result = run({"run", "nn.Linear(3, 5)", "--input", input});
+    VERIFY_CHILD(result.code != 0, result);
+    VERIFY_CHILD(QString(result.err).contains("The numbers are float64, the model's are float32"),
+                 result);
+    for (const char* dtype : {"double", "torch.float64", "float64"}) {
+      const Result wide =
+          run({"run", "nn.Linear(3, 5)", "--input", input, "--dtype", dtype, "--json"});
+      VERIFY_CHILD(wide.code == 0, wide);
+      QCOMPARE(wide.json()["tensors"].toObject()["output"].toObject()["dtype"].toString(),
+               QString("float64"));
+    }
+  }
+
+  /// A name that is nearly right must not be taken by its place.
+  void inputsByName() {
+    const QString file = folder_.filePath("three.npz");
+    const auto save = [&](const char* names) {
+      runPython(QString("import sys\nimport numpy as np\nx = np.zeros((3, 2, 4), 'f4')\n"
+                        "np.savez(sys.argv[1], %1)")
+                    .arg(names),
+                {file});
+      return run({"run", "nn.MultiheadAttention(4, 2)", "--input", file});
+    };
+    const Result right = save("value=x, key=x, query=x");
+    VERIFY_CHILD(right.code == 0, right);
+    const Result places = save("a=x, b=x, c=x");
+    VERIFY_CHILD(places.code == 0, places);
+    const Result slip = save("value=x, keys=x, query=x");
+    VERIFY_CHILD(slip.code != 0, slip);
+    VERIFY_CHILD(slip.err.contains("the model has no input called keys; it takes query, key"),
+                 slip);
+  }
+
+  /// "-" and files that are none of text.
+  void modelFromElsewhere() {
+    const QString input = array("x.npy", "np.zeros((2, 3), 'f4')");
+    QProcess child;
+    child.start(program(), {"run", "-", "--input", input});
+    QVERIFY(child.waitForStarted());
+    child.write("import torch.nn as nn\r\nmodel = nn.Linear(3,\r\n    5)\r\n");
+    child.closeWriteChannel();
+    QVERIFY(child.waitForFinished(kWaitMs));
+    QVERIFY2(child.exitCode() == 0, child.readAllStandardError().constData());
+    QVERIFY(child.readAllStandardOutput().contains("state.weight"));
+    const Result binary = run({"run", input, "--input", input});
+    VERIFY_CHILD(binary.code != 0 && binary.err.contains("holds no text"), binary);
   }
 
   void refuses() {

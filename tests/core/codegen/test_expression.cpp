@@ -105,7 +105,7 @@ const Bad kBad[] = {
     {"nn.Linear(2, 1/0)", "line 1, column 16: expected a divisor that is not 0"},
     {"nn.Linear(2, 9999999999 * 9999999999)", "line 1, column 25: expected a number that"},
     {"nn.Linear('ä', ö)", "line 1, column 16: expected Python, found 'ö'"},
-    {"nn.ReLU().cuda()", "line 1, column 10: expected the end of the model, found '.cuda'"},
+    {"nn.ReLU().half()", "line 1, column 10: expected the end of the model, found '.half'"},
     {"nn.Linear(2, 'abc", "line 1, column 14: expected a string that ends on its line"},
     {"LeNet(\n  (conv1): Conv2d(1, 6, kernel_size=(5, 5), stride=(1, 1))\n)",
      "line 1, column 1: expected a layer of PyTorch, found 'LeNet', whose print"},
@@ -123,7 +123,7 @@ const Bad kBad[] = {
     {"nn.ReLU()\nnn.Tanh()", "line 2, column 1: expected the end of the text, found 'nn'"},
     {"a, b = 1, 2, 3\nnn.Linear(a, b)", "line 1, column 8: expected 2 values, found (1, 2, 3)"},
     {"s = [1, 2]\nnn.Linear(s[2], 1)", "line 2, column 13: expected the number of one of 2"},
-    {"class Net(nn.Module):\n  pass", "line 1, column 1: expected a model, found 'class'; only"},
+    {"class Net(nn.Module):\n  pass", "line 1, column 1: expected a model, found 'class'; its"},
     {"head = nn.Linear(3, 1)\nnn.Sequential(nn.Linear(2, 3), head)",
      "line 1, column 8: expected this layer below those"},
     {"fc = nn.Linear(2, 2)\nnn.Sequential(fc, nn.ReLU(), fc)",
@@ -292,6 +292,12 @@ class TestExpression : public QObject {
     QCOMPARE(sgd.args, (nn::Args{{"lr", 0.1}, {"momentum", 0.9}}));
     QVERIFY_EXCEPTION_THROWN(codegen::parse_optimizer("optim.SGD(0.1, lr=2)"), Error);
     QVERIFY_EXCEPTION_THROWN(codegen::parse_optimizer("optim.Adem()"), Error);
+    try {
+      codegen::parse_optimizer("optim.SDG(lr=0.1)");
+      QFAIL("was taken");
+    } catch (const Error& error) {
+      QVERIFY2(error.text().ends_with("found 'optim.SDG'; is it SGD?"), error.what());
+    }
     QVERIFY_EXCEPTION_THROWN(codegen::parse_loss("nn.ReLU()"), Error);
   }
 
@@ -392,9 +398,10 @@ class TestExpression : public QObject {
     try {
       read = codegen::to_python(parse_model(printed));
     } catch (const Error& error) {
-      // Only a layer that is made of layers may not show its arguments.
+      // Only a layer that is made of layers may not show its arguments, and one that shows none.
       const bool nested = printed.find('\n') != printed.npos;
-      QVERIFY2(nested && error.text().find("write it as code") != std::string::npos,
+      const char* said = nested ? "write it as code" : "it is missing";
+      QVERIFY2((nested || printed.ends_with("()")) && error.text().find(said) != std::string::npos,
                (code + " prints " + printed + ": " + error.text()).c_str());
       return;
     }

@@ -47,6 +47,10 @@ class TestParseSchedulers : public QObject {
                            << "at least 1";
     QTest::newRow("no list") << "ChainedScheduler(StepLR(2))"
                              << "list of schedulers";
+    QTest::newRow("function") << "LambdaLR(optimizer, lambda epoch: 0.9 ** epoch)"
+                              << "column 1: expected a scheduler that numbers describe";
+    QTest::newRow("sequence") << "SequentialLR([StepLR(2), ExponentialLR(0.9)], milestones=[3])"
+                              << "ChainedScheduler";
     QTest::newRow("in a list") << "ChainedScheduler([StepLR(2), Adam()])"
                                << "column 30";
     QTest::newRow("an optimiser") << "Adam(lr=0.1)"
