@@ -207,6 +207,23 @@ class TestPythonPrograms : public QObject {
     QVERIFY2(found.starts_with(error.toStdString()), ("gets: " + found).c_str());
   }
 
+  /// Cut short, or without one of its characters, a text is read or its mistake has a place.
+  void survives_damage() {
+    int refused = 0;
+    for (const std::string whole : kPrograms) {
+      for (size_t i = 0; i < whole.size(); ++i) {
+        for (const std::string& text :
+             {whole.substr(0, i), whole.substr(0, i) + whole.substr(i + 1)}) {
+          const std::string error = error_of(text);
+          if (error == "no error") continue;
+          ++refused;
+          QVERIFY2(error.starts_with("line "), (text + "\n" + error).c_str());
+        }
+      }
+    }
+    QVERIFY(refused > 1000);
+  }
+
   /// Small texts that would run for hours or fill the memory.
   void refuses_what_does_not_end() {
     const char* const texts[] = {
