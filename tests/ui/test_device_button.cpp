@@ -45,8 +45,10 @@ void click(QMenu* menu, const QString& title) {
   QTest::mouseClick(menu, Qt::LeftButton, {}, menu->actionGeometry(action).center());
 }
 
-/// Opens the menu with a click and does something in it; the menu has a loop of its own.
-void withMenu(WindowDriver& hand, const std::function<void(QMenu*)>& act) {
+enum class By { Pointer, Keys };
+
+/// Opens the menu and does something in it; the menu has a loop of its own.
+void withMenu(WindowDriver& hand, const std::function<void(QMenu*)>& act, By by = By::Pointer) {
   app::DeviceButton* button = buttonOf(hand);
   bool done = false;
   QTimer::singleShot(50, button, [&] {
@@ -55,7 +57,12 @@ void withMenu(WindowDriver& hand, const std::function<void(QMenu*)>& act) {
     done = true;
     menu->close();
   });
-  QTest::mouseClick(button, Qt::LeftButton);
+  if (by == By::Pointer) {
+    QTest::mouseClick(button, Qt::LeftButton);
+  } else {
+    button->setFocus(Qt::TabFocusReason);
+    QTest::keyClick(button, Qt::Key_Space);
+  }
   QVERIFY(runUntil([&] { return done; }));
 }
 
@@ -100,7 +107,7 @@ void TestDeviceButton::cardsAreTickedInOneGo() {
 void TestDeviceButton::keysTickToo() {
   WindowDriver hand;
   QVERIFY(hand.show());
-  withMenu(hand, [&](QMenu* menu) {
+  const auto tick = [&](QMenu* menu) {
     menu->setActiveAction(entry(menu, "cuda:0"));
     QTest::keyClick(menu, Qt::Key_Space);
     QTest::keyClick(menu, Qt::Key_Down);
@@ -111,7 +118,8 @@ void TestDeviceButton::keysTickToo() {
     QCOMPARE(device(hand), QString("cuda:0"));
     QTest::keyClick(menu, Qt::Key_Return);  // ticks, and is done
     QVERIFY(!menu->isVisible());
-  });
+  };
+  withMenu(hand, tick, By::Keys);
   QCOMPARE(device(hand), QString("cuda:0, cuda:1"));
 }
 
