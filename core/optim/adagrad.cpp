@@ -34,13 +34,13 @@ class Adagrad final : public GroupedOptimizer<GradOptions> {
     state.tensors[1] = zeros_as(real_view(memory_of(param)));
     raw::fill_(state.tensors[1], read(group).initial);
   }
-  void update(size_t group, const Tensor& param, const Tensor& grad, State& state) override {
+  StepRule next_rule(size_t group, const Tensor&, State& state) override {
     const GradOptions& o = read(group);
     const double step = state.numbers[0] += 1;
-    const Tensor g = descended(grad, param, o.maximize, o.weight_decay);
-    add_(state.tensors[1], apply(UnaryOp::Square, g), 1);
-    const Tensor divisor = scaled(apply(UnaryOp::Sqrt, state.tensors[1]), 1, o.eps);
-    add_(param, apply(BinaryOp::Div, g, divisor), -o.lr / (1 + (step - 1) * o.lr_decay));
+    return AdagradStep{.rate = o.lr / (1 + (step - 1) * o.lr_decay),
+                       .eps = o.eps,
+                       .weight_decay = o.weight_decay,
+                       .maximize = o.maximize};
   }
 };
 
@@ -70,22 +70,17 @@ class Adadelta final : public GroupedOptimizer<DeltaOptions> {
         {"step", Kept::Count}, {"square_avg", Kept::Tensor}, {"acc_delta", Kept::Tensor}};
     return kAll;
   }
-  void update(size_t group, const Tensor& param, const Tensor& grad, State& state) override {
+  StepRule next_rule(size_t group, const Tensor& param, State& state) override {
     const DeltaOptions& o = read(group);
-    Tensor& square = state.tensors[1];
-    Tensor& steps = state.tensors[2];
-    if (!state.started) {
-      square = zeros_as(param);
-      steps = zeros_as(param);
+    for (const size_t i : {1, 2}) {
+      if (!state.tensors[i].defined()) state.tensors[i] = zeros_as(param);
     }
     state.numbers[0] += 1;
-    const Tensor g = descended(grad, param, o.maximize, o.weight_decay);
-    square = blend(square, o.rho, apply(UnaryOp::Square, g), 1 - o.rho);
-    const Tensor up = apply(UnaryOp::Sqrt, scaled(steps, 1, o.eps));
-    const Tensor down = apply(UnaryOp::Sqrt, scaled(square, 1, o.eps));
-    const Tensor delta = apply(BinaryOp::Mul, apply(BinaryOp::Div, up, down), g);
-    steps = blend(steps, o.rho, apply(UnaryOp::Square, delta), 1 - o.rho);
-    add_(param, delta, -o.lr);
+    return AdadeltaStep{.lr = o.lr,
+                        .rho = o.rho,
+                        .eps = o.eps,
+                        .weight_decay = o.weight_decay,
+                        .maximize = o.maximize};
   }
 };
 

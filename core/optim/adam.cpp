@@ -1,6 +1,3 @@
-#include <cmath>
-
-#include "core/backend/creation.h"
 #include "core/optim/group_options.h"
 
 namespace nw::optim {
@@ -34,21 +31,19 @@ class AdamBase : public GroupedOptimizer<Options> {
                                     {"max_exp_avg_sq", Kept::Tensor}};
     return kAll;
   }
-  void descend(const Options& o, double weight_decay, const Tensor& param, const Tensor& grad,
-               State& state) {
+  AdamStep adam_step(const Options& o, const Tensor& param, State& state) {
     for (size_t i = 1; i < (o.amsgrad ? 4 : 3); ++i) {
       if (!state.tensors[i].defined()) state.tensors[i] = zeros_as(param);
     }
     state.numbers[0] += 1;
-    const AdamStep step{.lr = o.lr,
-                        .beta1 = o.beta1,
-                        .beta2 = o.beta2,
-                        .eps = o.eps,
-                        .weight_decay = weight_decay,
-                        .amsgrad = o.amsgrad,
-                        .maximize = o.maximize,
-                        .step = static_cast<int64_t>(state.numbers[0])};
-    kernels_of(param).adam(step, grad, param, state.tensors[1], state.tensors[2], state.tensors[3]);
+    return {.lr = o.lr,
+            .beta1 = o.beta1,
+            .beta2 = o.beta2,
+            .eps = o.eps,
+            .weight_decay = o.weight_decay,
+            .amsgrad = o.amsgrad,
+            .maximize = o.maximize,
+            .step = static_cast<int64_t>(state.numbers[0])};
   }
 };
 
@@ -59,8 +54,8 @@ class Adam final : public AdamBase {
   using AdamBase::AdamBase;
 
  private:
-  void update(size_t group, const Tensor& param, const Tensor& grad, State& state) override {
-    descend(read(group), read(group).weight_decay, param, grad, state);
+  StepRule next_rule(size_t group, const Tensor& param, State& state) override {
+    return adam_step(read(group), param, state);
   }
 };
 
@@ -72,10 +67,12 @@ class AdamW final : public AdamBase {
   using AdamBase::AdamBase;
 
  private:
-  void update(size_t group, const Tensor& param, const Tensor& grad, State& state) override {
+  StepRule next_rule(size_t group, const Tensor& param, State& state) override {
     const Options& o = read(group);
-    if (o.lr * o.weight_decay != 0) raw::copy_(param, scaled(param, 1 - o.lr * o.weight_decay));
-    descend(o, 0, param, grad, state);
+    AdamStep step = adam_step(o, param, state);
+    step.weight_decay = 0;
+    step.shrink = 1 - o.lr * o.weight_decay;
+    return step;
   }
 };
 
@@ -105,18 +102,19 @@ class Adamax final : public GroupedOptimizer<MaxOptions> {
         {"step", Kept::Number}, {"exp_avg", Kept::Tensor}, {"exp_inf", Kept::Tensor}};
     return kAll;
   }
-  void update(size_t group, const Tensor& param, const Tensor& grad, State& state) override {
+  StepRule next_rule(size_t group, const Tensor& param, State& state) override {
     const MaxOptions& o = read(group);
-    auto& [step, mean, largest, unused] = state.tensors;
-    if (!mean.defined()) mean = zeros_as(param);
-    if (!largest.defined()) largest = zeros_as(param);
+    for (const size_t i : {1, 2}) {
+      if (!state.tensors[i].defined()) state.tensors[i] = zeros_as(param);
+    }
     state.numbers[0] += 1;
-    const Tensor g = descended(grad, param, o.maximize, o.weight_decay);
-    mean = blend(mean, o.beta1, g, 1 - o.beta1);
-    largest = apply(BinaryOp::Maximum, scaled(largest, o.beta2),
-                    scaled(apply(UnaryOp::Abs, g), 1, o.eps));
-    const double rate = o.lr / (1 - std::pow(o.beta1, state.numbers[0]));
-    add_(param, apply(BinaryOp::Div, mean, largest), -rate);
+    return AdamaxStep{.lr = o.lr,
+                      .beta1 = o.beta1,
+                      .beta2 = o.beta2,
+                      .eps = o.eps,
+                      .weight_decay = o.weight_decay,
+                      .maximize = o.maximize,
+                      .step = static_cast<int64_t>(state.numbers[0])};
   }
 };
 

@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/backend/creation.h"
 #include "core/optim/group_options.h"
 
 namespace nw::optim {
@@ -33,27 +32,24 @@ class ASGD final : public GroupedOptimizer<Options> {
         {"step", Kept::Number}, {"eta", Kept::Number}, {"mu", Kept::Number}, {"ax", Kept::Tensor}};
     return kAll;
   }
-  void update(size_t group, const Tensor& param, const Tensor& grad, State& state) override {
+  StepRule next_rule(size_t group, const Tensor& param, State& state) override {
     const Options& o = read(group);
     double& eta = state.numbers[1];
     double& mu = state.numbers[2];
-    Tensor& average = state.tensors[3];
     if (!state.started) {
       eta = rounded(o.lr);
       mu = 1;
-      average = zeros_as(param);
+      state.tensors[3] = zeros_as(param);
     }
     const double step = state.numbers[0] += 1;
-    const Tensor g = descended(grad, param, o.maximize, o.weight_decay);
-    raw::copy_(param, scaled(param, 1 - o.lambd * eta));
-    add_(param, g, -eta);
-    if (mu == 1) {
-      raw::copy_(average, param);
-    } else {
-      average = blend(average, 1, blend(param, 1, average, -1), mu);
-    }
+    const AsgdStep out{.rate = eta,
+                       .shrink = 1 - o.lambd * eta,
+                       .mu = mu,
+                       .weight_decay = o.weight_decay,
+                       .maximize = o.maximize};
     eta = rounded(o.lr / std::pow(1 + o.lambd * o.lr * step, o.alpha));
     mu = rounded(1 / std::max(1.0, step - o.t0));
+    return out;
   }
   /// torch keeps these as float32 numbers, and its steps depend on the rounding.
   static double rounded(double value) { return static_cast<double>(static_cast<float>(value)); }

@@ -1,14 +1,18 @@
 #include "core/optim/clip.h"
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
 #include "core/autograd/node.h"
+#include "core/backend/backend.h"
 #include "core/backend/creation.h"
+#include "core/backend/optimizer_kernels.h"
 #include "core/ops/comparison.h"
 #include "core/ops/in_place.h"
 #include "core/ops/join.h"
 #include "core/ops/reduction.h"
+#include "core/ops/shape.h"
 
 namespace nw::optim {
 namespace {
@@ -21,6 +25,44 @@ std::vector<Tensor> gradients_of(std::span<const Tensor> params) {
   return out;
 }
 
+/// Gradients of one device and dtype that lie densely in memory, which one kernel call takes; the
+/// others stand alone.
+std::vector<std::vector<Tensor>> lists_of(const std::vector<Tensor>& grads) {
+  std::vector<std::vector<Tensor>> out;
+  const auto fits = [](const Tensor& grad) {
+    return is_floating(grad.dtype()) && is_dense_any_order(grad.sizes(), grad.strides());
+  };
+  for (const Tensor& grad : grads) {
+    const auto list = std::find_if(out.begin(), out.end(), [&](const std::vector<Tensor>& one) {
+      return fits(grad) && fits(one[0]) && one[0].dtype() == grad.dtype() &&
+             one[0].device() == grad.device();
+    });
+    if (list == out.end()) {
+      out.push_back({grad});
+    } else {
+      list->push_back(grad);
+    }
+  }
+  return out;
+}
+
+/// The norm of each, as a row.
+Tensor norms_of(const std::vector<Tensor>& list, double p) {
+  if (list.size() == 1) return ops::reshape(ops::norm(list[0], p), {1});
+  const Tensor out = empty({static_cast<int64_t>(list.size())}, list[0].dtype(), list[0].device());
+  kernels_of(out).optimizer->norms(p, list, out);
+  return out;
+}
+
+void scale_(const std::vector<Tensor>& list, double factor) {
+  if (list.size() == 1) {
+    ops::mul_(list[0], Scalar(factor));
+    return;
+  }
+  kernels_of(list[0]).optimizer->scale(factor, list);
+  for (const Tensor& grad : list) grad.storage()->bump_version();
+}
+
 }  // namespace
 
 double clip_grad_norm_(std::span<const Tensor> params, double max_norm, double norm_type,
@@ -28,16 +70,17 @@ double clip_grad_norm_(std::span<const Tensor> params, double max_norm, double n
   const autograd::NoGrad no_grad;
   const std::vector<Tensor> grads = gradients_of(params);
   if (grads.empty()) return 0;
+  const std::vector<std::vector<Tensor>> lists = lists_of(grads);
   Tensors norms;
-  for (const Tensor& grad : grads) {
-    norms.push_back(raw::to(ops::norm(grad, norm_type), grads[0].device()));
+  for (const auto& list : lists) {
+    norms.push_back(raw::to(norms_of(list, norm_type), grads[0].device()));
   }
-  const double total = ops::norm(ops::stack(norms, 0), norm_type).item();
+  const double total = ops::norm(ops::cat(norms, 0), norm_type).item();
   NW_CHECK(non_finite == NonFinite::Allowed || std::isfinite(total),
            "[clip_grad_norm_] the gradients' norm is not finite: ", total);
   // Also where the factor is 1, so that a norm that is no number shows.
   const double factor = max_norm / (total + 1e-6);
-  for (const Tensor& grad : grads) ops::mul_(grad, Scalar(factor > 1 ? 1 : factor));
+  for (const auto& list : lists) scale_(list, factor > 1 ? 1 : factor);
   return total;
 }
 

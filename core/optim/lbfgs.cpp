@@ -51,9 +51,7 @@ class LBFGS final : public GroupedOptimizer<Options> {
   static constexpr std::string_view kId = "LBFGS";
   using GroupedOptimizer::GroupedOptimizer;
 
-  void step() override {
-    throw Error("[LBFGS] looks at the loss several times in a step: it needs a closure");
-  }
+  void step() override { ask_for_closure(); }
   Tensor step(const Closure& closure) override;
   OptimizerState state_dict() const override;
   void load_state_dict(const OptimizerState& state) override;
@@ -66,7 +64,10 @@ class LBFGS final : public GroupedOptimizer<Options> {
   };
 
   std::span<const Slot> layout() const override { return {}; }
-  void update(size_t, const Tensor&, const Tensor&, State&) override {}
+  StepRule next_rule(size_t, const Tensor&, State&) override { ask_for_closure(); }
+  [[noreturn]] static void ask_for_closure() {
+    throw Error("[LBFGS] looks at the loss several times in a step: it needs a closure");
+  }
   void prepare(size_t group, const Tensor& param, State&) override {
     NW_CHECK(group == 0, "[LBFGS] takes one group of parameters only");
     NW_CHECK(!is_complex(param.dtype()) && param.dtype() == params(0)[0].dtype(),

@@ -90,11 +90,4 @@ Tensor blend(const Tensor& x, double keep, const Tensor& y, double scale) {
   return out;
 }
 
-Tensor descended(const Tensor& grad, const Tensor& param, bool maximize, double weight_decay) {
-  if (!maximize && weight_decay == 0) return grad;
-  const Tensor out = scaled(grad, maximize ? -1 : 1);
-  if (weight_decay != 0) add_(out, param, weight_decay);
-  return out;
-}
-
 }  // namespace nw::optim

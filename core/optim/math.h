@@ -27,7 +27,5 @@ Tensor scaled(const Tensor& x, double scale, double shift = 0);
 void add_(const Tensor& target, const Tensor& x, double scale);
 /// x · keep + y · scale
 Tensor blend(const Tensor& x, double keep, const Tensor& y, double scale);
-/// The gradient that is descended: turned round to maximise, and with the decay of the weights.
-Tensor descended(const Tensor& grad, const Tensor& param, bool maximize, double weight_decay);
 
 }  // namespace nw::optim

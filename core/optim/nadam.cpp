@@ -32,14 +32,12 @@ class NAdam final : public GroupedOptimizer<Options> {
                                     {"exp_avg_sq", Kept::Tensor}};
     return kAll;
   }
-  void update(size_t group, const Tensor& param, const Tensor& grad, State& state) override {
+  StepRule next_rule(size_t group, const Tensor& param, State& state) override {
     const Options& o = read(group);
-    Tensor& mean = state.tensors[2];
-    Tensor& square = state.tensors[3];
     if (!state.started) {
       state.numbers[1] = 1;
-      mean = zeros_as(param);
-      square = zeros_as(param);
+      state.tensors[2] = zeros_as(param);
+      state.tensors[3] = zeros_as(param);
     }
     const double step = state.numbers[0] += 1;
     const auto momentum = [&](double at) {
@@ -51,15 +49,15 @@ class NAdam final : public GroupedOptimizer<Options> {
     const float product = static_cast<float>(state.numbers[1]) * static_cast<float>(now);
     const float product_next = product * static_cast<float>(now) * static_cast<float>(next);
     state.numbers[1] = static_cast<double>(product);
-    const Tensor g = descended(grad, param, false, o.weight_decay);
-    mean = blend(mean, o.beta1, g, 1 - o.beta1);
-    square = blend(square, o.beta2, apply(UnaryOp::Square, g), 1 - o.beta2);
-    const Tensor corrected = scaled(square, 1 / (1 - std::pow(o.beta2, step)));
-    const Tensor divisor = scaled(apply(UnaryOp::Sqrt, corrected), 1, o.eps);
-    add_(param, apply(BinaryOp::Div, g, divisor),
-         -o.lr * (1 - now) / (1 - static_cast<double>(product)));
-    add_(param, apply(BinaryOp::Div, mean, divisor),
-         -o.lr * next / (1 - static_cast<double>(product_next)));
+    return NAdamStep{
+        .beta1 = o.beta1,
+        .beta2 = o.beta2,
+        .eps = o.eps,
+        .weight_decay = o.weight_decay,
+        .grad_rate = o.lr * (1 - now) / (1 - static_cast<double>(product)),
+        .mean_rate = o.lr * next / (1 - static_cast<double>(product_next)),
+        .correction = 1 - std::pow(o.beta2, step),
+    };
   }
 };
 
@@ -76,31 +74,29 @@ class RAdam final : public GroupedOptimizer<Options> {
         {"step", Kept::Number}, {"exp_avg", Kept::Tensor}, {"exp_avg_sq", Kept::Tensor}};
     return kAll;
   }
-  void update(size_t group, const Tensor& param, const Tensor& grad, State& state) override {
+  StepRule next_rule(size_t group, const Tensor& param, State& state) override {
     const Options& o = read(group);
-    Tensor& mean = state.tensors[1];
-    Tensor& square = state.tensors[2];
     if (!state.started) {
-      mean = zeros_as(param);
-      square = zeros_as(param);
+      state.tensors[1] = zeros_as(param);
+      state.tensors[2] = zeros_as(param);
     }
     const double step = state.numbers[0] += 1;
     const double correction1 = 1 - std::pow(o.beta1, step);
     const double correction2 = 1 - std::pow(o.beta2, step);
-    const Tensor g = descended(grad, param, false, o.weight_decay);
-    mean = blend(mean, o.beta1, g, 1 - o.beta1);
-    square = blend(square, o.beta2, apply(UnaryOp::Square, g), 1 - o.beta2);
     const double longest = 2 / (1 - o.beta2) - 1;
     const double length = longest - 2 * step * std::pow(o.beta2, step) / correction2;
-    if (length <= 5) {
-      add_(param, mean, -o.lr / correction1);
-      return;
+    RAdamStep out{.beta1 = o.beta1,
+                  .beta2 = o.beta2,
+                  .eps = o.eps,
+                  .weight_decay = o.weight_decay,
+                  .rate = o.lr / correction1,
+                  .rectified = length > 5};
+    if (out.rectified) {
+      const double share =
+          (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length);
+      out.rate *= std::sqrt(correction2) * std::sqrt(share);
     }
-    const double rectified =
-        std::sqrt((length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length));
-    const Tensor divisor = scaled(apply(UnaryOp::Sqrt, square), 1, o.eps);
-    add_(param, apply(BinaryOp::Div, mean, divisor),
-         -o.lr / correction1 * std::sqrt(correction2) * rectified);
+    return out;
   }
 };
 

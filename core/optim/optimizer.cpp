@@ -4,6 +4,7 @@
 
 #include "core/autograd/node.h"
 #include "core/backend/creation.h"
+#include "core/backend/optimizer_formulas.h"
 #include "core/optim/math.h"
 
 namespace nw::optim {
@@ -13,6 +14,15 @@ namespace {
 void check(const OptimizerSpec& spec, const nn::Args& args) {
   const std::vector<std::string> problems = spec.problems(args);
   NW_CHECK(problems.empty(), problems.front());
+}
+
+/// Whether a step by `rule` reads and writes tensor number `place` of a state.
+bool keeps(const StepRule& rule, int place) {
+  return std::visit(
+      [&](const auto& own) {
+        return StepFormula<std::decay_t<decltype(own)>, double>(own).keeps(place);
+      },
+      rule);
 }
 
 Tensor scalar_tensor(double value) {
@@ -76,8 +86,39 @@ void Optimizer::set_learning_rate(double lr) {
   for (size_t i = 0; i < groups_.size(); ++i) set_option(i, "lr", lr);
 }
 
+/// Parameters whose next step is the same: one call of a kernel.
+struct Optimizer::Batch {
+  StepRule rule;
+  std::vector<Tensor> grads, params;
+  std::array<std::vector<Tensor>, kMostKept> kept;
+
+  Batch(const StepRule& given, const Tensor& param) : rule(given), like_(param) {}
+  bool takes(const StepRule& given, const Tensor& param) const {
+    return param.dtype() == like_.dtype() && param.device() == like_.device() && given == rule;
+  }
+  void add(const Tensor& grad, const Tensor& param, std::span<const Slot> slots,
+           const State& state) {
+    grads.push_back(grad);
+    params.push_back(param);
+    int next = 0;
+    for (size_t i = 0; i < slots.size(); ++i) {
+      if (slots[i].kept != Kept::Tensor) continue;
+      const int place = next++;
+      if (keeps(rule, place)) kept[static_cast<size_t>(place)].push_back(state.tensors[i]);
+    }
+  }
+  void run() const {
+    kernels_of(like_).optimizer->step(rule, grads, params, kept[0], kept[1], kept[2]);
+  }
+
+ private:
+  Tensor like_;
+};
+
 void Optimizer::step() {
   const autograd::NoGrad no_grad;
+  std::vector<Batch> batches;
+  const std::span<const Slot> slots = layout();
   for (size_t g = 0; g < groups_.size(); ++g) {
     Group& group = groups_[g];
     for (size_t i = 0; i < group.params.size(); ++i) {
@@ -85,11 +126,17 @@ void Optimizer::step() {
       if (!param.grad().defined()) continue;
       const Tensor memory = real_view(memory_of(param));
       const Tensor grad = real_view(memory_of(laid_out_as(param.grad(), param)));
-      update(g, memory, grad, group.states[i]);
-      group.states[i].started = true;
+      State& state = group.states[i];
+      const StepRule rule = next_rule(g, memory, state);
+      state.started = true;
+      const auto same = std::find_if(batches.rbegin(), batches.rend(),
+                                     [&](const Batch& batch) { return batch.takes(rule, memory); });
+      Batch& batch = same != batches.rend() ? *same : batches.emplace_back(rule, memory);
+      batch.add(grad, memory, slots, state);
       param.storage()->bump_version();
     }
   }
+  for (const Batch& batch : batches) batch.run();
 }
 
 Tensor Optimizer::step(const Closure& closure) {
@@ -201,7 +248,11 @@ void Optimizer::load_group(size_t index, const OptimizerState::Group& given) {
         },
         value->held);
   }
-  check(spec_, options);
+  // A schedule's rounding may have left a rate just below 0: a run goes on with what it had.
+  nn::Args judged = options;
+  const auto* rate = std::get_if<double>(options.find("lr"));
+  if (rate != nullptr && *rate < 0) judged.set("lr", 0.0);
+  check(spec_, judged);
   group.options = spec_.complete(options);
   group.notes.clear();
   for (const char* note : {"initial_lr", "max_lr", "min_lr", "base_momentum", "max_momentum"}) {

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/backend/optimizer_kernels.h"
 #include "core/nn/block.h"
 #include "core/optim/optimizer_state.h"
 #include "core/tensor/tensor.h"
@@ -87,9 +88,10 @@ class Optimizer {
   virtual std::span<const Slot> layout() const = 0;
   /// Called when the options of a group are new or have changed.
   virtual void options_changed(size_t group) = 0;
-  /// One update of one parameter. param, grad and the state's tensors are real, of equal sizes and
-  /// dense in memory.
-  virtual void update(size_t group, const Tensor& param, const Tensor& grad, State& state) = 0;
+  /// What the next step of one parameter is; counts it, and makes what the state lacks. `param` is
+  /// real and dense in memory, and so are the state's tensors, of its sizes. The kernel keeps its
+  /// numbers in them, in the order of layout().
+  virtual StepRule next_rule(size_t group, const Tensor& param, State& state) = 0;
   /// Called for each new parameter of a group, when a state exists before the first step.
   virtual void prepare(size_t /*group*/, const Tensor& /*param*/, State& /*state*/) {}
 
@@ -107,6 +109,7 @@ class Optimizer {
   void load_group(size_t group, const OptimizerState::Group& given);
 
  private:
+  struct Batch;
   void check_params(const std::vector<Tensor>& params) const;
   StateEntries entries_of(const State& state, const Tensor& param) const;
   State state_from(const StateEntries& entries, const Tensor& param) const;

@@ -32,28 +32,20 @@ class RMSprop final : public GroupedOptimizer<Options> {
                                     {"grad_avg", Kept::Tensor}};
     return kAll;
   }
-  void update(size_t group, const Tensor& param, const Tensor& grad, State& state) override {
+  StepRule next_rule(size_t group, const Tensor& param, State& state) override {
     const Options& o = read(group);
     auto& [step, square, buffer, mean] = state.tensors;
     if (!square.defined()) square = zeros_as(param);
     if (o.momentum > 0 && !buffer.defined()) buffer = zeros_as(param);
     if (o.centered && !mean.defined()) mean = zeros_as(param);
     state.numbers[0] += 1;
-    const Tensor g = descended(grad, param, o.maximize, o.weight_decay);
-    square = blend(square, o.alpha, apply(UnaryOp::Square, g), 1 - o.alpha);
-    Tensor spread = square;
-    if (o.centered) {
-      mean = blend(mean, o.alpha, g, 1 - o.alpha);
-      spread = blend(square, 1, apply(UnaryOp::Square, mean), -1);
-    }
-    const Tensor divisor = scaled(apply(UnaryOp::Sqrt, spread), 1, o.eps);
-    const Tensor direction = apply(BinaryOp::Div, g, divisor);
-    if (o.momentum > 0) {
-      buffer = blend(buffer, o.momentum, direction, 1);
-      add_(param, buffer, -o.lr);
-    } else {
-      add_(param, direction, -o.lr);
-    }
+    return RMSpropStep{.lr = o.lr,
+                       .alpha = o.alpha,
+                       .eps = o.eps,
+                       .weight_decay = o.weight_decay,
+                       .momentum = o.momentum,
+                       .centered = o.centered,
+                       .maximize = o.maximize};
   }
 };
 

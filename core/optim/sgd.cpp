@@ -28,19 +28,18 @@ class SGD final : public GroupedOptimizer<Options> {
     static constexpr Slot kAll[] = {{"momentum_buffer", Kept::Tensor}};
     return kAll;
   }
-  void update(size_t group, const Tensor& param, const Tensor& grad, State& state) override {
+  StepRule next_rule(size_t group, const Tensor& param, State& state) override {
     const Options& o = read(group);
     Tensor& buffer = state.tensors[0];
     const bool first = !buffer.defined();
     if (first && o.momentum != 0) buffer = zeros_as(param);
-    const SgdStep step{.lr = o.lr,
-                       .momentum = o.momentum,
-                       .dampening = o.dampening,
-                       .weight_decay = o.weight_decay,
-                       .nesterov = o.nesterov,
-                       .maximize = o.maximize,
-                       .first = first};
-    kernels_of(param).sgd(step, grad, param, buffer);
+    return SgdStep{.lr = o.lr,
+                   .momentum = o.momentum,
+                   .dampening = o.dampening,
+                   .weight_decay = o.weight_decay,
+                   .nesterov = o.nesterov,
+                   .maximize = o.maximize,
+                   .first = first};
   }
 };
 

@@ -12,6 +12,7 @@
 #include "core/backend/cpu/kernels.h"
 #include "core/backend/cpu/loss_parts.h"
 #include "core/backend/cpu/norm.h"
+#include "core/backend/cpu/optimizers.h"
 #include "core/backend/cpu/recurrent.h"
 #include "core/backend/cpu/resample.h"
 #include "core/backend/cpu/widen.h"
@@ -53,8 +54,6 @@ constexpr Kernels kKernels{
     .bernoulli_each = bernoulli_each,
     .normal = normal,
     .randint = randint,
-    .sgd = widened<sgd, 2, Outputs::Updated>,
-    .adam = widened<adam, 4, Outputs::Updated>,
     .activation = &kActivationKernels,
     .index = &kIndexKernels,
     .norm = &kNormKernels,
@@ -62,6 +61,7 @@ constexpr Kernels kKernels{
     .resample = &kResampleKernels,
     .loss = &kLossKernels,
     .attention = &kAttentionKernels,
+    .optimizer = &kOptimizerKernels,
 };
 
 /// The CPU has done its work when the call returns.
@@ -103,6 +103,12 @@ class CpuBackend final : public Backend {
     std::memcpy(transfer.to, transfer.from, transfer.bytes);
   }
   std::unique_ptr<Event> mark(Device) override { return std::make_unique<NothingToWaitFor>(); }
+  std::unique_ptr<Aside> aside(Device) override { return std::make_unique<Aside>(); }
+  bool can_capture() const override { return false; }
+  std::unique_ptr<Captured> capture(Device, Generator&, const Captured*,
+                                    const std::function<void()>&) override {
+    throw InternalError("[cpu] captures nothing");
+  }
   void synchronize(Device) override {}
 };
 

@@ -1,27 +1,25 @@
 #pragma once
 
 #include "core/backend/index_kernels.h"
+#include "core/backend/kernel_of.h"
 
 /// The CPU's entries of IndexKernels; their contracts stand in core/backend/index_kernels.h.
 namespace nw::cpu {
 
 extern const IndexKernels kIndexKernels;
 
-void index_select(const Tensor& x, const Tensor& index, const Tensor& out);
-void index_add(const Tensor& source, const Tensor& index, const Tensor& out);
-void gather(const Tensor& x, const Tensor& index, int64_t dim, const Tensor& out);
-void scatter(const Tensor& source, const Tensor& index, int64_t dim, PutMode mode,
-             const Tensor& out);
-void index_offsets(std::span<const Tensor> indices, const Dims& sizes, const Dims& strides,
-                   const Tensor& out);
-void take(const Tensor& x, const Tensor& offsets, const Tensor& out);
-void put(const Tensor& source, const Tensor& offsets, PutMode mode, const Tensor& out);
-void masked_fill(const Tensor& mask, const Tensor& value, const Tensor& out);
-void count_nonzero(const Tensor& x, const Tensor& count);
-void nonzero(const Tensor& x, const Tensor& out);
-void triangle(const Tensor& x, int64_t diagonal, bool upper, const Tensor& out);
-void sort(const Tensor& x, int64_t dim, bool descending, const Tensor& values,
-          const Tensor& indices);
-void topk(const Tensor& x, int64_t dim, bool largest, const Tensor& values, const Tensor& indices);
+KernelOf<&IndexKernels::index_select> index_select;
+KernelOf<&IndexKernels::index_add> index_add;
+KernelOf<&IndexKernels::gather> gather;
+KernelOf<&IndexKernels::scatter> scatter;
+KernelOf<&IndexKernels::offsets> index_offsets;
+KernelOf<&IndexKernels::take> take;
+KernelOf<&IndexKernels::put> put;
+KernelOf<&IndexKernels::masked_fill> masked_fill;
+KernelOf<&IndexKernels::count_nonzero> count_nonzero;
+KernelOf<&IndexKernels::nonzero> nonzero;
+KernelOf<&IndexKernels::triangle> triangle;
+KernelOf<&IndexKernels::sort> sort;
+KernelOf<&IndexKernels::topk> topk;
 
 }  // namespace nw::cpu

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "core/backend/kernel_types.h"
+#include "core/backend/optimizer_formulas.h"
 
 namespace nw::cpu {
 
@@ -77,6 +78,26 @@ struct Correlation {
   int64_t x_sample, y_plane;  // numbers in a sample of x, in a plane of y
 };
 
+/// The numbers that a step of an optimiser is made on; of `kept` those are there that the rule
+/// keeps.
+template <typename T>
+struct StepRows {
+  const T* grad;
+  T* param;
+  T* kept[kMostKept];
+  int64_t count;
+  T sign, decay;  // g becomes sign · g + decay · p first
+};
+template <typename T, typename Rule>
+struct StepEntry {
+  void (*run)(const StepFormula<Rule, T>& formula, const StepRows<T>& rows);
+};
+/// An entry for each rule.
+template <typename T, typename Rules>
+struct StepEntries;
+template <typename T, typename... Rules>
+struct StepEntries<T, std::variant<Rules...>> : StepEntry<T, Rules>... {};
+
 template <typename T>
 struct ActivationParts;  // core/backend/cpu/activation_parts.h
 template <typename T>
@@ -117,11 +138,7 @@ struct TypedKernels {
   /// The largest of each channel; places are below 2³¹.
   void (*channels_pool)(const ChannelsPool<T>& pool);
 
-  /// One update of `count` parameters; `buffer` may be null without momentum.
-  void (*sgd)(const SgdStep& step, const T* grad, T* param, T* buffer, int64_t count);
-  /// `largest` is null unless amsgrad.
-  void (*adam)(const AdamStep& step, const T* grad, T* param, T* mean, T* square, T* largest,
-               int64_t count);
+  StepEntries<T, StepRule> steps;
 
   const ActivationParts<T>* activation;
   const NormParts<T>* norm;

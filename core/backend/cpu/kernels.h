@@ -1,61 +1,51 @@
 #pragma once
 
 #include "core/backend/backend.h"
+#include "core/backend/kernel_of.h"
 
 /// The CPU's entries of the kernel table; their contracts stand in core/backend/backend.h.
 namespace nw::cpu {
 
-void fill(const Tensor& out, const Scalar& value);
-void copy(const Tensor& in, const Tensor& out);
+KernelOf<&Kernels::fill> fill;
+KernelOf<&Kernels::copy> copy;
 
-void unary(UnaryOp op, const Tensor& x, const Tensor& out);
-void binary(BinaryOp op, const Tensor& a, const Tensor& b, const Tensor& out);
-void where(const Tensor& condition, const Tensor& a, const Tensor& b, const Tensor& out);
-void affine(const Tensor& x, double scale, double shift, const Tensor& out);
-void axpy(const Tensor& x, double scale, const Tensor& y);
+KernelOf<&Kernels::unary> unary;
+KernelOf<&Kernels::binary> binary;
+KernelOf<&Kernels::where> where;
+KernelOf<&Kernels::affine> affine;
+KernelOf<&Kernels::axpy> axpy;
 
-void sum(const Tensor& x, const Tensor& out);
-void reduce(ReduceOp op, const Tensor& x, const Tensor& out);
-void extreme(ReduceOp op, const Tensor& x, const Tensor& values, const Tensor& indices);
-void scan(ReduceOp op, const Tensor& x, const Tensor& out);
+KernelOf<&Kernels::sum> sum;
+KernelOf<&Kernels::reduce> reduce;
+KernelOf<&Kernels::extreme> extreme;
+KernelOf<&Kernels::scan> scan;
 
-void matmul(const Tensor& a, const Tensor& b, const Tensor& out);
-void bmm(const Tensor& a, const Tensor& b, const Tensor& out);
-void linear(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& y);
+KernelOf<&Kernels::matmul> matmul;
+KernelOf<&Kernels::bmm> bmm;
+KernelOf<&Kernels::linear> linear;
 
-void conv(const Tensor& x, const Tensor& weight, const Tensor& bias, const Window& window,
-          const Tensor& y);
-void conv_grad_input(const Tensor& grad, const Tensor& weight, const Window& window,
-                     const Tensor& grad_x);
-void conv_grad_weight(const Tensor& grad, const Tensor& x, const Window& window,
-                      const Tensor& grad_weight, const Tensor& grad_bias);
-void max_pool(const Tensor& x, const Window& window, const Tensor& y, const Tensor& indices);
-void max_pool_grad(const Tensor& grad, const Tensor& indices, const Tensor& grad_x);
-void avg_pool(const Tensor& x, const Window& window, const AvgPoolMode& mode, const Tensor& y);
-void avg_pool_grad(const Tensor& grad, const Window& window, const AvgPoolMode& mode,
-                   const Tensor& grad_x);
+KernelOf<&Kernels::conv> conv;
+KernelOf<&Kernels::conv_grad_input> conv_grad_input;
+KernelOf<&Kernels::conv_grad_weight> conv_grad_weight;
+KernelOf<&Kernels::max_pool> max_pool;
+KernelOf<&Kernels::max_pool_grad> max_pool_grad;
+KernelOf<&Kernels::avg_pool> avg_pool;
+KernelOf<&Kernels::avg_pool_grad> avg_pool_grad;
 
-void softmax(const Tensor& x, bool logarithm, const Tensor& y);
-void softmax_grad(const Tensor& grad, const Tensor& y, bool logarithm, const Tensor& grad_x);
+KernelOf<&Kernels::softmax> softmax;
+KernelOf<&Kernels::softmax_grad> softmax_grad;
 
-void nll(const Tensor& log_probs, const Tensor& target, const Tensor& weight, int64_t ignore_index,
-         const Tensor& out, const Tensor& weights_out);
-void nll_grad(const Tensor& grad, const Tensor& target, const Tensor& weight, int64_t ignore_index,
-              const Tensor& grad_log_probs);
-void cross_entropy(const Tensor& logits, const Tensor& target, int64_t ignore_index,
-                   const Tensor& loss, const Tensor& grad_logits);
+KernelOf<&Kernels::nll> nll;
+KernelOf<&Kernels::nll_grad> nll_grad;
+KernelOf<&Kernels::cross_entropy> cross_entropy;
 
-void arange(const Scalar& start, const Scalar& step, const Tensor& out);
-void linspace(const Scalar& first, const Scalar& last, const Tensor& out);
+KernelOf<&Kernels::arange> arange;
+KernelOf<&Kernels::linspace> linspace;
 
-void uniform(Generator& generator, double from, double to, const Tensor& out);
-void bernoulli(Generator& generator, double p, const Tensor& out);
-void bernoulli_each(Generator& generator, const Tensor& p, const Tensor& out);
-void normal(Generator& generator, double mean, double std, const Tensor& out);
-void randint(Generator& generator, int64_t low, int64_t high, const Tensor& out);
-
-void sgd(const SgdStep& step, const Tensor& grad, const Tensor& param, const Tensor& buffer);
-void adam(const AdamStep& step, const Tensor& grad, const Tensor& param, const Tensor& exp_avg,
-          const Tensor& exp_avg_sq, const Tensor& max_exp_avg_sq);
+KernelOf<&Kernels::uniform> uniform;
+KernelOf<&Kernels::bernoulli> bernoulli;
+KernelOf<&Kernels::bernoulli_each> bernoulli_each;
+KernelOf<&Kernels::normal> normal;
+KernelOf<&Kernels::randint> randint;
 
 }  // namespace nw::cpu

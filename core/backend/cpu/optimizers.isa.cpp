@@ -4,72 +4,46 @@
 namespace nw::cpu::NW_ISA {
 namespace {
 
-template <typename T>
-void sgd(const SgdStep& step, const T* grad, T* param, T* buffer, int64_t count) {
-  const T decay = static_cast<T>(step.weight_decay);
-  const T momentum = static_cast<T>(step.momentum);
-  const T fresh = static_cast<T>(1 - step.dampening);
-  const T rate = static_cast<T>(step.lr);
-  const T sign = step.maximize ? T{-1} : T{1};
-  for_each_vector<T>(count, [&](int64_t i, int64_t lanes) NW_ALWAYS {
-    const Vec<T> p = load_lanes(param + i, lanes);
-    Vec<T> g = load_lanes(grad + i, lanes) * sign;
-    if (decay != 0) g = g + p * decay;
-    if (buffer != nullptr) {
-      const Vec<T> b = step.first ? g : load_lanes(buffer + i, lanes) * momentum + g * fresh;
-      store_lanes<T>(buffer + i, b, lanes);
-      g = step.nesterov ? g + b * momentum : b;
+struct VectorMath {
+  template <typename V>
+  static NW_INLINE V root(V x) {
+    return cpu::sqrt(x);
+  }
+  template <typename V>
+  static NW_INLINE V larger(V a, V b) {
+    return select((b > a) | (b != b), b, a);
+  }
+};
+
+template <typename T, typename Rule>
+void run(const StepFormula<Rule, T>& formula, const StepRows<T>& rows) {
+  for_each_vector<T>(rows.count, [&](int64_t i, int64_t lanes) NW_ALWAYS {
+    Vec<T> p = load_lanes(rows.param + i, lanes);
+    Vec<T> kept[kMostKept] = {};
+    for (size_t k = 0; k < kMostKept; ++k) {
+      if (rows.kept[k] != nullptr) kept[k] = load_lanes(rows.kept[k] + i, lanes);
     }
-    store_lanes<T>(param + i, p - g * rate, lanes);
+    Vec<T> g = load_lanes(rows.grad + i, lanes) * rows.sign;
+    if (rows.decay != 0) g = g + p * rows.decay;
+    formula.template apply<VectorMath>(g, p, kept);
+    for (size_t k = 0; k < kMostKept; ++k) {
+      if (rows.kept[k] != nullptr) store_lanes<T>(rows.kept[k] + i, kept[k], lanes);
+    }
+    store_lanes<T>(rows.param + i, p, lanes);
   });
 }
 
-/// xʸ for a whole y ≥ 0; torch takes it in double, too.
-double power(double x, int64_t y) {
-  return __builtin_pow(x, static_cast<double>(y));
-}
-
-template <typename T>
-void adam(const AdamStep& step, const T* grad, T* param, T* mean, T* square, T* largest,
-          int64_t count) {
-  const T decay = static_cast<T>(step.weight_decay);
-  const T beta1 = static_cast<T>(step.beta1);
-  const T fresh1 = static_cast<T>(1 - step.beta1);
-  const T beta2 = static_cast<T>(step.beta2);
-  const T fresh2 = static_cast<T>(1 - step.beta2);
-  const T sign = step.maximize ? T{-1} : T{1};
-  const T rate = static_cast<T>(step.lr / (1 - power(step.beta1, step.step)));
-  const T root = static_cast<T>(__builtin_sqrt(1 - power(step.beta2, step.step)));
-  const T eps = static_cast<T>(step.eps);
-  for_each_vector<T>(count, [&](int64_t i, int64_t lanes) NW_ALWAYS {
-    const Vec<T> p = load_lanes(param + i, lanes);
-    Vec<T> g = load_lanes(grad + i, lanes) * sign;
-    if (decay != 0) g = g + p * decay;
-    const Vec<T> m = load_lanes(mean + i, lanes) * beta1 + g * fresh1;
-    Vec<T> v = load_lanes(square + i, lanes) * beta2 + g * g * fresh2;
-    store_lanes<T>(mean + i, m, lanes);
-    store_lanes<T>(square + i, v, lanes);
-    if (largest != nullptr) {
-      const Vec<T> before = load_lanes(largest + i, lanes);
-      v = select(v <= before, before, v);
-      store_lanes<T>(largest + i, v, lanes);
-    }
-    store_lanes<T>(param + i, p - m * rate / (cpu::sqrt(v) / root + eps), lanes);
-  });
-}
-
-template <typename T>
-void add(TypedKernels<T>& table) {
-  table.sgd = sgd<T>;
-  table.adam = adam<T>;
+template <typename T, typename... Rules>
+void add(StepEntries<T, std::variant<Rules...>>& entries) {
+  ((static_cast<StepEntry<T, Rules>&>(entries).run = run<T, Rules>), ...);
 }
 
 }  // namespace
 
 void add_optimizers(IsaKernels& table);
 void add_optimizers(IsaKernels& table) {
-  add(table.f32);
-  add(table.f64);
+  add(table.f32.steps);
+  add(table.f64.steps);
 }
 
 }  // namespace nw::cpu::NW_ISA

@@ -10,7 +10,7 @@
 /// Kernels are written for float32 and float64. In the tables of kernels stands
 ///
 ///     .softmax = widened<softmax, 1>,
-///     .adam = widened<adam, 4, Outputs::Updated>,
+///     .axpy = widened<axpy, 1, Outputs::Updated>,
 ///
 /// where float16 and bfloat16 shall work, too: tensor arguments of these dtypes are converted to
 /// float32, the kernel runs, and the last `kOutputs` tensor arguments are converted back, each

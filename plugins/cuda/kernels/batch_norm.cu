@@ -1,7 +1,8 @@
 #include "plugins/cuda/kernels/channel_sums.h"
 #include "plugins/cuda/kernels/channels.h"
+#include "plugins/cuda/kernels/convert.h"
+#include "plugins/cuda/kernels/kernels.h"
 #include "plugins/cuda/kernels/map.h"
-#include "plugins/cuda/kernels/norm.h"
 
 namespace nw::cuda {
 namespace {

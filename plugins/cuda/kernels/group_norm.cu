@@ -1,6 +1,7 @@
 #include "plugins/cuda/kernels/channel_sums.h"
+#include "plugins/cuda/kernels/convert.h"
+#include "plugins/cuda/kernels/kernels.h"
 #include "plugins/cuda/kernels/map.h"
-#include "plugins/cuda/kernels/norm.h"
 
 namespace nw::cuda {
 namespace {
@@ -33,6 +34,32 @@ struct Gains {
   }
 };
 
+template <typename F>
+struct Moments {
+  F mean, variance;
+};
+
+/// Of a row, by all threads of a block. Distances are taken from a number of the row first and from
+/// the mean then, so that a row of equal numbers has a variance of exactly 0.
+template <typename T>
+__device__ Moments<Wide<T>> moments_of(const T* row, int64_t length) {
+  using F = Wide<T>;
+  const auto count = static_cast<F>(length);
+  const F base = length > 0 ? widen(row[0]) : F(0);
+  F total = 0;
+  for (int64_t j = threadIdx.x; j < length; j += blockDim.x) total += widen(row[j]) - base;
+  const F middle = base + block_reduce(total, Plus<F>{}) / count;
+  Pair<F> apart{0, 0};
+  for (int64_t j = threadIdx.x; j < length; j += blockDim.x) {
+    const F distance = widen(row[j]) - middle;
+    apart = apart + Pair<F>{distance, distance * distance};
+  }
+  apart = block_reduce(apart, Plus<Pair<F>>{});
+  const F rest = apart.first / count;  // what rounding left in the middle
+  const F variance = apart.second / count - rest * rest;
+  return {middle + rest, variance < 0 ? F(0) : variance};
+}
+
 template <typename T>
 __global__ void group_norm_rows(const T* x, Groups g, Gains<Wide<T>> weight, Gains<Wide<T>> bias,
                                 Wide<T> eps, T* y, Wide<T>* means, Wide<T>* rstds) {
@@ -40,15 +67,9 @@ __global__ void group_norm_rows(const T* x, Groups g, Gains<Wide<T>> weight, Gai
   const int64_t length = g.row();
   for (int64_t row = blockIdx.x; row < g.rows(); row += gridDim.x) {
     const T* from = x + row * length;
-    F total = 0;
-    for (int64_t j = threadIdx.x; j < length; j += blockDim.x) total += widen(from[j]);
-    const F mean = block_reduce(total, Plus<F>{}) / static_cast<F>(length);
-    F squares = 0;
-    for (int64_t j = threadIdx.x; j < length; j += blockDim.x) {
-      const F apart = widen(from[j]) - mean;
-      squares += apart * apart;
-    }
-    const F variance = block_reduce(squares, Plus<F>{}) / static_cast<F>(length);
+    const Moments<F> moments = moments_of(from, length);
+    const F mean = moments.mean;
+    const F variance = moments.variance;
     const F rstd = 1 / std::sqrt(variance + eps);
     if (threadIdx.x == 0) {
       means[row] = mean;

@@ -3,7 +3,6 @@
 #include "plugins/cuda/kernels/block.h"
 #include "plugins/cuda/kernels/convert.h"
 #include "plugins/cuda/kernels/fault.h"
-#include "plugins/cuda/kernels/index.h"
 #include "plugins/cuda/kernels/items.h"
 #include "plugins/cuda/kernels/kernels.h"
 #include "plugins/cuda/kernels/layout.h"
@@ -96,6 +95,14 @@ struct RowsToAdd {
   const void* source;
   void* out;
   DType dtype;
+
+  /// By all lanes of a warp: row `own` of out += row `from` of source.
+  __device__ void add(int64_t outer, int64_t own, int64_t from, int lane) const {
+    for (int64_t c = lane; c < inner; c += kWarpThreads) {
+      add_item(out, outer * out_steps[0] + own * out_steps[1] + c * out_steps[2], source,
+               outer * source_steps[0] + from * source_steps[1] + c * source_steps[2], dtype);
+    }
+  }
 };
 
 /// A warp for each row of out: it looks through the indices, 32 at a time, and adds what is its
@@ -111,16 +118,37 @@ __global__ void add_rows(RowsToAdd job) {
       const bool mine = j < job.count && job.index[j * job.index_step] == own;
       for (unsigned marks = __ballot_sync(kAllLanes, mine); marks != 0; marks &= marks - 1) {
         const int64_t from = first + __ffs(marks) - 1;
-        for (int64_t c = lane; c < job.inner; c += kWarpThreads) {
-          add_item(
-              job.out, outer * job.out_steps[0] + own * job.out_steps[1] + c * job.out_steps[2],
-              job.source,
-              outer * job.source_steps[0] + from * job.source_steps[1] + c * job.source_steps[2],
-              job.dtype);
-        }
+        job.add(outer, own, from, lane);
       }
     }
   }
+}
+
+/// The same where the index stands in order, of which `places` tells where each was: the warp of
+/// the first one that names a row adds all that do.
+__global__ void add_sorted_rows(RowsToAdd job, const int64_t* sorted, const int64_t* places) {
+  const int lane = static_cast<int>(threadIdx.x) % kWarpThreads;
+  const int64_t warps = thread_count() / kWarpThreads;
+  for (int64_t i = thread_number() / kWarpThreads; i < job.outers * job.count; i += warps) {
+    const int64_t outer = i / job.count;
+    const int64_t first = i % job.count;
+    const int64_t own = sorted[first];
+    if (own < 0 || own >= job.size || (first > 0 && sorted[first - 1] == own)) continue;
+    for (int64_t j = first; j < job.count && sorted[j] == own; ++j) {
+      job.add(outer, own, places[j], lane);
+    }
+  }
+}
+
+/// Above so many comparisons of a row with an index, putting the index in order is faster.
+constexpr int64_t kMostComparisons = int64_t{1} << 23;
+
+void add_in_order(const RowsToAdd& job, const Tensor& index, const Tensor& out) {
+  const Tensor sorted = empty({job.count}, DType::Int64, out.device());
+  const Tensor places = empty({job.count}, DType::Int64, out.device());
+  sort(index.as_strided({job.count}, {job.index_step}, index.offset()), 0, false, sorted, places);
+  launch(add_sorted_rows, blocks_for(job.outers * job.count * kWarpThreads), kThreads, 0, job,
+         sorted.data<int64_t>(), places.data<int64_t>());
 }
 
 /// Each place of out along the dimension takes what the indices of its line give it.
@@ -183,7 +211,11 @@ void index_add(const Tensor& source, const Tensor& index, const Tensor& out) {
     job.source_steps[d] = source.strides()[d];
     job.out_steps[d] = out.strides()[d];
   }
-  launch(add_rows, blocks_for(out.size(0) * out.size(1) * kWarpThreads), kThreads, 0, job);
+  if (job.size * job.count <= kMostComparisons) {
+    launch(add_rows, blocks_for(job.outers * job.size * kWarpThreads), kThreads, 0, job);
+  } else {
+    add_in_order(job, index, out);
+  }
 }
 
 void scatter(const Tensor& source, const Tensor& index, int64_t dim, PutMode mode,

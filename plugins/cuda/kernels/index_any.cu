@@ -1,7 +1,6 @@
 #include "core/backend/fallback.h"
 #include "plugins/cuda/kernels/block.h"
 #include "plugins/cuda/kernels/fault.h"
-#include "plugins/cuda/kernels/index.h"
 #include "plugins/cuda/kernels/items.h"
 #include "plugins/cuda/kernels/kernels.h"
 #include "plugins/cuda/kernels/layout.h"
@@ -28,31 +27,20 @@ struct AddOffsets {
   }
 };
 
-/// For each offset: where the next of its kind stands.
+/// For each offset, where the next of its kind stands, and whether there is one before it; from the
+/// offsets in order.
 struct LinkEqual {
-  const int64_t* offsets;
+  const int64_t* sorted;
+  const int64_t* places;
   int64_t count;
   int32_t* next;  // −1: none
+  uint8_t* later;
 
   __device__ void operator()(int64_t i) const {
-    int64_t following = -1;
-    for (int64_t j = i + 1; j < count && following < 0; ++j) {
-      if (offsets[j] == offsets[i]) following = j;
-    }
-    next[i] = static_cast<int32_t>(following);
+    const bool more = i + 1 < count && sorted[i + 1] == sorted[i];
+    next[places[i]] = more ? static_cast<int32_t>(places[i + 1]) : -1;
+    later[places[i]] = i > 0 && sorted[i - 1] == sorted[i] ? 1 : 0;
   }
-};
-struct MarkLater {
-  const int32_t* next;
-  uint8_t* later;  // cleared before
-
-  __device__ void operator()(int64_t i) const {
-    if (next[i] >= 0) later[next[i]] = 1;
-  }
-};
-struct Clear {
-  uint8_t* out;
-  __device__ void operator()(int64_t i) const { out[i] = 0; }
 };
 
 struct Put {
@@ -75,9 +63,6 @@ struct Put {
     }
   }
 };
-
-/// Comparing all offsets with all others has its limits.
-constexpr int64_t kMostOffsets = 1 << 15;
 
 struct MaskedFill {
   Layout<2> layout;
@@ -211,12 +196,13 @@ void index_offsets(std::span<const Tensor> indices, const Dims& sizes, const Dim
 void put(const Tensor& source, const Tensor& offsets, PutMode mode, const Tensor& out) {
   if (source.numel() == 0) return;
   const int64_t count = source.size(0);
-  if (count > kMostOffsets) return fallback_kernels().index->put(source, offsets, mode, out);
+  const Tensor sorted = empty({count}, DType::Int64, out.device());
+  const Tensor places = empty({count}, DType::Int64, out.device());
+  sort(offsets.as_strided({count}, {1}, offsets.offset()), 0, false, sorted, places);
   const Scratch<int32_t> next(count, out);
   const Scratch<uint8_t> later(count, out);
-  for_each(count, LinkEqual{offsets.data<int64_t>(), count, next.data()});
-  for_each(count, Clear{later.data()});
-  for_each(count, MarkLater{next.data(), later.data()});
+  for_each(count, LinkEqual{sorted.data<int64_t>(), places.data<int64_t>(), count, next.data(),
+                            later.data()});
   Dims out_strides = out.strides();
   out_strides.insert(0, 0);
   const Nest<3> nest(source.sizes(),

@@ -2,7 +2,6 @@
 #include "core/backend/resample_kernels.h"
 #include "plugins/cuda/cuda_backend.h"
 #include "plugins/cuda/kernels/kernels.h"
-#include "plugins/cuda/kernels/norm.h"
 
 namespace nw::cuda {
 namespace {
@@ -14,9 +13,9 @@ const NormKernels kNormKernels{
     .track = track,
     .group_norm = group_norm,
     .group_norm_grad = group_norm_grad,
-    .renorm_rows = nullptr,
-    .bag_rows = nullptr,
-    .bag_rows_grad = nullptr,
+    .renorm_rows = renorm_rows,
+    .bag_rows = bag_rows,
+    .bag_rows_grad = bag_rows_grad,
 };
 
 const Kernels kKernels{
@@ -53,8 +52,6 @@ const Kernels kKernels{
     .bernoulli_each = bernoulli_each,
     .normal = normal,
     .randint = randint,
-    .sgd = sgd,
-    .adam = adam,
     .activation = &kActivationKernels,
     .index = &kIndexKernels,
     .norm = &kNormKernels,
@@ -62,6 +59,7 @@ const Kernels kKernels{
     .resample = &kResampleKernels,
     .loss = &kLossKernels,
     .attention = nullptr,
+    .optimizer = &kOptimizerKernels,
 };
 
 }  // namespace

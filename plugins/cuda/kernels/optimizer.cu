@@ -1,103 +1,205 @@
-#include "core/backend/fallback.h"
+#include "core/backend/optimizer_formulas.h"
+#include "plugins/cuda/kernels/block.h"
 #include "plugins/cuda/kernels/kernels.h"
-#include "plugins/cuda/kernels/launch.h"
+#include "plugins/cuda/kernels/tensor_lists.h"
 
 namespace nw::cuda {
 namespace {
 
-template <typename T>
-struct Sgd {
-  using F = Wide<T>;
-  F rate, momentum, fresh, decay, sign;
-  bool nesterov, first;
-  const T* grad;
-  T* param;
-  T* buffer;  // null: no momentum
+struct NumberMath {
+  template <typename F>
+  NW_BOTH static F root(F x) {
+    return std::sqrt(x);
+  }
+  template <typename F>
+  NW_BOTH static F larger(F a, F b) {
+    return b > a || b != b ? b : a;
+  }
+};
 
-  __device__ void operator()(int64_t i) const {
-    const F p = widen(param[i]);
-    F g = widen(grad[i]) * sign;
+/// Lists: gradients, parameters, and what the rule keeps.
+inline constexpr int kStepLists = 2 + static_cast<int>(kMostKept);
+
+template <typename T, typename Rule>
+struct Step {
+  using F = Wide<T>;
+  StepFormula<Rule, F> formula;
+  F sign, decay;
+
+  __device__ static constexpr bool writes(int list) { return list > 0; }
+  __device__ void operator()(T (&values)[kStepLists]) const {
+    F p = widen(values[1]);
+    F kept[kMostKept];
+    for (int k = 0; k < static_cast<int>(kMostKept); ++k) kept[k] = widen(values[2 + k]);
+    F g = widen(values[0]) * sign;
     if (decay != 0) g = g + p * decay;
-    if (buffer != nullptr) {
-      const F b = first ? g : widen(buffer[i]) * momentum + g * fresh;
-      buffer[i] = narrow<T>(b);
-      g = nesterov ? g + b * momentum : b;
-    }
-    param[i] = narrow<T>(p - g * rate);
+    formula.template apply<NumberMath>(g, p, kept);
+    for (int k = 0; k < static_cast<int>(kMostKept); ++k) values[2 + k] = narrow<T>(kept[k]);
+    values[1] = narrow<T>(p);
   }
 };
 
 template <typename T>
-struct Adam {
-  using F = Wide<T>;
-  F beta1, fresh1, beta2, fresh2, decay, sign, rate, root, eps;
-  const T* grad;
-  T* param;
-  T* mean;
-  T* square;
-  T* largest;  // null unless amsgrad
+struct Scale {
+  Wide<T> factor;
 
-  __device__ void operator()(int64_t i) const {
-    const F p = widen(param[i]);
-    F g = widen(grad[i]) * sign;
-    if (decay != 0) g = g + p * decay;
-    const F m = widen(mean[i]) * beta1 + g * fresh1;
-    F v = widen(square[i]) * beta2 + g * g * fresh2;
-    mean[i] = narrow<T>(m);
-    square[i] = narrow<T>(v);
-    if (largest != nullptr) {
-      const F before = widen(largest[i]);
-      v = v <= before ? before : v;
-      largest[i] = narrow<T>(v);
-    }
-    param[i] = narrow<T>(p - m * rate / (std::sqrt(v) / root + eps));
+  __device__ static constexpr bool writes(int) { return true; }
+  __device__ void operator()(T (&values)[1]) const {
+    values[0] = narrow<T>(widen(values[0]) * factor);
   }
 };
 
-/// Whether all that are there have the dtype of the first.
-bool is_of_one_dtype(std::initializer_list<const Tensor*> tensors) {
-  const DType dtype = (*tensors.begin())->dtype();
-  return std::all_of(tensors.begin(), tensors.end(), [&](const Tensor* tensor) {
-    return !tensor->defined() || tensor->dtype() == dtype;
+template <typename T>
+struct Unscale {
+  const float* factor;
+  float* found;
+
+  __device__ static constexpr bool writes(int) { return true; }
+  __device__ void operator()(T (&values)[1]) const {
+    const Wide<T> value = widen(values[0]);
+    if (value - value != 0) *found = 1;  // whoever comes first, all write the same
+    values[0] = narrow<T>(value * static_cast<Wide<T>>(*factor));
+  }
+};
+
+/// How the numbers of a tensor become its norm.
+struct Degree {
+  float p;  // as PyTorch rounds it: next to p = 0 that shows
+  bool extreme;
+
+  explicit Degree(double exponent)
+      : p(static_cast<float>(exponent)), extreme(std::fabs(p) == HUGE_VALF) {}
+  template <typename F>
+  __device__ F first() const {
+    return extreme && p < 0 ? infinity<F>() : F(0);
+  }
+  template <typename F>
+  __device__ F term(F size) const {
+    if (extreme || p == 1) return size;
+    if (p == 0) return size != 0 ? F(1) : F(0);
+    return p == 2 ? size * size : std::pow(size, static_cast<F>(p));
+  }
+  template <typename F>
+  __device__ F operator()(F a, F b) const {
+    if (!extreme) return a + b;
+    if (p > 0) return Larger<F>{}(a, b);
+    return a != a || a < b ? a : b;
+  }
+  template <typename F>
+  __device__ F whole(F total) const {
+    if (extreme || p == 0 || p == 1) return total;
+    return p == 2 ? std::sqrt(total) : std::pow(total, F(1) / p);
+  }
+};
+
+/// Joins what it sees; for for_stretch().
+template <typename T>
+struct Gather {
+  Degree degree;
+  Wide<T>* total;
+
+  __device__ static constexpr bool writes(int) { return false; }
+  __device__ void operator()(const T (&values)[1]) const {
+    *total = degree(*total, degree.term(std::fabs(widen(values[0]))));
+  }
+};
+
+/// A number for each block.
+template <typename T>
+__global__ void gather_norms(TensorTable<1> table, Degree degree, Wide<T>* parts) {
+  Wide<T> total = degree.first<Wide<T>>();
+  for_stretch<T>(table, Gather<T>{degree, &total});
+  total = block_reduce(total, degree);
+  if (threadIdx.x == 0) parts[blockIdx.x] = total;
+}
+
+/// A block for each tensor.
+template <typename T>
+__global__ void join_norms(TensorTable<1> table, Degree degree, const Wide<T>* parts, T* out) {
+  const int tensor = static_cast<int>(blockIdx.x);
+  const int32_t end = table.begin[tensor + 1];
+  double total = degree.first<double>();
+  for (int32_t i = table.begin[tensor] + static_cast<int32_t>(threadIdx.x); i < end;
+       i += static_cast<int32_t>(blockDim.x)) {
+    total = degree(total, static_cast<double>(parts[i]));
+  }
+  total = block_reduce(total, degree);
+  if (threadIdx.x != 0) return;
+  const bool empty = table.sizes[tensor] == 0;
+  out[tensor] = narrow<T>(empty ? Wide<T>(0) : static_cast<Wide<T>>(degree.whole(total)));
+}
+
+void check_dtypes(std::initializer_list<std::span<const Tensor>> lists, DType dtype) {
+  for (const std::span<const Tensor> list : lists) {
+    for (const Tensor& tensor : list) {
+      NW_CHECK(tensor.dtype() == dtype, "[step] expects tensors of ", name(dtype), ", gets ",
+               describe(tensor));
+    }
+  }
+}
+
+void step(const StepRule& rule, std::span<const Tensor> grads, std::span<const Tensor> params,
+          std::span<const Tensor> first, std::span<const Tensor> second,
+          std::span<const Tensor> third) {
+  if (params.empty()) return;
+  const DType dtype = params[0].dtype();
+  check_dtypes({grads, params, first, second, third}, dtype);
+  std::visit(
+      [&](const auto& own) {
+        using Rule = std::decay_t<decltype(own)>;
+        with_real(dtype, [&](auto type) {
+          using T = decltype(type);
+          using F = Wide<T>;
+          const StepFormula<Rule, F> formula(own);
+          for_tensors<T>({grads, params, first, second, third},
+                         Step<T, Rule>{formula, own.maximize ? F(-1) : F(1),
+                                       static_cast<F>(own.weight_decay)});
+        });
+      },
+      rule);
+}
+
+void norms(double p, std::span<const Tensor> tensors, const Tensor& out) {
+  check_dtypes({tensors}, out.dtype());
+  const Degree degree(p);
+  with_real(out.dtype(), [&](auto type) {
+    using T = decltype(type);
+    for_tables({tensors}, [&](const TensorTable<1>& table, size_t first) {
+      const Scratch<Wide<T>> parts(table.blocks(), out);
+      if (table.blocks() > 0) {
+        launch(gather_norms<T>, table.blocks(), kThreads, 0, table, degree, parts.data());
+      }
+      launch(join_norms<T>, table.count, kThreads, 0, table, degree, parts.data(),
+             numbers<T>(out) + first);
+    });
+  });
+}
+
+void scale(double factor, std::span<const Tensor> tensors) {
+  if (tensors.empty()) return;
+  check_dtypes({tensors}, tensors[0].dtype());
+  with_real(tensors[0].dtype(), [&](auto type) {
+    using T = decltype(type);
+    for_tensors<T>({tensors}, Scale<T>{static_cast<Wide<T>>(factor)});
+  });
+}
+
+void unscale(std::span<const Tensor> tensors, const Tensor& factor, const Tensor& found) {
+  if (tensors.empty()) return;
+  check_dtypes({tensors}, tensors[0].dtype());
+  with_real(tensors[0].dtype(), [&](auto type) {
+    using T = decltype(type);
+    for_tensors<T>({tensors}, Unscale<T>{factor.data<float>(), found.data<float>()});
   });
 }
 
 }  // namespace
 
-void sgd(const SgdStep& step, const Tensor& grad, const Tensor& param, const Tensor& buffer) {
-  if (!is_of_one_dtype({&param, &grad, &buffer})) {
-    return fallback_kernels().sgd(step, grad, param, buffer);
-  }
-  with_real(param.dtype(), [&](auto type) {
-    using T = decltype(type);
-    using F = Wide<T>;
-    for_each(param.numel(),
-             Sgd<T>{static_cast<F>(step.lr), static_cast<F>(step.momentum),
-                    static_cast<F>(1 - step.dampening), static_cast<F>(step.weight_decay),
-                    step.maximize ? F(-1) : F(1), step.nesterov, step.first, numbers<T>(grad),
-                    numbers<T>(param), step.momentum != 0 ? numbers<T>(buffer) : nullptr});
-  });
-}
-
-void adam(const AdamStep& step, const Tensor& grad, const Tensor& param, const Tensor& exp_avg,
-          const Tensor& exp_avg_sq, const Tensor& max_exp_avg_sq) {
-  if (!is_of_one_dtype({&param, &grad, &exp_avg, &exp_avg_sq, &max_exp_avg_sq})) {
-    return fallback_kernels().adam(step, grad, param, exp_avg, exp_avg_sq, max_exp_avg_sq);
-  }
-  const auto steps = static_cast<double>(step.step);
-  const double rate = step.lr / (1 - std::pow(step.beta1, steps));
-  const double root = std::sqrt(1 - std::pow(step.beta2, steps));
-  with_real(param.dtype(), [&](auto type) {
-    using T = decltype(type);
-    using F = Wide<T>;
-    for_each(param.numel(),
-             Adam<T>{static_cast<F>(step.beta1), static_cast<F>(1 - step.beta1),
-                     static_cast<F>(step.beta2), static_cast<F>(1 - step.beta2),
-                     static_cast<F>(step.weight_decay), step.maximize ? F(-1) : F(1),
-                     static_cast<F>(rate), static_cast<F>(root), static_cast<F>(step.eps),
-                     numbers<T>(grad), numbers<T>(param), numbers<T>(exp_avg),
-                     numbers<T>(exp_avg_sq), step.amsgrad ? numbers<T>(max_exp_avg_sq) : nullptr});
-  });
-}
+const OptimizerKernels kOptimizerKernels{
+    .step = step,
+    .norms = norms,
+    .scale = scale,
+    .unscale = unscale,
+};
 
 }  // namespace nw::cuda

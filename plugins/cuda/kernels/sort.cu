@@ -1,10 +1,11 @@
 #include "plugins/cuda/kernels/block.h"
-#include "plugins/cuda/kernels/index.h"
 #include "plugins/cuda/kernels/items.h"
+#include "plugins/cuda/kernels/kernels.h"
 #include "plugins/cuda/kernels/layout.h"
 
 // Sorting lines by Batcher's bitonic network (1968): in the shared memory of a block where a line
-// fits, else step by step over all lines. Places settle ties, so the order is stable and unique.
+// fits, else chunk by chunk, and over all lines where the network reaches farther. Places settle
+// ties, so the order is stable and unique.
 namespace nw::cuda {
 namespace {
 
@@ -61,13 +62,13 @@ struct Lines {
 };
 
 /// Pair number `pair` of a step of the network: `run` is the length that gets sorted, `distance`
-/// how far the two are apart.
+/// how far the two are apart; `start` is where in its line the first of the items stands.
 template <typename K>
 __device__ void exchange(Item<K>* items, int64_t pair, int64_t run, int64_t distance,
-                         const Before<K>& before) {
+                         const Before<K>& before, int64_t start = 0) {
   const int64_t i = pair / distance * 2 * distance + pair % distance;
   const int64_t j = i + distance;
-  const bool up = (i & run) == 0;
+  const bool up = ((start + i) & run) == 0;
   const Item<K> a = items[i];
   const Item<K> b = items[j];
   if (before(a, b) == up) return;
@@ -90,6 +91,33 @@ __global__ void sort_lines(Lines<K> job, int64_t lines) {
       }
     }
     for (int64_t i = threadIdx.x; i < job.count; i += blockDim.x) job.write(line, i, items[i]);
+    __syncthreads();
+  }
+}
+
+constexpr int64_t kSharedItems = 1024;
+
+/// The steps for runs of first_run … last_run in which the two of a pair lie in one chunk of
+/// kSharedItems, in the shared memory of a block for each chunk.
+template <typename K>
+__global__ void sort_chunks(Item<K>* items, int64_t chunks, int64_t padded, int64_t first_run,
+                            int64_t last_run, Before<K> before) {
+  auto* own = shared_memory<Item<K>>();
+  for (int64_t chunk = blockIdx.x; chunk < chunks; chunk += gridDim.x) {
+    Item<K>* from = items + chunk * kSharedItems;
+    const int64_t start = chunk * kSharedItems % padded;
+    for (int64_t i = threadIdx.x; i < kSharedItems; i += blockDim.x) own[i] = from[i];
+    __syncthreads();
+    for (int64_t run = first_run; run <= last_run; run *= 2) {
+      const int64_t longest = run < kSharedItems ? run : kSharedItems;
+      for (int64_t distance = longest / 2; distance > 0; distance /= 2) {
+        for (int64_t pair = threadIdx.x; pair < kSharedItems / 2; pair += blockDim.x) {
+          exchange(own, pair, run, distance, before, start);
+        }
+        __syncthreads();
+      }
+    }
+    for (int64_t i = threadIdx.x; i < kSharedItems; i += blockDim.x) from[i] = own[i];
     __syncthreads();
   }
 }
@@ -120,8 +148,6 @@ struct WriteItems {
   }
 };
 
-constexpr int64_t kSharedItems = 1024;
-
 template <typename K>
 void sort_as(Lines<K> job, int64_t lines, const Tensor& like) {
   job.padded = 1;
@@ -135,10 +161,18 @@ void sort_as(Lines<K> job, int64_t lines, const Tensor& like) {
   const Scratch<Item<K>> items(lines * job.padded, like);
   for_each(lines * job.padded, LoadItems<K>{job, items.data()});
   const int64_t pairs = job.padded / 2;
-  for (int64_t run = 2; run <= job.padded; run *= 2) {
-    for (int64_t distance = run / 2; distance > 0; distance /= 2) {
+  const int64_t chunks = lines * job.padded / kSharedItems;
+  const auto in_chunks = [&](int64_t first_run, int64_t last_run) {
+    launch(sort_chunks<K>, blocks_for_rows(chunks, kThreads), kThreads,
+           static_cast<size_t>(kSharedItems) * sizeof(Item<K>), items.data(), chunks, job.padded,
+           first_run, last_run, job.before);
+  };
+  in_chunks(2, kSharedItems);
+  for (int64_t run = 2 * kSharedItems; run <= job.padded; run *= 2) {
+    for (int64_t distance = run / 2; distance >= kSharedItems; distance /= 2) {
       for_each(lines * pairs, ExchangeItems<K>{items.data(), run, distance, pairs, job.before});
     }
+    in_chunks(run, run);
   }
   for_each(lines * job.count, WriteItems<K>{job, items.data()});
 }

@@ -173,7 +173,7 @@ class TestDevice : public QObject {
     const Kernels& table = backend_of(kCpu).kernels();
     using kernel_table::AnyKernel;
     QVERIFY(at("fill") == reinterpret_cast<AnyKernel>(table.fill));
-    QVERIFY(at("adam") == reinterpret_cast<AnyKernel>(table.adam));
+    QVERIFY(at("randint") == reinterpret_cast<AnyKernel>(table.randint));
     const auto norm = kernel_table::names_of<NormKernels>();
     const auto kernels = kernel_table::entries_of(*table.norm);
     const auto it = std::find(norm.begin(), norm.end(), std::string("norm.track"));

@@ -1,4 +1,5 @@
 #include "core/backend/backend.h"
+#include "core/backend/optimizer_kernels.h"
 #include "core/base/random.h"
 #include "tests/core/backend/naive.h"
 
@@ -170,11 +171,57 @@ class TestTrainingKernels : public QObject {
         put(new_buffer, i, b);
         return at(param, i) - step.lr * (step.nesterov ? g + step.momentum * b : b);
       });
-      kernels().sgd(step, grad, param, buffer);
+      kernels().optimizer->step(step, {&grad, 1}, {&param, 1}, {&buffer, 1}, {}, {});
       QVERIFY(same(param, new_param, "sgd"));
       QVERIFY(same(buffer, new_buffer, "momentum"));
     }
     for (int round = 0; round < kRounds; ++round) adam_once();
+  }
+
+  void lists_of_tensors() {
+    constexpr double kDegrees[] = {2, 1, 0, 3, 0.5, HUGE_VAL, -HUGE_VAL};
+    for (int round = 0; round < kRounds; ++round) {
+      const DType dtype = random_floating(*draw_);
+      std::vector<Tensor> all;
+      for (int64_t i = draw_->integer(1, 5); i > 0; --i) {
+        const bool large = draw_->chance(0.05);
+        all.push_back(draw_->numbers({large ? 200000 : draw_->integer(0, 40)}, dtype));
+      }
+      const auto count = static_cast<int64_t>(all.size());
+      const double p = kDegrees[round % 7];
+      const Tensor norms = empty({count}, dtype);
+      kernels().optimizer->norms(p, all, norms);
+      const Tensor expected = filled({count}, dtype, [&](const Dims& i) {
+        return norm_of(all[static_cast<size_t>(i[0])], p);
+      });
+      QVERIFY(same(norms, expected, "norms", 4));
+      std::vector<Tensor> scaled;
+      for (const Tensor& x : all) {
+        scaled.push_back(filled(x.sizes(), dtype, [&](const Dims& i) { return at(x, i) * 0.25; }));
+      }
+      kernels().optimizer->scale(0.25, all);
+      for (size_t i = 0; i < all.size(); ++i) QVERIFY(same(all[i], scaled[i], "scale"));
+    }
+  }
+
+  void unscaling_finds_what_is_not_finite() {
+    for (const DType dtype : {DType::Float32, DType::Float64, DType::Float16, DType::BFloat16}) {
+      for (const double bad : {1.0, HUGE_VAL, -HUGE_VAL, std::nan("")}) {
+        std::vector<Tensor> all{draw_->numbers({50000}, dtype), draw_->numbers({21}, dtype)};
+        const auto number = [](const Tensor& x, int64_t i) {
+          return x.as_strided({}, {}, i).item();
+        };
+        raw::fill_(all[static_cast<size_t>(draw_->integer(0, 1))].as_strided({}, {}, 5), bad);
+        const Tensor factor = full({}, 0.5, DType::Float32, kCpu);
+        const Tensor found = full({}, 0, DType::Float32, kCpu);
+        const double before = number(all[1], 20);
+        kernels().optimizer->unscale(all, factor, found);
+        QCOMPARE(*found.data<float>(), bad == 1 ? 0.0f : 1.0f);
+        QCOMPARE(number(all[1], 20), before / 2);
+        kernels().optimizer->unscale({&factor, 1}, factor, found);
+        QCOMPARE(*found.data<float>(), bad == 1 ? 0.0f : 1.0f);
+      }
+    }
   }
 
   void random_streams() {
@@ -193,6 +240,19 @@ class TestTrainingKernels : public QObject {
   }
 
  private:
+  static double norm_of(const Tensor& x, double p) {
+    double total = p < 0 && x.numel() > 0 ? HUGE_VAL : 0;
+    for (int64_t i = 0; i < x.numel(); ++i) {
+      const double size = std::abs(at(x, {i}));
+      if (std::isinf(p)) {
+        total = p > 0 ? std::max(total, size) : std::min(total, size);
+      } else {
+        total += p == 0 ? (size != 0) : std::pow(size, p);
+      }
+    }
+    return std::isinf(p) || p == 0 ? total : std::pow(total, 1 / p);
+  }
+
   void adam_once() {
     const DType dtype = random_floating(*draw_);
     const Dims sizes{draw_->integer(1, 100)};
@@ -221,7 +281,8 @@ class TestTrainingKernels : public QObject {
       if (step.amsgrad) v = std::max(v, at(largest, i));
       return at(param, i) - step.lr / bias1 * m / (std::sqrt(v) / std::sqrt(bias2) + step.eps);
     });
-    kernels().adam(step, grad, param, mean, square, step.amsgrad ? largest : Tensor());
+    const std::span<const Tensor> third(&largest, step.amsgrad ? 1 : 0);
+    kernels().optimizer->step(step, {&grad, 1}, {&param, 1}, {&mean, 1}, {&square, 1}, third);
     QVERIFY(same(param, expected, "adam", 2));
   }
 

@@ -1,8 +1,12 @@
 #include "tests/plugins/cuda_kernels/emulator.h"
 // The emulator stands before the kernels, which see a compiler for CUDA.
+#include <set>
+
 #include "core/backend/activation_kernels.h"
 #include "core/backend/loss_kernels.h"
+#include "core/base/random.h"
 #include "plugins/cuda/kernels/activation.cu"
+#include "plugins/cuda/kernels/fault.cpp"
 #include "plugins/cuda/kernels/loss.cu"
 #include "plugins/cuda/kernels/optimizer.cu"
 #include "plugins/cuda/kernels/softmax.cu"
@@ -27,6 +31,43 @@ struct Twice {
   Tensor ours, expected;
   explicit Twice(const Tensor& x) : ours(raw::clone(x)), expected(raw::clone(x)) {}
 };
+
+/// Gradients, parameters, and what a rule keeps.
+using Lists = std::array<std::vector<Tensor>, 2 + kMostKept>;
+
+/// One of each.
+std::vector<StepRule> any_rules() {
+  const auto now_and_then = [](double value) { return draw().chance(0.5) ? value : 0; };
+  const bool maximize = draw().chance(0.3);
+  const double decay = now_and_then(0.1);
+  const double lr = draw().real(0.01, 1);
+  const double beta1 = draw().real(0, 0.95);
+  const double beta2 = draw().real(0, 0.999);
+  const bool nesterov = draw().chance(0.3);
+  const double momentum = nesterov ? 0.9 : now_and_then(0.8);
+  const double dampening = nesterov ? 0 : draw().real(0, 0.5);
+  const int64_t step = draw().integer(1, 50);
+  return {
+      SgdStep{lr, momentum, dampening, decay, nesterov, maximize, draw().chance(0.3)},
+      AdamStep{lr, beta1, beta2, 1e-6, decay, draw().chance(0.5), maximize, step,
+               1 - now_and_then(0.01)},
+      AdamaxStep{lr, beta1, beta2, 1e-6, decay, maximize, step},
+      NAdamStep{beta1, beta2, 1e-6, decay, lr, lr / 2, draw().real(0.1, 1)},
+      RAdamStep{beta1, beta2, 1e-6, decay, lr, draw().chance(0.5)},
+      RMSpropStep{lr, beta2, 1e-2, decay, now_and_then(0.9), draw().chance(0.3), maximize},
+      AdagradStep{lr, 1e-6, decay, maximize},
+      AdadeltaStep{lr, beta2, 1e-6, decay, maximize},
+      AsgdStep{lr, 1 - 1e-3, draw().chance(0.3) ? 1 : 0.25, decay, maximize},
+  };
+}
+
+bool keeps(const StepRule& rule, int place) {
+  return std::visit(
+      [&](const auto& own) {
+        return StepFormula<std::decay_t<decltype(own)>, double>(own).keeps(place);
+      },
+      rule);
+}
 
 Activation any_activation(ActivationKind kind) {
   Activation f{kind, draw().real(0.1, 1), draw().real(0.5, 2), draw().real(0.5, 2)};
@@ -59,6 +100,35 @@ class TestTrainingEmulated : public QObject {
         on_cpu().activation->backward(f, grad, x, expected);
         QVERIFY2(agree(ours, expected, "backward", 2), qPrintable(QString("kind %1").arg(kind)));
       }
+    }
+  }
+
+  void rrelu_draws_where_x_is_not_above_zero() {
+    for (const DType dtype : {DType::Float32, DType::Float64, DType::Float16, DType::BFloat16}) {
+      const Tensor x = numbers_of({501}, dtype, true);
+      const Tensor factors = empty({501}, dtype);
+      const Tensor again = empty({501}, dtype);
+      Generator generator(5);
+      Generator same(5);
+      cuda::kActivationKernels.rrelu_factors(generator, 0.25, 0.5, x, factors);
+      cuda::kActivationKernels.rrelu_factors(same, 0.25, 0.5, x, again);
+      QVERIFY(equal_bits(factors, again, "repeated"));
+      std::set<double> drawn;
+      for (int64_t i = 0; i < 501; ++i) {
+        const double factor = factors.as_strided({}, {}, i).item();
+        if (x.as_strided({}, {}, i).item() <= 0) {
+          QVERIFY(factor >= 0.25 && factor <= 0.5);
+          drawn.insert(factor);
+        } else {
+          QCOMPARE(factor, 1.0);
+        }
+      }
+      QVERIFY(drawn.size() > 30);
+      cuda::emulated_note() = {};
+      cuda::kActivationKernels.rrelu_factors(generator, 0.5, 0.25, x, factors);
+      QCOMPARE(cuda::fault_text(cuda::emulated_note()),
+               std::string("[RReLU] lower must be at most upper, is 0.5 of 0.25"));
+      cuda::emulated_note() = {};
     }
   }
 
@@ -214,43 +284,73 @@ class TestTrainingEmulated : public QObject {
     }
   }
 
+  /// All rules, on lists of tensors of any sizes, some of which lie askew in memory.
   void optimizer_steps() {
     for (int round = 0; round < 2 * kRounds; ++round) {
-      const DType dtype = any_floating();
-      const Dims sizes{draw().integer(1, 1000)};
-      const Tensor grad = numbers_of(sizes, dtype);
-      const Twice param(numbers_of(sizes, dtype));
-      const Twice buffer(numbers_of(sizes, dtype));
-      const bool nesterov = draw().chance(0.3);
-      const SgdStep sgd{draw().real(0.01, 1),
-                        nesterov || draw().chance(0.5) ? 0.9 : 0,
-                        nesterov ? 0 : draw().real(0, 0.5),
-                        draw().chance(0.5) ? 0.1 : 0,
-                        nesterov,
-                        draw().chance(0.3),
-                        draw().chance(0.3)};
-      cuda::sgd(sgd, grad, param.ours, buffer.ours);
-      on_cpu().sgd(sgd, grad, param.expected, buffer.expected);
-      QVERIFY(agree(param.ours, param.expected, "sgd"));
-      QVERIFY(agree(buffer.ours, buffer.expected, "momentum"));
+      for (const StepRule& rule : any_rules()) {
+        const DType dtype = any_floating();
+        Lists ours, expected;
+        for (int64_t i = draw().chance(0.02) ? 330 : draw().integer(1, 6); i > 0; --i) {
+          const int64_t size =
+              draw().chance(0.05) ? draw().integer(4000, 9000) : draw().integer(0, 60);
+          for (size_t k = 0; k < ours.size(); ++k) {
+            const int64_t gap = draw().chance(0.2) ? 1 : 0;
+            const Tensor room = numbers_of({size + gap}, dtype);
+            if (k > 1) on_cpu().unary(UnaryOp::Abs, raw::clone(room), room);
+            const Twice twice(room);
+            ours[k].push_back(twice.ours.as_strided({size}, {1}, gap));
+            expected[k].push_back(twice.expected.as_strided({size}, {1}, gap));
+          }
+        }
+        for (size_t k = 0; k < kMostKept; ++k) {
+          if (keeps(rule, static_cast<int>(k))) continue;
+          ours[2 + k].clear();
+          expected[2 + k].clear();
+        }
+        cuda::kOptimizerKernels.step(rule, ours[0], ours[1], ours[2], ours[3], ours[4]);
+        on_cpu().optimizer->step(rule, expected[0], expected[1], expected[2], expected[3],
+                                 expected[4]);
+        for (size_t k = 0; k < ours.size(); ++k) {
+          for (size_t i = 0; i < ours[k].size(); ++i) {
+            QVERIFY2(agree(ours[k][i], expected[k][i], "step", 4),
+                     qPrintable(QString("rule %1, list %2").arg(rule.index()).arg(k)));
+          }
+        }
+      }
+    }
+  }
 
-      const Tensor positive = empty(sizes, dtype);
-      on_cpu().unary(UnaryOp::Square, numbers_of(sizes, dtype), positive);
-      const Twice mean(numbers_of(sizes, dtype));
-      const Twice square(positive);
-      const Twice largest(positive);
-      const AdamStep adam{draw().real(0.01, 1),         draw().real(0, 0.95),
-                          draw().real(0, 0.999),        1e-6,
-                          draw().chance(0.5) ? 0.1 : 0, draw().chance(0.5),
-                          draw().chance(0.3),           draw().integer(1, 50)};
-      const auto most = [&](const Tensor& x) { return adam.amsgrad ? x : Tensor(); };
-      cuda::adam(adam, grad, param.ours, mean.ours, square.ours, most(largest.ours));
-      on_cpu().adam(adam, grad, param.expected, mean.expected, square.expected,
-                    most(largest.expected));
-      QVERIFY(agree(param.ours, param.expected, "adam", 4));
-      QVERIFY(agree(mean.ours, mean.expected, "mean"));
-      QVERIFY(agree(square.ours, square.expected, "square"));
-      QVERIFY(agree(largest.ours, largest.expected, "largest"));
+  void norms_and_scales_of_lists() {
+    constexpr double kDegrees[] = {2, 1, 0, 3, 0.5, HUGE_VAL, -HUGE_VAL};
+    for (int round = 0; round < 2 * kRounds; ++round) {
+      const DType dtype = any_floating();
+      std::vector<Tensor> ours, expected;
+      for (int64_t i = draw().chance(0.05) ? 330 : draw().integer(1, 6); i > 0; --i) {
+        const int64_t size =
+            draw().chance(0.2) ? draw().integer(4000, 9000) : draw().integer(0, 60);
+        const Twice twice(numbers_of({size}, dtype));
+        ours.push_back(twice.ours);
+        expected.push_back(twice.expected);
+      }
+      const auto count = static_cast<int64_t>(ours.size());
+      const Twice norms(zeros({count}, dtype));
+      cuda::kOptimizerKernels.norms(kDegrees[round % 7], ours, norms.ours);
+      on_cpu().optimizer->norms(kDegrees[round % 7], expected, norms.expected);
+      QVERIFY2(agree(norms.ours, norms.expected, "norms", 20),
+               qPrintable(QString::number(kDegrees[round % 7])));
+      if (draw().chance(0.5)) {
+        const Tensor& any = ours[static_cast<size_t>(draw().integer(0, count - 1))];
+        if (any.numel() > 0) raw::fill_(any.as_strided({}, {}, 0), HUGE_VAL);
+        for (size_t i = 0; i < ours.size(); ++i) raw::copy_(expected[i], ours[i]);
+      }
+      const Tensor factor = full({}, 0.125, DType::Float32, kCpu);
+      const Twice found(zeros({}));
+      cuda::kOptimizerKernels.scale(1.7, ours);
+      on_cpu().optimizer->scale(1.7, expected);
+      cuda::kOptimizerKernels.unscale(ours, factor, found.ours);
+      on_cpu().optimizer->unscale(expected, factor, found.expected);
+      QCOMPARE(found.ours.item(), found.expected.item());
+      for (size_t i = 0; i < ours.size(); ++i) QVERIFY(agree(ours[i], expected[i], "scale"));
     }
   }
 };
