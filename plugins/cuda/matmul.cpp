@@ -6,14 +6,14 @@
 
 #include "core/backend/creation.h"
 #include "core/backend/fallback.h"
+#include "core/backend/math_mode.h"
 #include "plugins/cuda/kernels/kernels.h"
 #include "plugins/cuda/libraries.h"
-#include "plugins/cuda/math_mode.h"
 #include "plugins/cuda/product.h"
 #include "plugins/cuda/stream.h"
 
-// Products by cuBLASLt, with the bias added where the result is written. What it has no code for
-// (whole and complex numbers) is left to the CPU.
+// Products by cuBLASLt, with the bias added where the result is written. Those of whole numbers,
+// which it has no code for, by a kernel of ours.
 namespace nw::cuda {
 namespace {
 
@@ -68,20 +68,33 @@ cudaDataType_t type_of(DType dtype) {
       return CUDA_R_16F;
     case DType::BFloat16:
       return CUDA_R_16BF;
+    case DType::Complex64:
+      return CUDA_C_32F;
+    case DType::Complex128:
+      return CUDA_C_64F;
     default:
       return CUDA_R_32F;
   }
+}
+
+bool is_wide(DType dtype) {
+  return dtype == DType::Float64 || dtype == DType::Complex128;
+}
+
+/// In what numbers products of a dtype are scaled.
+cudaDataType_t scale_type_of(DType dtype) {
+  if (is_complex(dtype)) return type_of(dtype);
+  return is_wide(dtype) ? CUDA_R_64F : CUDA_R_32F;
 }
 
 /// The descriptions of a product. cuBLAS counts columns first, so it is given outᵀ = bᵀ · aᵀ.
 class Description {
  public:
   explicit Description(const ProductKey& key) {
-    const bool wide = key.dtype == DType::Float64;
-    const cublasComputeType_t compute = wide       ? CUBLAS_COMPUTE_64F
-                                        : key.tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32
-                                                   : CUBLAS_COMPUTE_32F;
-    check(lt().init_product(&product_, sizeof(product_), compute, wide ? CUDA_R_64F : CUDA_R_32F),
+    const cublasComputeType_t compute = is_wide(key.dtype) ? CUBLAS_COMPUTE_64F
+                                        : key.tf32         ? CUBLAS_COMPUTE_32F_FAST_TF32
+                                                           : CUBLAS_COMPUTE_32F;
+    check(lt().init_product(&product_, sizeof(product_), compute, scale_type_of(key.dtype)),
           "cublasLtMatmulDescInit");
     set(CUBLASLT_MATMUL_DESC_TRANSA, key.b.transposed ? CUBLAS_OP_T : CUBLAS_OP_N);
     set(CUBLASLT_MATMUL_DESC_TRANSB, key.a.transposed ? CUBLAS_OP_T : CUBLAS_OP_N);
@@ -181,13 +194,14 @@ bool run(ProductKey key, const Tensor& a, const Tensor& b, const Tensor& bias, c
       plan.workspace_bytes == 0
           ? Tensor()
           : empty({static_cast<int64_t>(plan.workspace_bytes)}, DType::UInt8, out.device());
-  const double one = 1;
-  const double zero = 0;
-  const float narrow_one = 1;
-  const float narrow_zero = 0;
-  const bool wide = key.dtype == DType::Float64;
-  const void* alpha = wide ? static_cast<const void*>(&one) : &narrow_one;
-  const void* beta = wide ? static_cast<const void*>(&zero) : &narrow_zero;
+  // Of complex numbers both parts are read.
+  const double one[] = {1, 0};
+  const double zero[] = {0, 0};
+  const float narrow_one[] = {1, 0};
+  const float narrow_zero[] = {0, 0};
+  const bool wide = is_wide(key.dtype);
+  const void* alpha = wide ? static_cast<const void*>(one) : narrow_one;
+  const void* beta = wide ? static_cast<const void*>(zero) : narrow_zero;
   check(
       lt().matmul(handle_of(key.device), description.product(), alpha, b.raw(), description.first(),
                   a.raw(), description.second(), beta, out.raw(), description.out(), out.raw(),
@@ -219,9 +233,8 @@ struct Placed {
 
 /// False: out was not written.
 bool product(const Tensor& a, const Tensor& b, const Tensor& bias, const Tensor& out) {
-  if (!is_floating(out.dtype()) || a.dtype() != out.dtype() || b.dtype() != out.dtype()) {
-    return false;
-  }
+  const bool known = is_floating(out.dtype()) || is_complex(out.dtype());
+  if (!known || a.dtype() != out.dtype() || b.dtype() != out.dtype()) return false;
   if (bias.defined() && bias.dtype() != out.dtype()) return false;
   if (out.numel() == 0) return true;
   if (a.size(-1) == 0) {
@@ -244,13 +257,14 @@ bool product(const Tensor& a, const Tensor& b, const Tensor& bias, const Tensor&
                  right.operand,
                  left.batch_stride(),
                  right.batch_stride(),
-                 bias.defined(),
-                 math_mode().tf32_matmul && out.dtype() == DType::Float32,
+                 bias.defined() && !is_complex(out.dtype()),
+                 math_mode().matmul_tf32 && out.dtype() == DType::Float32,
                  0};
-  if (run(key, left.tensor, right.tensor, bias, out)) return true;
-  if (!bias.defined()) return false;
+  const bool done = run(key, left.tensor, right.tensor, bias, out);
+  if (done && (key.bias || !bias.defined())) return true;
+  if (!done && !key.bias) return false;
   key.bias = false;
-  if (!run(key, left.tensor, right.tensor, Tensor(), out)) return false;
+  if (!done && !run(key, left.tensor, right.tensor, Tensor(), out)) return false;
   binary(BinaryOp::Add, out, raw::expand(bias, out.sizes()), out);
   return true;
 }
@@ -258,10 +272,12 @@ bool product(const Tensor& a, const Tensor& b, const Tensor& bias, const Tensor&
 }  // namespace
 
 void matmul(const Tensor& a, const Tensor& b, const Tensor& out) {
+  if (is_whole(out.dtype())) return whole_product(a, b, out);
   if (!product(a, b, Tensor(), out)) fallback_kernels().matmul(a, b, out);
 }
 
 void bmm(const Tensor& a, const Tensor& b, const Tensor& out) {
+  if (is_whole(out.dtype())) return whole_product(a, b, out);
   if (!product(a, b, Tensor(), out)) fallback_kernels().bmm(a, b, out);
 }
 
@@ -269,6 +285,11 @@ void linear(const Tensor& x, const Tensor& weight, const Tensor& bias, const Ten
   const Dims& strides = weight.strides();
   const Tensor turned = weight.as_strided({weight.size(1), weight.size(0)},
                                           {strides[1], strides[0]}, weight.offset());
+  if (is_whole(y.dtype())) {
+    whole_product(x, turned, y);
+    if (bias.defined()) binary(BinaryOp::Add, y, raw::expand(bias, y.sizes()), y);
+    return;
+  }
   if (!product(x, turned, bias, y)) fallback_kernels().linear(x, weight, bias, y);
 }
 

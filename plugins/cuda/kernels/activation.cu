@@ -1,6 +1,9 @@
+#include "core/backend/activation_kernels.h"
 #include "plugins/cuda/kernels/activation_formulas.h"
+#include "plugins/cuda/kernels/fault.h"
 #include "plugins/cuda/kernels/kernels.h"
 #include "plugins/cuda/kernels/map.h"
+#include "plugins/cuda/kernels/philox.h"
 
 namespace nw::cuda {
 namespace {
@@ -50,6 +53,28 @@ struct PreluGrad {
   }
 };
 
+/// Numbers come in groups of four; a thread draws a group.
+template <typename T>
+struct RreluFactors {
+  Generator::Philox place;
+  Wide<T> from, span;
+  int64_t count;
+  const T* x;
+  T* factors;
+  FaultReport report;
+
+  __device__ void operator()(int64_t group) const {
+    PhiloxWords words[2] = {philox_words(place, group), {}};
+    if constexpr (sizeof(T) == sizeof(double)) words[1] = philox_words(place, group, 1);
+    for (int j = 0; j < 4 && 4 * group + j < count; ++j) {
+      const int64_t i = 4 * group + j;
+      const bool drawn = widen(x[i]) <= 0;
+      if (drawn && !(span >= 0)) report.raise(FaultKind::Said, 0, 0);
+      factors[i] = narrow<T>(drawn ? std::fma(unit_of<T>(words, j), span, from) : Wide<T>(1));
+    }
+  }
+};
+
 void forward(const Activation& f, const Tensor& x, const Tensor& y) {
   with_real(x.dtype(), [&](auto type) {
     using T = decltype(type);
@@ -88,6 +113,19 @@ void prelu_grad(const Tensor& grad, const Tensor& x, const Tensor& weight, const
   });
 }
 
+void rrelu_factors(Generator& generator, double from, double to, const Tensor& x,
+                   const Tensor& factors) {
+  const FaultReport report =
+      fault_report(kept_text(concat("[RReLU] lower must be at most upper, is ", from, " of ", to)));
+  with_real(x.dtype(), [&](auto type) {
+    using T = decltype(type);
+    for_each((x.numel() + 3) / 4,
+             RreluFactors<T>{generator.philox(sizeof(T) == 8 ? 8 : 4), static_cast<Wide<T>>(from),
+                             static_cast<Wide<T>>(to - from), x.numel(), numbers<T>(x),
+                             numbers<T>(factors), report});
+  });
+}
+
 }  // namespace
 
 const ActivationKernels kActivationKernels{
@@ -95,6 +133,7 @@ const ActivationKernels kActivationKernels{
     .backward = backward,
     .prelu = prelu,
     .prelu_grad = prelu_grad,
+    .rrelu_factors = rrelu_factors,
 };
 
 }  // namespace nw::cuda

@@ -1,4 +1,5 @@
 #include "core/backend/fallback.h"
+#include "plugins/cuda/kernels/complex.h"
 #include "plugins/cuda/kernels/elementwise_formulas.h"
 #include "plugins/cuda/kernels/fault.h"
 #include "plugins/cuda/kernels/kernels.h"
@@ -162,6 +163,50 @@ struct WholeBinary {
   }
 };
 
+/// out may be complex, real or bool.
+struct ComplexUnary {
+  Layout<2> layout;
+  UnaryOp op;
+  const void* x;
+  void* out;
+  DType in_dtype, out_dtype;
+
+  __device__ void operator()(int64_t i) const {
+    const Offsets<2> at = layout(static_cast<uint32_t>(i));
+    store_complex(out, out_dtype, at[1], complex_unary(op, load_complex(x, in_dtype, at[0])));
+  }
+};
+struct ComplexBinary {
+  Layout<3> layout;
+  BinaryOp op;
+  const void* a;
+  const void* b;
+  void* out;
+  DType in_dtype, out_dtype;
+
+  __device__ void operator()(int64_t i) const {
+    const Offsets<3> at = layout(static_cast<uint32_t>(i));
+    store_complex(
+        out, out_dtype, at[2],
+        complex_binary(op, load_complex(a, in_dtype, at[0]), load_complex(b, in_dtype, at[1])));
+  }
+};
+/// y += x · scale
+struct ComplexAxpy {
+  Layout<2> layout;
+  double scale;
+  const void* x;
+  void* y;
+  DType dtype;
+
+  __device__ void operator()(int64_t i) const {
+    const Offsets<2> at = layout(static_cast<uint32_t>(i));
+    const Complex more = load_complex(x, dtype, at[0]);
+    store_complex(y, dtype, at[1],
+                  load_complex(y, dtype, at[1]) + Complex{more.real * scale, more.imag * scale});
+  }
+};
+
 template <typename T>
 struct Where {
   Layout<4> layout;
@@ -179,8 +224,14 @@ struct Where {
 }  // namespace
 
 void unary(UnaryOp op, const Tensor& x, const Tensor& out) {
-  if (is_complex(x.dtype())) return fallback_kernels().unary(op, x, out);
   const auto nest = nest_of(out, x);
+  if (is_complex(x.dtype())) {
+    if (!has_complex(op)) return fallback_kernels().unary(op, x, out);  // says what is wrong
+    nest.for_pieces([&](const Layout<2>& layout, uint32_t count) {
+      for_each(count, ComplexUnary{layout, op, x.raw(), out.raw(), x.dtype(), out.dtype()});
+    });
+    return;
+  }
   if (!is_floating(x.dtype())) {
     nest.for_pieces([&](const Layout<2>& layout, uint32_t count) {
       for_each(count, WholeUnary{layout, op, x.raw(), out.raw(), x.dtype(), out.dtype()});
@@ -198,8 +249,15 @@ void unary(UnaryOp op, const Tensor& x, const Tensor& out) {
 }
 
 void binary(BinaryOp op, const Tensor& a, const Tensor& b, const Tensor& out) {
-  if (is_complex(a.dtype())) return fallback_kernels().binary(op, a, b, out);
   const auto nest = nest_of(out, a, b);
+  if (is_complex(a.dtype())) {
+    if (!has_complex(op)) return fallback_kernels().binary(op, a, b, out);  // says what is wrong
+    nest.for_pieces([&](const Layout<3>& layout, uint32_t count) {
+      for_each(count,
+               ComplexBinary{layout, op, a.raw(), b.raw(), out.raw(), a.dtype(), out.dtype()});
+    });
+    return;
+  }
   if (!is_floating(a.dtype())) {
     const int bits = 8 * static_cast<int>(item_bytes(a.dtype()));
     nest.for_pieces([&](const Layout<3>& layout, uint32_t count) {
@@ -250,7 +308,12 @@ void affine(const Tensor& x, double scale, double shift, const Tensor& out) {
 }
 
 void axpy(const Tensor& x, double scale, const Tensor& y) {
-  if (is_complex(y.dtype())) return fallback_kernels().axpy(x, scale, y);
+  if (is_complex(y.dtype())) {
+    nest_of(y, x).for_pieces([&](const Layout<2>& layout, uint32_t count) {
+      for_each(count, ComplexAxpy{layout, scale, x.raw(), y.raw(), y.dtype()});
+    });
+    return;
+  }
   const auto nest = nest_of(y, x, y);
   if (!is_plain(nest)) {
     with_number(y.dtype(), [&](auto number) {

@@ -1,8 +1,19 @@
 #include "plugins/cuda/kernels/fault.h"
 
+#include <bit>
+#include <mutex>
+#include <set>
+
 #include "core/base/error.h"
 
 namespace nw::cuda {
+
+const char* kept_text(std::string_view text) {
+  static std::mutex mutex;
+  static auto& all = *new std::set<std::string, std::less<>>;
+  const std::lock_guard lock(mutex);
+  return all.emplace(text).first->c_str();
+}
 
 std::string fault_text(const FaultNote& note) {
   const std::string begin = concat(note.text, " ");
@@ -21,6 +32,25 @@ std::string fault_text(const FaultNote& note) {
       return begin +
              "expects probabilities from 0 to 1, gets another number; a Sigmoid before it makes "
              "such, and BCEWithLogitsLoss takes any numbers";
+    case FaultKind::SignedTarget:
+      return concat(begin, "target ", value, " is outside −1 … ", limit - 1);
+    case FaultKind::Weight:
+      return concat(begin, "expects a weight for each class, gets ", limit, ", none for target ",
+                    value);
+    case FaultKind::Negative:
+      return concat(note.text, ", gets ", std::bit_cast<double>(value));
+    case FaultKind::Said:
+      return note.text;
+    case FaultKind::Length:
+      return concat(note.text, "[", note.place, "] must be between 0 and ", limit, ", is ", value);
+    case FaultKind::Lengths:
+      return concat(begin, "expects ", value, " targets, as the target_lengths say, gets ", limit);
+    case FaultKind::Row:
+      return concat(begin, "expects indices from 0 to ", limit - 1, ", gets ", value);
+    case FaultKind::FirstOffset:
+      return concat(begin, "expects the first offset to be 0, gets ", value);
+    case FaultKind::Offset:
+      return concat(begin, "expects rising offsets up to the ", limit, " indices, gets ", value);
     case FaultKind::None:
       break;
   }

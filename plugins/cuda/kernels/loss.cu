@@ -3,6 +3,7 @@
 #include "plugins/cuda/kernels/block.h"
 #include "plugins/cuda/kernels/fault.h"
 #include "plugins/cuda/kernels/kernels.h"
+#include "plugins/cuda/kernels/losses.h"
 #include "plugins/cuda/kernels/map.h"
 
 namespace nw::cuda {
@@ -130,6 +131,31 @@ __global__ void norm_grad_rows(const T* grad, const T* x, double p, const T* nor
   }
 }
 
+template <typename T>
+struct CheckNotNegative {
+  const T* x;
+  FaultReport report;
+
+  __device__ void operator()(int64_t i) const {
+    const auto value = static_cast<double>(widen(x[i]));
+    if (value < 0) report.raise(FaultKind::Negative, bits_of(value), 0);
+  }
+  __device__ static int64_t bits_of(double value) {
+#ifdef __CUDA_ARCH__
+    return __double_as_longlong(value);
+#else
+    return std::bit_cast<int64_t>(value);
+#endif
+  }
+};
+
+void check_not_negative(const Tensor& x, std::string_view text) {
+  with_real(x.dtype(), [&](auto type) {
+    using T = decltype(type);
+    for_each(x.numel(), CheckNotNegative<T>{numbers<T>(x), fault_report(kept_text(text))});
+  });
+}
+
 void pointwise(PointwiseLoss kind, double parameter, const Tensor& x, const Tensor& target,
                const Tensor& out) {
   with_real(x.dtype(), [&](auto type) {
@@ -196,15 +222,15 @@ void nll_grad(const Tensor& grad, const Tensor& target, const Tensor& weight, in
 const LossKernels kLossKernels{
     .pointwise = pointwise,
     .pointwise_grad = pointwise_grad,
-    .ctc = nullptr,
-    .ctc_grad = nullptr,
-    .multi_margin = nullptr,
-    .multi_margin_grad = nullptr,
-    .multi_label_margin = nullptr,
-    .multi_label_margin_grad = nullptr,
+    .ctc = ctc,
+    .ctc_grad = ctc_grad,
+    .multi_margin = multi_margin,
+    .multi_margin_grad = multi_margin_grad,
+    .multi_label_margin = multi_label_margin,
+    .multi_label_margin_grad = multi_label_margin_grad,
     .row_norm = row_norm,
     .row_norm_grad = row_norm_grad,
-    .check_not_negative = nullptr,
+    .check_not_negative = check_not_negative,
 };
 
 }  // namespace nw::cuda

@@ -120,7 +120,7 @@ bool with_real(DType dtype, const Body& body) {
 }
 
 /// 16 bytes of no type, and calling body(T()) with a type of an item's size.
-struct Item16 {
+struct alignas(16) Item16 {
   uint64_t parts[2];
 };
 template <typename Body>

@@ -1,10 +1,24 @@
-#include "core/backend/fallback.h"
 #include "plugins/cuda/kernels/block.h"
+#include "plugins/cuda/kernels/complex.h"
 #include "plugins/cuda/kernels/convert.h"
 #include "plugins/cuda/kernels/kernels.h"
 #include "plugins/cuda/kernels/layout.h"
 
 namespace nw::cuda {
+
+__device__ __forceinline__ Complex shuffle_xor(Complex value, int mask) {
+  return {__shfl_xor_sync(kAllLanes, value.real, mask),
+          __shfl_xor_sync(kAllLanes, value.imag, mask)};
+}
+template <typename V>
+__device__ __forceinline__ V shuffle_up(V value, int delta) {
+  return __shfl_up_sync(kAllLanes, value, delta);
+}
+__device__ __forceinline__ Complex shuffle_up(Complex value, int delta) {
+  return {__shfl_up_sync(kAllLanes, value.real, delta),
+          __shfl_up_sync(kAllLanes, value.imag, delta)};
+}
+
 namespace {
 
 template <typename F>
@@ -65,10 +79,22 @@ struct Rule {
   }
 };
 
+template <>
+struct Rule<Complex> {
+  ReduceOp op;  // Sum or Prod
+
+  NW_BOTH Complex first() const { return {op == ReduceOp::Sum ? 0.0 : 1.0, 0}; }
+  NW_BOTH Complex operator()(Complex a, Complex b) const {
+    return op == ReduceOp::Sum ? a + b : a * b;
+  }
+};
+
 template <typename F>
 NW_BOTH F load_as(const void* memory, DType dtype, int64_t i) {
   if constexpr (std::is_same_v<F, int64_t>) {
     return load_whole(memory, dtype, i);
+  } else if constexpr (std::is_same_v<F, Complex>) {
+    return load_complex(memory, dtype, i);
   } else {
     return load_real<F>(memory, dtype, i);
   }
@@ -77,6 +103,8 @@ template <typename F>
 NW_BOTH void store_as(void* memory, DType dtype, int64_t i, F value) {
   if constexpr (std::is_same_v<F, int64_t>) {
     store_whole(memory, dtype, i, value);
+  } else if constexpr (std::is_same_v<F, Complex>) {
+    store_complex(memory, dtype, i, value);
   } else {
     store_real<F>(memory, dtype, i, value);
   }
@@ -267,10 +295,9 @@ __global__ void extreme_rows(const void* x, DType dtype, int64_t rows, int64_t c
   }
 }
 
-/// Calls body(F()) with the type in which a dtype's numbers are joined. False: complex numbers.
+/// Calls body(F()) with the type in which the numbers of a dtype without complex ones are joined.
 template <typename Body>
-bool with_joined(DType dtype, const Body& body) {
-  if (is_complex(dtype)) return false;
+void with_joined(DType dtype, const Body& body) {
   if (dtype == DType::Float64) {
     body(double());
   } else if (is_floating(dtype)) {
@@ -278,7 +305,6 @@ bool with_joined(DType dtype, const Body& body) {
   } else {
     body(int64_t());
   }
-  return true;
 }
 
 /// One thread goes along a line.
@@ -302,6 +328,8 @@ struct ScanLine {
   __device__ F value_at(int64_t at) const {
     if constexpr (std::is_same_v<F, int64_t>) {
       return load_whole(x, dtype, at);
+    } else if constexpr (std::is_same_v<F, Complex>) {
+      return load_complex(x, dtype, at);
     } else {
       return load_value(x, dtype, at).real;
     }
@@ -309,6 +337,8 @@ struct ScanLine {
   __device__ void store(int64_t at, F value) const {
     if constexpr (std::is_same_v<F, int64_t>) {
       store_whole(out, dtype, at, value);
+    } else if constexpr (std::is_same_v<F, Complex>) {
+      store_complex(out, dtype, at, value);
     } else {
       store_value(out, dtype, at, real_value(value));
     }
@@ -329,7 +359,7 @@ __global__ void scan_lines(ScanLine<F> job, int64_t lines) {
       const int64_t i = first + threadIdx.x;
       F value = i < job.size ? job.value_at(start + i * job.inner) : job.rule.first();
       for (int delta = 1; delta < kWarpThreads; delta *= 2) {
-        const F left = __shfl_up_sync(kAllLanes, value, delta);
+        const F left = shuffle_up(value, delta);
         if (lane >= delta) value = job.rule(left, value);
       }
       if (lane == kWarpThreads - 1) ends[warp] = value;
@@ -356,6 +386,50 @@ void scan_as(ReduceOp op, const Tensor& x, const Tensor& out) {
   }
 }
 
+/// What joins the results of two halves.
+BinaryOp joining(ReduceOp op) {
+  switch (op) {
+    case ReduceOp::Sum:
+      return BinaryOp::Add;
+    case ReduceOp::Prod:
+      return BinaryOp::Mul;
+    case ReduceOp::Max:
+      return BinaryOp::Maximum;
+    default:
+      return BinaryOp::Minimum;
+  }
+}
+
+/// Cuts x in halves until at most `most` numbers are left: one launch counts to 2³¹.
+void reduce_up_to(int64_t most, ReduceOp op, const Tensor& x, const Tensor& out) {
+  if (x.numel() <= most) {
+    if (is_complex(x.dtype())) return reduce_as<Complex>(op, x, out);
+    return with_joined(x.dtype(), [&](auto type) { reduce_as<decltype(type)>(op, x, out); });
+  }
+  const auto longest = std::max_element(x.sizes().begin(), x.sizes().end());
+  const auto d = static_cast<size_t>(longest - x.sizes().begin());
+  const int64_t half = *longest / 2;
+  const int64_t rest = *longest - half;
+  const bool joined = out.sizes()[d] == 1;
+  const auto part = [d](const Tensor& of, int64_t begin, int64_t count) {
+    Dims sizes = of.sizes();
+    sizes[d] = count;
+    return of.as_strided(sizes, of.strides(), of.offset() + begin * of.strides()[d]);
+  };
+  const auto reduced = [&](int64_t begin, int64_t count) {
+    Dims sizes = out.sizes();
+    if (!joined) sizes[d] = count;
+    const Tensor to = empty(sizes, out.dtype(), out.device());
+    reduce_up_to(most, op, part(x, begin, count), to);
+    return to;
+  };
+  const Tensor first = reduced(0, half);
+  const Tensor second = reduced(half, rest);
+  if (joined) return binary(joining(op), first, second, out);
+  copy(first, part(out, 0, half));
+  copy(second, part(out, half, rest));
+}
+
 }  // namespace
 
 void sum(const Tensor& x, const Tensor& out) {
@@ -363,9 +437,7 @@ void sum(const Tensor& x, const Tensor& out) {
 }
 
 void reduce(ReduceOp op, const Tensor& x, const Tensor& out) {
-  // One launch counts to 2³¹; a tensor with more terms or results than that is rare enough.
-  if (x.numel() > INT32_MAX || is_complex(x.dtype())) return fallback_kernels().reduce(op, x, out);
-  with_joined(x.dtype(), [&](auto type) { reduce_as<decltype(type)>(op, x, out); });
+  reduce_up_to(INT32_MAX, op, x, out);
 }
 
 void extreme(ReduceOp op, const Tensor& x, const Tensor& values, const Tensor& indices) {
@@ -381,7 +453,7 @@ void extreme(ReduceOp op, const Tensor& x, const Tensor& values, const Tensor& i
 
 void scan(ReduceOp op, const Tensor& x, const Tensor& out) {
   if (x.numel() == 0) return;
-  if (is_complex(x.dtype())) return fallback_kernels().scan(op, x, out);
+  if (is_complex(x.dtype())) return scan_as<Complex>(op, x, out);
   if (is_floating(x.dtype())) {
     scan_as<double>(op, x, out);
   } else {

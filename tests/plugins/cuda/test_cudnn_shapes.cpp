@@ -1,7 +1,7 @@
 #include <QTest>
 
 #include "plugins/cuda/conv_descriptors.h"
-#include "tests/support/block_case.h"
+#include "tests/plugins/cuda_kernels/conv_case.h"
 
 using namespace nw;
 using namespace nw::test;
@@ -20,24 +20,8 @@ class TestCudnnShapes : public QObject {
     Draw draw(test_seed());
     int plain = 0;
     for (int round = 0; round < 500; ++round) {
-      const auto spatial = static_cast<size_t>(draw.integer(1, 3));
-      Window window;
-      window.groups = draw.integer(1, 3);
-      Dims x{draw.integer(1, 3), 2 * window.groups};
-      Dims weight{3 * window.groups, 2};
-      Dims y{x[0], 3 * window.groups};
-      for (size_t i = 0; i < spatial; ++i) {
-        x.push_back(draw.integer(1, 12));
-        window.kernel.push_back(draw.integer(1, 4));
-        window.stride.push_back(draw.integer(1, 3));
-        window.padding.push_back(draw.integer(0, 2));
-        window.dilation.push_back(draw.integer(1, 2));
-        weight.push_back(window.kernel.back());
-        const int64_t span = (window.kernel.back() - 1) * window.dilation.back() + 1;
-        const int64_t room = x.back() + 2 * window.padding.back() - span;
-        y.push_back(room < 0 ? 0 : room / window.stride.back() + 1);
-      }
-      cuda::ConvShape shape(x, weight, y, window);
+      const ConvCase given(draw, 1);
+      cuda::ConvShape shape(given.x, given.weight, given.y, given.window);
       if (!shape.is_plain()) continue;
       ++plain;
       shape.dtype = kTypes[draw.integer(0, 3)];

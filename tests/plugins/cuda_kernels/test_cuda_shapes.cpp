@@ -3,7 +3,7 @@
 #include "core/backend/cpu/window_geometry.h"
 #include "plugins/cuda/conv_shape.cpp"
 #include "plugins/cuda/product.cpp"
-#include "tests/support/block_case.h"
+#include "tests/plugins/cuda_kernels/conv_case.h"
 
 using namespace nw;
 using namespace nw::test;
@@ -94,30 +94,17 @@ class TestCudaShapes : public QObject {
     Draw draw(test_seed());
     int plain = 0;
     for (int round = 0; round < 500; ++round) {
-      const auto spatial = static_cast<size_t>(draw.integer(1, 3));
-      Window window;
-      window.groups = draw.integer(1, 3);
-      Dims x{draw.integer(0, 3), 2 * window.groups};
-      Dims weight{3 * window.groups, 2};
-      Dims y{x[0], 3 * window.groups};
-      for (size_t i = 0; i < spatial; ++i) {
-        x.push_back(draw.integer(1, 9));
-        window.kernel.push_back(draw.integer(1, 4));
-        window.stride.push_back(draw.integer(1, 3));
-        window.padding.push_back(draw.integer(0, 2));
-        window.dilation.push_back(draw.integer(1, 2));
-        weight.push_back(window.kernel.back());
-        const int64_t span = (window.kernel.back() - 1) * window.dilation.back() + 1;
-        const int64_t room = x.back() + 2 * window.padding.back() - span;
-        const int64_t most = room < 0 ? 0 : room / window.stride.back() + 1;
-        y.push_back(std::max<int64_t>(draw.chance(0.2) ? most - 1 : most, 0));
+      ConvCase given(draw, 0);
+      for (size_t d = 2; d < given.y.size(); ++d) {
+        if (draw.chance(0.2)) given.y[d] = std::max<int64_t>(given.y[d] - 1, 0);
       }
+      const auto& [window, x, weight, y] = given;
       const cuda::ConvShape shape(x, weight, y, window);
       const cpu::ConvGeometry geometry(x, y, window);
       QCOMPARE(shape.is_plain(), geometry.is_snug() && !geometry.has_nothing());
       plain += shape.is_plain() ? 1 : 0;
-      const bool one = spatial == 1;
-      QCOMPARE(shape.rank, one ? 4 : static_cast<int>(spatial) + 2);
+      const bool one = window.kernel.size() == 1;
+      QCOMPARE(shape.rank, one ? 4 : static_cast<int>(window.kernel.size()) + 2);
       QCOMPARE(shape.x[2], one ? 1 : static_cast<int>(x[2]));
       QCOMPARE(shape.stride[0], one ? 1 : static_cast<int>(window.stride[0]));
       QCOMPARE(shape.padding[0], one ? 0 : static_cast<int>(window.padding[0]));

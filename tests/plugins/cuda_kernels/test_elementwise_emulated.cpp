@@ -3,6 +3,7 @@
 #include "plugins/cuda/kernels/elementwise.cu"
 #include "plugins/cuda/kernels/fault.cpp"
 #include "plugins/cuda/kernels/memory.cu"
+#include "plugins/cuda/kernels/whole_product.cu"
 #include "tests/plugins/cuda_kernels/kernel_check.h"
 
 using namespace nw;
@@ -85,6 +86,77 @@ class TestElementwiseEmulated : public QObject {
         on_cpu().binary(kind, a, b, expected);
         QVERIFY2(agree(ours, expected, "binary", 2), qPrintable(QString("op %1").arg(op)));
       }
+    }
+  }
+
+  void complex_numbers() {
+    constexpr DType kTypes[] = {DType::Complex64, DType::Complex128};
+    int known = 0;
+    for (int op = 0; op <= static_cast<int>(UnaryOp::Angle); ++op) {
+      const auto kind = static_cast<UnaryOp>(op);
+      if (!cuda::has_complex(kind)) continue;
+      ++known;
+      for (int round = 0; round < 40; ++round) {
+        const DType dtype = kTypes[round % 2];
+        const DType part = dtype == DType::Complex64 ? DType::Float32 : DType::Float64;
+        const Tensor x = arranged(draw(), numbers_of(any_sizes(), dtype));
+        const bool real = kind == UnaryOp::Abs || kind == UnaryOp::Angle;
+        const DType to = cuda::gives_bool(kind) ? DType::Bool : real ? part : dtype;
+        const Tensor ours = result(x.sizes(), to);
+        const Tensor expected = empty(x.sizes(), to);
+        cuda::unary(kind, x, ours);
+        on_cpu().unary(kind, x, expected);
+        QVERIFY2(agree(ours, expected, "unary", 20), qPrintable(QString("op %1").arg(op)));
+      }
+    }
+    QVERIFY(known > 25);
+    for (int op = 0; op <= static_cast<int>(BinaryOp::SigmoidGrad); ++op) {
+      const auto kind = static_cast<BinaryOp>(op);
+      if (!cuda::has_complex(kind)) continue;
+      for (int round = 0; round < 40; ++round) {
+        const DType dtype = kTypes[round % 2];
+        const Dims sizes = any_sizes();
+        const Tensor a = arranged(draw(), numbers_of(sizes, dtype));
+        const Tensor b = draw().chance(0.2) ? a : arranged(draw(), numbers_of(sizes, dtype));
+        const DType to = cuda::gives_bool(kind) ? DType::Bool : dtype;
+        const Tensor ours = result(sizes, to);
+        const Tensor expected = empty(sizes, to);
+        cuda::binary(kind, a, b, ours);
+        on_cpu().binary(kind, a, b, expected);
+        QVERIFY2(agree(ours, expected, "binary", 40), qPrintable(QString("op %1").arg(op)));
+      }
+    }
+    for (const DType dtype : kTypes) {
+      const Tensor x = numbers_of({5, 7}, dtype);
+      const Tensor y = numbers_of({5, 7}, dtype);
+      const Tensor expected = raw::clone(y);
+      cuda::axpy(x, 0.3, y);
+      on_cpu().axpy(x, 0.3, expected);
+      QVERIFY(agree(y, expected, "axpy", 4));
+    }
+  }
+
+  void products_of_whole_numbers() {
+    for (int round = 0; round < 100; ++round) {
+      const DType dtype = any_whole(false);
+      const int64_t m = draw().integer(1, 6);
+      const int64_t n = draw().integer(1, 6);
+      const int64_t k = draw().integer(0, 9);
+      const bool stack = draw().chance(0.5);
+      const int64_t batch = draw().integer(1, 4);
+      const auto sized = [&](int64_t rows, int64_t columns) {
+        return numbers_of(stack ? Dims{batch, rows, columns} : Dims{rows, columns}, dtype);
+      };
+      const Tensor a = sized(m, k);
+      const Tensor turned = sized(n, k);
+      Dims strides = turned.strides();
+      std::swap(strides[strides.size() - 1], strides[strides.size() - 2]);
+      const Tensor ours = sized(m, n);
+      const Tensor expected = raw::clone(ours);
+      const Tensor b = turned.as_strided(stack ? Dims{batch, k, n} : Dims{k, n}, strides, 0);
+      cuda::whole_product(a, b, ours);
+      stack ? on_cpu().bmm(a, b, expected) : on_cpu().matmul(a, b, expected);
+      QVERIFY(equal_bits(ours, expected, "product"));
     }
   }
 

@@ -118,6 +118,17 @@ class TestPlacesEmulated : public QObject {
     }
   }
 
+  void long_indices_are_put_in_order_first() {
+    const Dims sizes{2, 3000, 3};
+    const Dims picked{2, 2900, 3};
+    const Tensor index = draw().whole({picked[1]}, 0, sizes[1] - 1);
+    const Tensor source = numbers_of(picked, DType::Float32);
+    const Twice sums(sizes, DType::Float32);
+    cuda::index_add(source, index, sums.ours);
+    cpu_index().index_add(source, index, sums.expected);
+    QVERIFY(equal_bits(sums.ours, sums.expected, "index_add"));
+  }
+
   void gather_and_scatter() {
     for (int round = 0; round < 2 * kRounds; ++round) {
       const DType dtype = any_dtype();

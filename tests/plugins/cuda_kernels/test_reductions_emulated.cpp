@@ -7,6 +7,18 @@
 #include "plugins/cuda/kernels/reduce.cu"
 #include "tests/plugins/cuda_kernels/kernel_check.h"
 
+namespace nw::cuda {
+
+// What reductions of very many numbers leave to other kernels.
+void binary(BinaryOp op, const Tensor& a, const Tensor& b, const Tensor& out) {
+  test::on_cpu().binary(op, a, b, out);
+}
+void copy(const Tensor& in, const Tensor& out) {
+  test::on_cpu().copy(in, out);
+}
+
+}  // namespace nw::cuda
+
 using namespace nw;
 using namespace nw::test;
 
@@ -78,6 +90,60 @@ class TestReductionsEmulated : public QObject {
       on_cpu().reduce(op, x, out.expected);
       QVERIFY2(agree(out, "reduce", op == ReduceOp::Sum ? 50 : 10),
                qPrintable(QString::fromStdString(describe(x)) + QString(" op %1").arg(round % 4)));
+    }
+  }
+
+  void very_many_numbers_are_cut() {
+    for (int round = 0; round < 4 * kRounds; ++round) {
+      const auto op = static_cast<ReduceOp>(round % 4);
+      const bool adds = op == ReduceOp::Sum || op == ReduceOp::Prod;
+      const DType dtype = draw().chance(0.6) ? any_floating() : any_whole(!adds);
+      const Tensor x = arranged(draw(), numbers_of(any_sizes(), dtype));
+      if (x.numel() == 0) continue;
+      const Twice out(some_ones(x.sizes()), dtype);
+      cuda::reduce_up_to(draw().integer(1, 40), op, x, out.ours);
+      on_cpu().reduce(op, x, out.expected);
+      QVERIFY2(agree(out, "reduce", 200),
+               qPrintable(QString::fromStdString(describe(x)) + QString(" op %1").arg(round % 4)));
+    }
+  }
+
+  void sums_of_complex_numbers() {
+    for (int round = 0; round < kRounds; ++round) {
+      const DType dtype = round % 2 == 0 ? DType::Complex64 : DType::Complex128;
+      Dims sizes = any_sizes();
+      if (!sizes.empty() && draw().chance(0.1)) sizes.front() = draw().integer(1000, 3000);
+      const Tensor x = arranged(draw(), numbers_of(sizes, dtype));
+      const auto op = x.numel() > 60 || draw().chance(0.5) ? ReduceOp::Sum : ReduceOp::Prod;
+      const Twice out(some_ones(sizes), dtype);
+      cuda::reduce(op, x, out.ours);
+      on_cpu().reduce(op, x, out.expected);
+      QVERIFY(agree(out, "reduce", 100));
+      const Dims lines{draw().integer(1, 3), draw().integer(1, 70), draw().integer(1, 3)};
+      const Tensor given = numbers_of(lines, dtype);
+      const Twice running(lines, dtype);
+      cuda::scan(ReduceOp::Sum, given, running.ours);
+      on_cpu().scan(ReduceOp::Sum, given, running.expected);
+      QVERIFY(agree(running, "scan", 50));
+    }
+  }
+
+  void rows_of_equal_numbers_have_no_variance() {
+    for (const DType dtype : {DType::Float32, DType::Float64}) {
+      for (const double value : {0.1, 1e3 / 3, -7.7e-5}) {
+        const Tensor x = full({1, 1, 1, 1000}, value, dtype);
+        const Tensor rstd = empty({1, 1}, dtype);
+        const Tensor mean = empty({1, 1}, dtype);
+        const Tensor y = empty(x.sizes(), dtype);
+        cuda::group_norm(x, {}, {}, 0.25, y, mean, rstd);
+        QCOMPARE(rstd.item(), 2.0);
+        QCOMPARE(mean.item(), x.as_strided({}, {}, 0).item());
+        const Tensor variance = empty({1}, dtype);
+        const Tensor channel_mean = empty({1}, dtype);
+        cuda::batch_norm(x.as_strided({1, 1, 1000}, {1000, 1000, 1}, 0), {}, {}, 0.25,
+                         y.as_strided({1, 1, 1000}, {1000, 1000, 1}, 0), channel_mean, variance);
+        QCOMPARE(variance.item(), 0.0);
+      }
     }
   }
 
