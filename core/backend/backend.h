@@ -226,10 +226,13 @@ class Backend {
   virtual std::unique_ptr<Aside> aside(Device device) = 0;
   /// Whether capture() is there.
   virtual bool can_capture() const = 0;
-  /// Calls `work` and records what it queues on `device` instead of doing it. Throws Error where
+  /// Calls `work` and records what it queues on `device` instead of doing it. `after`: a recording
+  /// whose memory it may use where that is free by then; it is only replayed behind that one; null:
+  /// none. Throws Error where
   /// `work` throws, and where it wants what cannot be recorded: numbers on the host or from there,
   /// a kernel that is computed on the CPU, random numbers of the host.
   virtual std::unique_ptr<Captured> capture(Device device, Generator& generator,
+                                            const Captured* after,
                                             const std::function<void()>& work) = 0;
   /// Waits for everything queued on `device`; an asynchronous error is thrown here, with the name
   /// of the op where that is known.

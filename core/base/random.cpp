@@ -3,6 +3,7 @@
 #include <cmath>
 #include <numbers>
 #include <numeric>
+#include <utility>
 
 #include "core/base/error.h"
 
@@ -20,9 +21,21 @@ void Generator::manual_seed(uint64_t seed) {
 }
 
 Generator::Philox Generator::philox(uint64_t numbers) {
-  const Philox place{seed_, philox_offset_};
-  philox_offset_ += (numbers + 3) / 4 * 4;
+  uint64_t& offset = philox_base_ == nullptr ? philox_offset_ : beside_base_;
+  const Philox place{seed_, offset, philox_base_};
+  offset += (numbers + 3) / 4 * 4;
   return place;
+}
+
+void Generator::begin_philox_base(const uint64_t* base) {
+  NW_ASSERT(base != nullptr && philox_base_ == nullptr);
+  philox_base_ = base;
+  beside_base_ = 0;
+}
+
+uint64_t Generator::end_philox_base() {
+  philox_base_ = nullptr;
+  return std::exchange(beside_base_, 0);
 }
 
 void Generator::set_philox_offset(uint64_t offset) {

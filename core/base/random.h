@@ -46,6 +46,8 @@ class Generator {
   struct Philox {
     uint64_t seed = 0;
     uint64_t offset = 0;
+    /// In the device's memory; null: nothing. What stands there is added to the offset.
+    const uint64_t* base = nullptr;
     friend bool operator==(const Philox&, const Philox&) = default;
   };
   Philox philox(uint64_t numbers);
@@ -53,6 +55,10 @@ class Generator {
   uint64_t philox_offset() const { return philox_offset_; }
   /// Throws Error for one that is no multiple of 4.
   void set_philox_offset(uint64_t offset);
+  /// For work that is recorded: from now on philox() counts from 0 beside what will stand at
+  /// `base` in the device's memory, until end_philox_base(), which tells how far it came.
+  void begin_philox_base(const uint64_t* base);
+  uint64_t end_philox_base();
 
   /// The state as the bytes of torch.get_rng_state(), which either side continues alike.
   static constexpr size_t kStateBytes = 5056;
@@ -70,6 +76,8 @@ class Generator {
   int next_ = kWords;
   uint64_t seed_ = 0;
   uint64_t philox_offset_ = 0;
+  const uint64_t* philox_base_ = nullptr;
+  uint64_t beside_base_ = 0;
   std::optional<double> cached_normal_;
 };
 

@@ -74,8 +74,13 @@ void Loader::skip(int64_t batches) {
 
 bool Loader::next(Batch& batch) {
   if (device_ == kCpu) return read(batch);
-  if (!sent_) return send(batch);
-  batch = *std::exchange(sent_, std::nullopt);
+  left_ = backend_of(device_).mark(device_);
+  if (sent_) {
+    batch = *std::exchange(sent_, std::nullopt);
+  } else if (!send(batch)) {
+    return false;
+  }
+  if (arrived_) arrived_->follow();
   return true;
 }
 
@@ -85,11 +90,35 @@ void Loader::prefetch() {
   if (send(batch)) sent_ = batch;
 }
 
-/// Reads the next batch and sends it to the device.
+/// Memory of the device for a batch, which nobody uses when left_ has come.
+Batch& Loader::room(const Batch& batch) {
+  const size_t kind = batch.size() == share_.of(batch_size_) ? 0 : 1;
+  Batch& room = rooms_[kind][turns_[kind]++ % 2];
+  if (room.x.defined() && room.x.sizes() == batch.x.sizes()) return room;
+  room.x = empty(batch.x.sizes(), batch.x.dtype(), device_);
+  room.y = empty(batch.y.sizes(), batch.y.dtype(), device_);
+  left_ = backend_of(device_).mark(device_);  // what used this memory before was queued by now
+  return room;
+}
+
+/// Reads the next batch and sends it to the device, beside the work that is queued there.
 bool Loader::send(Batch& batch) {
   if (!read(batch)) return false;
-  if (batch.x.defined())
-    batch = {raw::to(batch.x, device_), raw::to(batch.y, device_), batch.whole};
+  if (!batch.x.defined()) return true;
+  Backend& backend = backend_of(device_);
+  Batch& there = room(batch);
+  there.whole = batch.whole;
+  {
+    const std::unique_ptr<Aside> aside = backend.aside(device_);
+    if (left_) left_->follow();
+    for (const auto& [from, to] : {std::pair(batch.x, there.x), std::pair(batch.y, there.y)}) {
+      const size_t bytes = static_cast<size_t>(from.numel()) * item_bytes(from.dtype());
+      backend.transfer({from.raw(), kCpu, to.raw(), device_, bytes});
+      to.storage()->bump_version();
+    }
+    arrived_ = backend.mark(device_);
+  }
+  batch = there;
   return true;
 }
 

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <vector>
 
+#include "core/backend/backend.h"
 #include "core/base/random.h"
 #include "core/data/dataset.h"
 
@@ -34,8 +36,8 @@ void check_batch_size(int64_t batch_size, int64_t samples);
 /// Walks over a data set in batches, in PyTorch's order: each start() draws from `generator`
 /// exactly as iter(DataLoader(..., shuffle=...)) does from the default generator. The last batch
 /// may be smaller, also when it is the only one. Batch memory is reused: one buffer for full
-/// batches and one for the last; batches for another device than the CPU are sent there while the
-/// host goes on, each in memory of its own. All ranks draw the same order, and each reads its
+/// batches and one for the last; batches for another device than the CPU are sent there beside its
+/// work, in two buffers in turns. All ranks draw the same order, and each reads its
 /// share.
 class Loader {
  public:
@@ -58,6 +60,7 @@ class Loader {
   Batch& buffer(int64_t count);
   bool read(Batch& batch);
   bool send(Batch& batch);
+  Batch& room(const Batch& batch);
 
   std::shared_ptr<const Dataset> dataset_;
   int64_t batch_size_;
@@ -68,6 +71,12 @@ class Loader {
   int64_t position_ = 0;
   Device device_;
   std::optional<Batch> sent_;  // the next one, if it was read already
+  // Of another device: the batches there, by turns of full and of last ones; when the copies to
+  // them are done; and when the work was that may have used the batches before the current one.
+  std::array<std::array<Batch, 2>, 2> rooms_;
+  std::array<size_t, 2> turns_{};
+  std::unique_ptr<Event> arrived_;
+  std::unique_ptr<Event> left_;
   Batch full_;
   Batch last_;
 };

@@ -9,7 +9,12 @@
 
 namespace nw::graph {
 
+Autocast Model::cast_on(const Tensor& x) const {
+  return Autocast(x.device().type, autocast_, autocast_.has_value());
+}
+
 Tensors Model::forward(const Tensors& inputs) {
+  const Autocast cast = cast_on(inputs[0]);
   try {
     return {run_steps(inputs[0])};
   } catch (...) {
@@ -38,6 +43,7 @@ Tensor Model::run_steps(const Tensor& x) {
 }
 
 Tensor Model::loss(const Tensor& prediction, const Tensor& target, const Tensor& x) {
+  const Autocast cast = cast_on(prediction);
   Tensors inputs{prediction};
   for (int slot : loss_inputs_) {
     inputs.push_back(slot == kTarget ? target : slot == kNothing ? Tensor() : slots_[slot]);

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "core/data/dataset.h"
 #include "core/graph/graph.h"
 #include "core/nn/module.h"
+#include "core/ops/autocast.h"
 
 namespace nw::graph {
 
@@ -30,6 +32,9 @@ class Model : public nn::Module {
   bool loss_weighs_targets() const;
   double loss_weight(const Tensor& target, int64_t samples) const;
 
+  /// Lets forward and loss run under torch.autocast with this dtype; none: not.
+  void set_autocast(std::optional<DType> dtype) { autocast_ = dtype; }
+
   /// Whether the loss compares the prediction with the data set's target (an autoencoder's does
   /// not); only then an accuracy has a meaning.
   bool learns_targets() const;
@@ -45,6 +50,7 @@ class Model : public nn::Module {
     std::vector<int> finished;  // slots that nobody reads later
   };
   Tensor run_steps(const Tensor& x);
+  Autocast cast_on(const Tensor& x) const;
 
   std::vector<Step> steps_;
   std::vector<Tensor> slots_;
@@ -52,6 +58,7 @@ class Model : public nn::Module {
   std::vector<int> loss_inputs_;  // slots behind the prediction
   bool loss_adds_up_ = false;
   std::unique_ptr<nn::Module> loss_;
+  std::optional<DType> autocast_;
 };
 
 /// Builds the modules that the loss depends on in topological order, drawing initial weights from

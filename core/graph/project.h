@@ -33,6 +33,8 @@ struct RunSettings {
   double validation = 0.1;  // share of the training samples kept to validate, drawn by the seed
   int64_t seed = 0;
   std::string device = "cpu";
+  std::string precision = "float32";  // or bfloat16, float16: of the ops that torch.autocast lowers
+  bool allow_tf32 = false;            // torch.backends.cuda.matmul.allow_tf32
   // What an update does besides the optimiser; none: nothing.
   std::optional<int64_t> warmup;  // batches, see optim::warmup_item
   std::optional<double> clip_norm;
@@ -54,7 +56,7 @@ struct Project {
 const nn::Description& run_settings_description();
 /// Parts of it, which forms show in their own places.
 enum class RunPart : uint8_t {
-  Training,  // epochs, batch_size, validation, seed, device
+  Training,  // epochs, batch_size, validation, seed, device, precision, allow_tf32
   Rate,      // warmup
   Update,    // clip_norm, clip_value, ema_decay
 };
@@ -73,6 +75,9 @@ struct DataStatus {
   std::string problem;        // names file, place and remedy; empty: none
 };
 DataStatus data_status(const Choice& choice);
+
+/// The dtype of torch.autocast that the precision asks for; none: float32 throughout.
+std::optional<DType> autocast_of(const RunSettings& settings);
 
 /// The description and complete arguments of a choice. Throw Error for an unknown id and for bad
 /// arguments.

@@ -11,7 +11,7 @@ namespace nw::plugin {
 
 /// Grows by one whenever a type that plugins see changes its layout. A plugin built against another
 /// number is refused with a message instead of being run.
-inline constexpr uint32_t kInterface = 2;
+inline constexpr uint32_t kInterface = 3;
 
 /// What a plugin adds things to. Every add throws nw::InternalError for an id that is taken.
 class Host {

@@ -150,6 +150,7 @@ void save_checkpoint(const Checkpoint& checkpoint, const std::string& path) {
   dict.set("model", io::to_saved(checkpoint.model));
   dict.set("optimizer", io::to_saved(checkpoint.optimizer));
   if (!checkpoint.schedulers.empty()) dict.set("schedulers", saved(checkpoint.schedulers));
+  if (!checkpoint.scaler.empty()) dict.set("scaler", io::to_saved(checkpoint.scaler));
   if (checkpoint.average) dict.set("average", saved(*checkpoint.average));
   dict.set("step", {checkpoint.step});
   dict.set("epoch", {checkpoint.epoch});
@@ -165,6 +166,7 @@ void save_checkpoint(const Checkpoint& checkpoint, const std::string& path) {
     const auto count = static_cast<int64_t>(checkpoint.gradient_order.size());
     dict.set("gradient_order", {tensor_of<int64_t>(checkpoint.gradient_order, {count})});
   }
+  dict.set("curves", {checkpoint.curves.numbers()});
   dict.set("batch_size", {checkpoint.batch_size});
   dict.set("train_samples", {checkpoint.train_samples});
   io::save_value({std::move(dict)}, path);
@@ -177,6 +179,9 @@ Checkpoint load_checkpoint(const std::string& path) {
   out.model = io::to_state(members.at("model"), members.named("model"));
   out.optimizer = io::to_optimizer_state(members.at("optimizer"), members.named("optimizer"));
   if (members.has("schedulers")) out.schedulers = members.schedulers();
+  if (members.has("scaler")) {
+    out.scaler = io::to_state_entries(members.at("scaler"), members.named("scaler"));
+  }
   if (members.has("average")) {
     const Members average = members.inside("average");
     out.average = Averaging::State{io::to_state(average.at("model"), members.named("average")),
@@ -193,6 +198,7 @@ Checkpoint load_checkpoint(const std::string& path) {
   members.set_gpu_place("gpu_rng", out.generator);
   members.set_gpu_place("gpu_epoch_rng", out.epoch_generator);
   if (members.has("gradient_order")) out.gradient_order = members.integers("gradient_order");
+  if (members.has("curves")) out.curves = Curves(members.get<Tensor>("curves"));
   out.batch_size = members.count("batch_size");
   out.train_samples = members.count("train_samples");
   return out;

@@ -8,6 +8,7 @@
 #include "core/nn/state_dict.h"
 #include "core/optim/schedule.h"
 #include "core/train/averaging.h"
+#include "core/train/curves.h"
 
 namespace nw::train {
 
@@ -17,6 +18,7 @@ struct Checkpoint {
   nn::StateDict model;
   optim::OptimizerState optimizer;
   optim::Schedule::State schedulers;
+  optim::StateEntries scaler = {};          // of the loss (optim::GradScaler); empty: there is none
   std::optional<Averaging::State> average;  // of the weights
   int64_t step = 0;
   int64_t epoch = 1;  // the epoch that it is in
@@ -29,6 +31,7 @@ struct Checkpoint {
   Generator epoch_generator;  // as it was when the epoch's order was drawn
   /// Of a run of several ranks: in which order its gradients come (dist::ReducerOptions).
   std::vector<int64_t> gradient_order = {};
+  Curves curves = {};  // of the run so far
   // What must be as it was.
   int64_t batch_size = 0;
   int64_t train_samples = 0;
@@ -39,8 +42,9 @@ nn::StateDict copy_of(nn::StateDict state);
 optim::OptimizerState copy_of(const optim::OptimizerState& state);
 
 /// Writes it so that torch.load reads it, too: a dict with "model", "optimizer" and each of
-/// "schedulers" as PyTorch has them, "average" (of the weights, with "n_averaged"), "rng" as
-/// torch.set_rng_state takes it, and plain numbers. Atomic; throws Error naming the file.
+/// "schedulers" as PyTorch has them, "scaler" as torch's GradScaler has it, "average" (of the
+/// weights, with "n_averaged"), "rng" as torch.set_rng_state takes it, and plain numbers. Atomic;
+/// throws Error naming the file.
 void save_checkpoint(const Checkpoint& checkpoint, const std::string& path);
 /// Throws Error naming the file for anything else.
 Checkpoint load_checkpoint(const std::string& path);

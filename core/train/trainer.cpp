@@ -5,6 +5,7 @@
 
 #include "core/autograd/engine.h"
 #include "core/backend/fetch.h"
+#include "core/backend/math_mode.h"
 #include "core/backend/out_of_memory.h"
 #include "core/data/loader.h"
 #include "core/graph/model.h"
@@ -13,6 +14,7 @@
 #include "core/train/live_state.h"
 #include "core/train/pace.h"
 #include "core/train/parallel.h"
+#include "core/train/recorded_step.h"
 #include "core/train/run_control.h"
 #include "core/train/run_data.h"
 
@@ -36,7 +38,7 @@ struct Trainer::Impl {
         sink(std::move(given_sink)),
         resume(std::move(given_resume)) {
     if (group != nullptr && group->size() > 1) {
-      ranks = std::make_unique<Ranks>(std::move(group), project);
+      ranks = std::make_unique<Ranks>(std::move(group), project, control);
     }
   }
 
@@ -48,6 +50,7 @@ struct Trainer::Impl {
   bool train_epochs();
   void start_epoch();
   bool train_epoch();
+  StepFigures figures_of(const Tensor& x, const Tensor& y);
   Look look_at(const data::Batch& samples);
   bool train_batch(const data::Batch& batch);
   bool finish_epoch(double began);
@@ -78,6 +81,7 @@ struct Trainer::Impl {
   Finished finished;
 
   LiveState live;
+  std::unique_ptr<RecordedStep> steps;  // of a single rank
 };
 
 /// Data, model and optimiser, in the order in which the canonical script draws.
@@ -128,6 +132,7 @@ void Trainer::Impl::make_model() {
   manual_seed(static_cast<uint64_t>(project.run.seed));
   std::unique_ptr<graph::Model> built = graph::build(project.graph, signature);
   built->to(device());
+  built->set_autocast(graph::autocast_of(project.run));
   const Turnstile::Batch inside(live.turnstile);
   live.model = std::move(built);
 }
@@ -138,6 +143,10 @@ void Trainer::Impl::make_updates() {
                                  data.validation != nullptr && classifies());
   const Turnstile::Batch inside(live.turnstile);
   live.updates = std::move(made);
+  if (ranks) return;
+  steps = std::make_unique<RecordedStep>(
+      *live.model, device(), [this](const Tensor& x, const Tensor& y) { return figures_of(x, y); },
+      [this](const Tensor& loss) { autograd::backward(live.updates->scaled(loss)); });
 }
 
 bool Trainer::Impl::stop_requested() {
@@ -153,8 +162,8 @@ bool Trainer::Impl::admit(RunControl::Batch kind) {
     emit(Paused{step});
   };
   const auto on_resume = [this] { emit(Resumed{step}); };
-  const bool go = ranks ? ranks->admit(control, kind, on_pause, on_resume)
-                        : control.admit(kind, on_pause, on_resume);
+  const bool go =
+      ranks ? ranks->admit(kind, on_pause, on_resume) : control.admit(kind, on_pause, on_resume);
   clock.resume();
   return go || !stop_requested();
 }
@@ -176,21 +185,25 @@ bool Trainer::Impl::diverged(double loss, std::string_view which) {
   return true;
 }
 
+StepFigures Trainer::Impl::figures_of(const Tensor& x, const Tensor& y) {
+  const Tensor answer = live.model->call({x})[0];
+  return {live.model->loss(answer, y, x), classifies() ? correct_of(answer, y) : Tensor()};
+}
+
 /// Forward and backward. A GPU is asked for the figures before backward and has
 /// them ready while it still works, and the next batch is read meanwhile.
 Look Trainer::Impl::look_at(const data::Batch& samples) {
-  if (ranks) return ranks->look(samples, step, classifies());
-  const Tensor answer = live.model->call({samples.x})[0];
-  const Tensor loss = live.model->loss(answer, samples.y, samples.x);
-  Fetch value(loss.detach());
-  std::optional<Fetch> correct;
-  if (classifies()) {
-    const Tensor count = correct_of(answer, samples.y);
-    if (count.defined()) correct.emplace(count);
+  if (ranks) {
+    return ranks->look(samples, step, classifies(),
+                       [this](const Tensor& loss) { return live.updates->scaled(loss); });
   }
-  autograd::backward(loss);
+  const StepFigures figures = steps->forward(samples.x, samples.y);
+  Fetch value(figures.loss.detach());
+  std::optional<Fetch> correct;
+  if (figures.correct.defined()) correct.emplace(figures.correct);
+  steps->backward();
   loader->prefetch();
-  Look seen{loss, live.model->loss_per_sample(value.get().to_double(), samples.size())};
+  Look seen{figures.loss, live.model->loss_per_sample(value.get().to_double(), samples.size())};
   if (correct) seen.correct = correct->get().to_int64();
   return seen;
 }
@@ -202,13 +215,14 @@ bool Trainer::Impl::train_batch(const data::Batch& samples) {
   optim::Optimizer& optimizer = live.updates->optimizer();
   const double learning_rate = optimizer.learning_rate();
   std::optional<Look> first;  // LBFGS takes several
+  StepDone done;
   {
     const Turnstile::Batch inside(live.turnstile);
     const auto look = [&] {
       optimizer.zero_grad();
       const Look now = look_at(samples);
       if (!first) first = now;
-      if (std::isfinite(now.loss_per_sample)) live.updates->clip();
+      if (std::isfinite(now.loss_per_sample)) live.updates->take_gradients();
       return now.loss;
     };
     if (optimizer.spec().needs_closure) {
@@ -217,21 +231,22 @@ bool Trainer::Impl::train_batch(const data::Batch& samples) {
       look();
     }
     if (diverged(first->loss_per_sample, "loss")) return false;
-    if (!optimizer.spec().needs_closure) optimizer.step();
+    if (!optimizer.spec().needs_closure) live.updates->step();
     live.updates->after_batch(epoch, batch);
-    live.sums.loss += first->loss_per_sample * static_cast<double>(count);
-    live.sums.correct += first->correct;
-    live.sums.samples += count;
-    live.progress.step = step;
-    live.progress.batch = batch;
-    live.progress.generator = default_generator();
+    const double now = clock.seconds();
+    pace.trained(now, count);
+    done = {step,
+            epoch,
+            batch,
+            first->loss_per_sample,
+            static_cast<double>(first->correct) / static_cast<double>(count),
+            pace.samples_per_second(now),
+            pace.seconds_left(now),
+            learning_rate,
+            ranks ? ranks->last_times() : std::vector<dist::StepTimes>()};
+    live.end_batch(done, first->correct, count);
   }
-  const double now = clock.seconds();
-  pace.trained(now, count);
-  emit(StepDone{step, epoch, batch, first->loss_per_sample,
-                static_cast<double>(first->correct) / static_cast<double>(count),
-                pace.samples_per_second(now), pace.seconds_left(now), learning_rate,
-                ranks ? ranks->last_times() : std::vector<dist::StepTimes>()});
+  emit(done);
   return true;
 }
 
@@ -283,7 +298,7 @@ bool Trainer::Impl::finish_epoch(double began) {
     // beginning.
     const Turnstile::Batch inside(live.turnstile);
     live.updates->after_epoch({done.validation_loss, done.validation_accuracy});
-    live.end_epoch();
+    live.end_epoch(done);
   }
   emit(done);
   if (stop_requested()) return false;
@@ -327,6 +342,7 @@ std::string Trainer::Impl::what_fits() {
   if (live.model == nullptr || ranks) return {};
   try {
     const Turnstile::Batch inside(live.turnstile);
+    steps.reset();   // and what it has recorded
     loader.reset();  // and the batch that it has sent ahead
     const int64_t fits = largest_batch(*live.model, *data.train, project.run.batch_size);
     return fits > 0 ? concat("; the largest batch_size that fits is about ", fits)
@@ -337,6 +353,7 @@ std::string Trainer::Impl::what_fits() {
 }
 
 void Trainer::Impl::run() {
+  const AllowTf32 tf32(project.run.allow_tf32);
   try {
     prepare();
     if (!stop_requested() && train_epochs()) {

@@ -21,20 +21,29 @@ Updates::Updates(const graph::Project& project, const data::Signature& data, gra
     : model_(model),
       params_(model.parameters()),
       clip_norm_(project.run.clip_norm),
-      clip_value_(project.run.clip_value) {
+      clip_value_(project.run.clip_value),
+      scaler_({.enabled = project.run.precision == "float16"}) {
   nn::Args args;
   optimizer_ = graph::find_optimizer(project.run.optimizer, args).make(params_, args);
   schedule_ = optim::Schedule(graph::find_schedule(project.run), *optimizer_,
                               {project.run.epochs, batches});
   schedule_.check_length();
   if (project.run.ema_decay) {
-    averaging_.emplace(twin_of(project.graph, data), model, *project.run.ema_decay);
+    std::unique_ptr<graph::Model> average = twin_of(project.graph, data);
+    average->set_autocast(graph::autocast_of(project.run));
+    averaging_.emplace(std::move(average), model, *project.run.ema_decay);
   }
 }
 
-void Updates::clip() const {
+void Updates::take_gradients() {
+  scaler_.unscale_(*optimizer_);
   if (clip_norm_) optim::clip_grad_norm_(params_, *clip_norm_);
   if (clip_value_) optim::clip_grad_value_(params_, *clip_value_);
+}
+
+void Updates::step() {
+  scaler_.step(*optimizer_);
+  scaler_.update();
 }
 
 void Updates::after_batch(int64_t epoch, int64_t batch) {
@@ -45,6 +54,7 @@ void Updates::after_batch(int64_t epoch, int64_t batch) {
 void Updates::save(Checkpoint& checkpoint) const {
   checkpoint.optimizer = copy_of(optimizer_->state_dict());
   checkpoint.schedulers = schedule_.state();
+  checkpoint.scaler = scaler_.state_dict();
   if (!averaging_) return;
   const Averaging::State state = averaging_->state();
   checkpoint.average = Averaging::State{copy_of(state.model), state.updates};
@@ -56,6 +66,7 @@ void Updates::load(const Checkpoint& checkpoint) {
            "ema_decay that it had");
   optimizer_->load_state_dict(checkpoint.optimizer);
   schedule_.load_state(checkpoint.schedulers);
+  if (!checkpoint.scaler.empty()) scaler_.load_state_dict(checkpoint.scaler);
   if (averaging_) averaging_->load_state(*checkpoint.average);
 }
 

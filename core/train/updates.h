@@ -3,14 +3,16 @@
 #include <optional>
 
 #include "core/graph/project.h"
+#include "core/optim/grad_scaler.h"
 #include "core/optim/schedule.h"
 #include "core/train/averaging.h"
 #include "core/train/checkpoint.h"
 
 namespace nw::train {
 
-/// What changes the weights in a run, in the order of the usual PyTorch script: gradients are
-/// clipped, the optimiser steps, the learning rate follows its schedulers, the average of the
+/// What changes the weights in a run, in the order of the usual PyTorch script: the loss is scaled
+/// for float16, gradients are scaled back and clipped, the optimiser steps unless they are not
+/// finite, the learning rate follows its schedulers, the average of the
 /// weights follows them. Not thread-safe.
 class Updates {
  public:
@@ -21,8 +23,12 @@ class Updates {
 
   optim::Optimizer& optimizer() const { return *optimizer_; }
   const optim::Schedule& schedule() const { return schedule_; }
-  /// Between backward() and the optimiser's step.
-  void clip() const;
+  /// What backward() is called with.
+  Tensor scaled(const Tensor& loss) { return scaler_.scale(loss); }
+  /// Between backward() and the optimiser's step: scales back and clips.
+  void take_gradients();
+  /// The optimiser's step.
+  void step();
   /// After the step by a batch (1 for the first) of an epoch (1 for the first).
   void after_batch(int64_t epoch, int64_t batch);
   /// After an epoch's validation.
@@ -41,6 +47,7 @@ class Updates {
   std::vector<Tensor> params_;
   std::optional<double> clip_norm_;
   std::optional<double> clip_value_;
+  optim::GradScaler scaler_;
   std::unique_ptr<optim::Optimizer> optimizer_;
   optim::Schedule schedule_;
   std::optional<Averaging> averaging_;

@@ -221,6 +221,12 @@ class FakeGpus final : public Backend {
     bytes_moved += transfer.bytes;
   }
   std::unique_ptr<Event> mark(Device) override { return std::make_unique<Done>(); }
+  std::unique_ptr<Aside> aside(Device) override { return std::make_unique<Aside>(); }
+  bool can_capture() const override { return false; }
+  std::unique_ptr<Captured> capture(Device, Generator&, const Captured*,
+                                    const std::function<void()>&) override {
+    throw InternalError("[fake] captures nothing");
+  }
   void synchronize(Device) override {}
 
  private:

@@ -45,7 +45,8 @@ class MetaBackend final : public Backend {
   std::unique_ptr<Event> mark(Device) override { return std::make_unique<NoWork>(); }
   std::unique_ptr<Aside> aside(Device) override { return std::make_unique<Aside>(); }
   bool can_capture() const override { return false; }
-  std::unique_ptr<Captured> capture(Device, Generator&, const std::function<void()>&) override {
+  std::unique_ptr<Captured> capture(Device, Generator&, const Captured*,
+                                    const std::function<void()>&) override {
     throw InternalError("[meta] captures nothing");
   }
   void synchronize(Device) override {}

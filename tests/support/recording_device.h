@@ -1,0 +1,21 @@
+#pragma once
+
+#include <cstdint>
+
+#include "core/backend/backend.h"
+
+namespace nw::test {
+
+/// A stand-in for a GPU that records work (Backend::capture): all kernels are its own, and do what
+/// the CPU's do, at once or when a recording is replayed. A recording holds addresses, not tensors:
+/// memory that is given back is spoilt, so that a recording that reads it gives other numbers.
+/// Registered as DeviceType::Cuda at the first call; not to be had beside fake_gpus().
+Backend& recording_device();
+
+/// Whether it can record; it can at first.
+void set_can_record(bool can);
+/// How often recordings were made and replayed since the start.
+int64_t recordings_made();
+int64_t recordings_replayed();
+
+}  // namespace nw::test
