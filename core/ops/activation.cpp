@@ -11,6 +11,7 @@
 #include "core/ops/comparison.h"
 #include "core/ops/promotion.h"
 #include "core/ops/slice.h"
+#include "core/tensor/half.h"
 
 namespace nw::ops {
 namespace {
@@ -74,6 +75,14 @@ Activation celu_slope(double alpha) {
   return slope;
 }
 
+double limit_for(const Tensor& x, double limit) {
+  if (!x.defined() || !is_half(x.dtype())) return limit;
+  const auto near = static_cast<float>(limit);
+  return x.dtype() == DType::BFloat16
+             ? static_cast<double>(static_cast<float>(BFloat16::from(near)))
+             : static_cast<double>(static_cast<Half>(near));
+}
+
 Tensor row_of(const Tensor& dense) {
   return dense.as_strided(Dims{dense.numel()}, Dims{1}, dense.offset());
 }
@@ -122,7 +131,7 @@ Tensor leaky_relu(const Tensor& x, double slope) {
 
 Tensor threshold(const Tensor& x, double limit, double value) {
   if (is_whole(x)) return whole_threshold(x, limit, value);
-  return activate(x, {ActivationKind::Threshold, limit, value}, "Threshold");
+  return activate(x, {ActivationKind::Threshold, limit_for(x, limit), value}, "Threshold");
 }
 
 Tensor gelu(const Tensor& x, GeluForm form) {
@@ -178,18 +187,20 @@ Tensor hardswish(const Tensor& x) {
 }
 
 Tensor hardshrink(const Tensor& x, double limit) {
-  return activate(x, {ActivationKind::Hardshrink, limit}, "Hardshrink");
+  return activate(x, {ActivationKind::Hardshrink, limit_for(x, limit)}, "Hardshrink");
 }
 
 Tensor softshrink(const Tensor& x, double limit) {
   NW_CHECK(limit >= 0, "[Softshrink] lambd cannot be negative, is ", limit);
-  return activate(x, {ActivationKind::Softshrink, limit}, "Softshrink");
+  return activate(x, {ActivationKind::Softshrink, limit}, "Softshrink",
+                  {ActivationKind::Softshrink, limit_for(x, limit)});
 }
 
 Tensor prelu(const Tensor& x, const Tensor& weight) {
   if (const auto cast = autocast::run(autocast::Rules{autocast::Rule::Whole, autocast::Rule::Lower},
                                       prelu, x, weight))
     return *cast;
+  if (const auto y = of_mixed(prelu, x, weight)) return *y;
   check_alike(x, weight, "PReLU");
   const int64_t rank = x.dim();
   const int64_t channels = rank >= 2 ? x.size(1) : 1;

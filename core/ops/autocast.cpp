@@ -94,6 +94,12 @@ DType autocast_dtype(DeviceType device) {
 
 namespace ops::autocast {
 
+void detail::refuse() {
+  throw Error(
+      "[autocast] BCELoss is unsafe in 16 bits, where a probability next to 0 or 1 becomes 0 or 1; "
+      "use BCEWithLogitsLoss and leave the Sigmoid out");
+}
+
 detail::Off::Off(DeviceType device) : device_(device) {
   enable(device, false);
 }

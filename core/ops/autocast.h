@@ -51,6 +51,7 @@ enum class Rule : uint8_t {
   Lower,    // in autocast's dtype
   Float32,  // in float32
   Widest,   // in float32 if one of the tensors is, else in autocast's dtype
+  Unsafe,   // throws Error: it takes logarithms of probabilities, which 16 bits cannot tell from 0
 };
 
 /// What is done on each kind of device; PyTorch's two lists differ.
@@ -78,6 +79,8 @@ void first_device(const T& argument, std::optional<DeviceType>& device) {
     for (const Tensor& tensor : std::span<const Tensor>(argument)) first_device(tensor, device);
   }
 }
+
+[[noreturn]] void refuse();
 
 /// Switches it off for one kind of device while it lives.
 class Off {
@@ -148,6 +151,7 @@ auto run(const Rules& rules, Op&& op, const Arguments&... arguments)
   (detail::first_device(arguments, device), ...);
   const Rule rule = device ? rule_of(rules, *device) : Rule::Parts;
   if (rule == Rule::Parts) return std::nullopt;
+  if (rule == Rule::Unsafe) detail::refuse();
   Caster caster(*device, rule);
   (caster.look(arguments), ...);
   const std::tuple<decltype(caster(arguments))...> cast{caster(arguments)...};

@@ -1,4 +1,5 @@
 #include "core/ops/arithmetic.h"
+#include "core/ops/autocast.h"
 #include "core/ops/checks.h"
 #include "core/ops/norm.h"
 #include "core/ops/pad.h"
@@ -7,7 +8,20 @@
 
 namespace nw::ops {
 
+namespace {
+
+/// PyTorch's is made of ops: of the average pooling in three dimensions, for all but sequences, and
+/// of a power.
+autocast::Rules rules_of(const Tensor& x) {
+  return x.dim() > 3 ? autocast::kFloat32 : autocast::kFloat32OnGpu;
+}
+
+}  // namespace
+
 Tensor local_response_norm(const Tensor& x, int64_t size, double alpha, double beta, double k) {
+  if (const auto cast = autocast::run(rules_of(x), local_response_norm, x, size, alpha, beta, k)) {
+    return *cast;
+  }
   constexpr std::string_view kOp = "LocalResponseNorm";
   check_floating(x, kOp);
   NW_CHECK(x.dim() >= 3, "[LocalResponseNorm] expects at least 3 dimensions, gets ",

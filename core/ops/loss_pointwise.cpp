@@ -96,7 +96,8 @@ Tensor pointwise_loss(const PointwiseFormula& formula, const Tensor& x, const Te
 Tensor l1_loss(const Tensor& x, const Tensor& target, Reduction reduction) {
   if (const auto cast = autocast::run(autocast::kFloat32, l1_loss, x, target, reduction))
     return *cast;
-  return reduced(abs(sub(x, target)), reduction);
+  const auto [a, b] = promoted_as_equals(x, target, "L1Loss");
+  return reduced(abs(sub(a, b)), reduction);
 }
 
 Tensor smooth_l1_loss(const Tensor& x, const Tensor& target, double beta, Reduction reduction) {
@@ -105,7 +106,7 @@ Tensor smooth_l1_loss(const Tensor& x, const Tensor& target, double beta, Reduct
     return *cast;
   constexpr std::string_view kOp = "SmoothL1Loss";
   NW_CHECK(beta >= 0, "[", kOp, "] beta cannot be negative, is ", beta);
-  const auto [a, b] = promoted(x, target, kOp);
+  const auto [a, b] = promoted_as_equals(x, target, kOp);
   return reduced(broadcast_pointwise({PointwiseLoss::SmoothL1, beta}, a, b, kOp), reduction);
 }
 
@@ -122,12 +123,26 @@ Tensor huber_loss(const Tensor& x, const Tensor& target, double delta, Reduction
   return without_backward_of_two_dtypes(reduced(losses, reduction), x, target, kOp);
 }
 
+namespace {
+
+Tensor complex_soft_margin_loss(const Tensor& x, const Tensor& target, Reduction reduction) {
+  constexpr std::string_view kOp = "SoftMarginLoss";
+  NW_CHECK(!needs_record(x), "[", kOp, "] has no gradient of complex numbers");
+  const Tensor signs = to(target, x.dtype());
+  check_factor(signs, x, "target", kOp);
+  return reduced(log(add(exp(neg(mul(signs, x))), 1)), reduction);
+}
+
+}  // namespace
+
 Tensor soft_margin_loss(const Tensor& x, const Tensor& target, Reduction reduction) {
   if (const auto cast = autocast::run(autocast::kFloat32, soft_margin_loss, x, target, reduction))
     return *cast;
   constexpr std::string_view kOp = "SoftMarginLoss";
-  check_floating(x, kOp);
+  NW_CHECK(x.defined() && target.defined(), "[", kOp, "] expects an answer and a target");
   NW_CHECK(!needs_record(target), "[", kOp, "] has no gradient for its target");
+  if (is_complex(x.dtype())) return complex_soft_margin_loss(x, target, reduction);
+  check_floating(x, kOp);
   check_real(target, kOp);
   NW_CHECK(target.dtype() != DType::Bool || !needs_record(x), "[", kOp,
            "] has no gradient with a target of bool");
@@ -140,7 +155,8 @@ Tensor soft_margin_loss(const Tensor& x, const Tensor& target, Reduction reducti
 Tensor binary_cross_entropy(const Tensor& x, const Tensor& target, const Tensor& weight,
                             Reduction reduction) {
   if (const auto cast =
-          autocast::run(autocast::kFloat32, binary_cross_entropy, x, target, weight, reduction))
+          autocast::run(autocast::Rules{autocast::Rule::Float32, autocast::Rule::Unsafe},
+                        binary_cross_entropy, x, target, weight, reduction))
     return *cast;
   constexpr std::string_view kOp = "BCELoss";
   check_alike(x, target, kOp);
@@ -176,9 +192,12 @@ Tensor binary_cross_entropy_with_logits(const Tensor& given, const Tensor& given
   } else {
     losses = pointwise_loss({PointwiseLoss::BinaryLogits}, x, target, kOp);
   }
-  if (!weight.defined()) return reduced(losses, reduction);
-  check_factor(weight, x, "weight", kOp);
-  return reduced(mul(losses, weight), reduction);
+  if (weight.defined()) {
+    check_factor(weight, x, "weight", kOp);
+    losses = mul(losses, weight);
+  }
+  // torch adds up in the memory of 1 − target.
+  return reduced(to(losses, given_target.dtype()), reduction);
 }
 
 Tensor multilabel_soft_margin_loss(const Tensor& x, const Tensor& target, const Tensor& weight,

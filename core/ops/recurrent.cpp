@@ -86,19 +86,23 @@ bool fuses(const Tensor& x) {
   return wide && kernels_of(x).recurrent != nullptr && !autocast::is_on(x.device());
 }
 
-/// As cuDNN under autocast: everything in its dtype.
+/// As cuDNN under autocast: of numbers in its dtype, added up in float32, results in its dtype.
 RecurrentResult lowered(const Tensor& x, const Tensor& batch_sizes, const RecurrentState& initial,
                         std::span<const RecurrentWeights> weights, const RecurrentOptions& options,
                         Generator& generator) {
-  const autocast::Caster cast(x.device().type, autocast::Rule::Lower);
+  const DeviceType device = x.device().type;
+  const autocast::Caster lower(device, autocast::Rule::Lower);
+  const autocast::Caster widen(device, autocast::Rule::Float32);
+  const auto cast = [&](const Tensor& tensor) { return widen(lower(tensor)); };
   std::vector<RecurrentWeights> all;
   for (const RecurrentWeights& w : weights) {
     all.push_back({cast(w.ih), cast(w.hh), cast(w.bias_ih), cast(w.bias_hh), cast(w.hr)});
   }
   const RecurrentState state{cast(initial.h), cast(initial.c)};
   const Tensor input = cast(x);
-  const autocast::detail::Off off(x.device().type);
-  return recurrent(input, batch_sizes, state, all, options, generator);
+  const autocast::detail::Off off(device);
+  const RecurrentResult result = recurrent(input, batch_sizes, state, all, options, generator);
+  return {lower(result.output), {lower(result.final.h), lower(result.final.c)}};
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "core/backend/creation.h"
 #include "core/ops/activation.h"
 #include "core/ops/arithmetic.h"
+#include "core/ops/autocast.h"
 #include "core/ops/checks.h"
 #include "core/ops/join.h"
 #include "core/ops/matmul.h"
@@ -66,6 +67,17 @@ Tensor with_rest(const Tensor& advanced, const Tensor& before) {
 
 RecurrentState recurrent_cell(RecurrentCell cell, const Tensor& x, const RecurrentState& state,
                               const RecurrentWeights& weights) {
+  using namespace autocast;
+  constexpr Rules kRules{Rule::Parts, Rule::Lower};
+  if (const DeviceType device = x.device().type; rule_of(kRules, device) == Rule::Lower) {
+    const Caster cast(device, Rule::Lower);
+    const RecurrentWeights& w = weights;
+    const RecurrentWeights low{cast(w.ih), cast(w.hh), cast(w.bias_ih), cast(w.bias_hh), {}};
+    const RecurrentState from{cast(state.h), cast(state.c)};
+    const Tensor input = cast(x);
+    const detail::Off off(device);
+    return recurrent_cell(cell, input, from, low);
+  }
   return step(cell, linear(x, weights.ih, weights.bias_ih), state, weights);
 }
 

@@ -5,8 +5,10 @@
 
 #include "core/nn/init.h"
 #include "core/ops/arithmetic.h"
+#include "core/ops/autocast.h"
 #include "core/ops/checks.h"
 #include "core/ops/contraction.h"
+#include "core/ops/promotion.h"
 
 namespace nw::nn {
 
@@ -24,6 +26,23 @@ Bilinear::Bilinear(const Options& options) : options_(options) {
   init::uniform_(weight_, -bound, bound);
   if (bias_.defined()) init::uniform_(bias_, -bound, bound);
 }
+
+namespace {
+
+Tensor bilinear(const Tensor& a, const Tensor& b, const Tensor& weight, const Tensor& bias) {
+  using namespace ops::autocast;
+  constexpr Rules kRules{Rule::Parts, Rule::Widest};
+  if (const auto cast = run(kRules, bilinear, a, b, weight, bias)) return *cast;
+  // As torch: beside float32 weights in float32, and rounded as the first input.
+  const bool wider = is_half(a.dtype()) && weight.dtype() == DType::Float32;
+  const DType dtype = wider ? DType::Float32 : a.dtype();
+  const Tensor y =
+      ops::einsum("...i,oij,...j->...o", std::array{ops::to(a, dtype), weight, ops::to(b, dtype)});
+  const Tensor rounded = ops::to(y, a.dtype());
+  return bias.defined() ? ops::add(rounded, bias) : rounded;
+}
+
+}  // namespace
 
 std::string Bilinear::extra_repr() const {
   return concat("in1_features=", options_.in1_features, ", in2_features=", options_.in2_features,
@@ -46,8 +65,7 @@ Tensors Bilinear::forward(const Tensors& inputs) {
            " features, gets ", a.size(-1), " and ", b.size(-1));
   NW_CHECK(options_.in2_features > 0,
            "[Bilinear] expects at least one feature of the second input");
-  const Tensor y = ops::einsum("...i,oij,...j->...o", std::array{a, weight_, b});
-  return {bias_.defined() ? ops::add(y, bias_) : y};
+  return {bilinear(a, b, weight_, bias_)};
 }
 
 namespace {
