@@ -14,6 +14,7 @@
 #include "app/cli/console.h"
 #include "app/cli/heap_counter.h"
 #include "app/cli/peak_memory.h"
+#include "app/cli/step_limit.h"
 #include "app/cli/text.h"
 #include "app/cli/threads.h"
 #include "core/backend/backend.h"
@@ -44,6 +45,8 @@ struct BenchOptions {
 struct Measured {
   const BenchNet* net = nullptr;
   double ours_us = 0;
+  std::optional<double> unrecorded_us;  // where steps are recorded: without that
+  std::optional<double> least_us;       // that the device needs
   std::optional<double> torch_us;
   std::optional<double> torch_graph_us;  // the step as a CUDA graph
   int64_t peak_bytes = 0;  // most memory in use, beyond what was in use before the net was made
@@ -127,8 +130,35 @@ Measured measure(const BenchNet& net, Device device, int rounds, TorchSteps* tor
   }
   out.peak_bytes = memory_taken.bytes();
   out.ours_us = median(ours);
+  out.least_us = least_us(net, backend_of(device).facts(device));
   if (!theirs.empty()) out.torch_us = median(theirs);
   return out;
+}
+
+/// Our own steps as they are without being recorded.
+void measure_unrecorded(Measured& one, Device device, int rounds) {
+  BenchStep step(*one.net, device, Recording::Never);
+  time_steps(step, kWarmUpSteps);
+  const int64_t count = steps_in_round(time_steps(step, kWarmUpSteps));
+  std::vector<double> times;
+  for (int round = 0; round < rounds; ++round) times.push_back(time_steps(step, count));
+  one.unrecorded_us = median(times);
+}
+
+/// What a GPU's measurements tell besides.
+void print_of_gpu(const Measured& one) {
+  std::string text = one.net->title + ":";
+  if (one.unrecorded_us) text += concat(" unrecorded ", fixed(*one.unrecorded_us, 1), " µs;");
+  if (one.torch_graph_us) {
+    text += concat(" PyTorch's step as a CUDA graph ", fixed(*one.torch_graph_us, 1), " µs, ",
+                   fixed(*one.torch_graph_us / one.ours_us, 2), "× ours;");
+  }
+  if (one.least_us) {
+    text += concat(" ", percent(*one.least_us / one.ours_us), " of the device's limit (",
+                   fixed(*one.least_us, 1), " µs);");
+  }
+  text.pop_back();
+  print(text + "\n");
 }
 
 std::string mebibytes(int64_t bytes) {
@@ -154,12 +184,8 @@ void print_table(const std::vector<Measured>& all, Device device, const TorchSte
   std::vector<Align> alignment(rows[0].size(), Align::Right);
   alignment[0] = Align::Left;
   print(table(rows, alignment));
-  for (const Measured& one : all) {
-    if (!one.torch_graph_us) continue;
-    print(concat(one.net->title, ": PyTorch's step as a CUDA graph ", fixed(*one.torch_graph_us, 1),
-                 " µs, ", fixed(*one.torch_graph_us / one.ours_us, 2), "× ours\n"));
-  }
   if (device != kCpu) {
+    for (const Measured& one : all) print_of_gpu(one);
     print(concat(to_string(device), " (", backend_of(device).facts(device).name, "); "));
   }
   print(concat(num_threads(), num_threads() == 1 ? " thread" : " threads", "; "));
@@ -187,6 +213,11 @@ void print_json(const std::vector<Measured>& all, Device device, const TorchStep
     if (one.torch_graph_us) {
       item["torch_graph_step_us"] = *one.torch_graph_us;
       item["times_faster_than_graph"] = *one.torch_graph_us / one.ours_us;
+    }
+    if (one.unrecorded_us) item["unrecorded_step_us"] = *one.unrecorded_us;
+    if (one.least_us) {
+      item["least_us"] = *one.least_us;
+      item["share_of_limit"] = *one.least_us / one.ours_us;
     }
     item["peak_bytes"] = one.peak_bytes;
     if (one.torch_peak_bytes) item["torch_peak_bytes"] = *one.torch_peak_bytes;
@@ -245,6 +276,7 @@ void run_bench(const BenchOptions& options) {
     all.push_back(measure(net, device, options.rounds, ask_torch ? torch.get() : nullptr));
   }
   for (Measured& one : all) {
+    if (backend_of(device).can_capture()) measure_unrecorded(one, device, options.rounds);
     if (!one.torch_us) continue;
     one.torch_graph_us = torch->graph_time(torch_code(*one.net), steps_in_round(*one.torch_us));
   }

@@ -256,7 +256,7 @@ std::string torch_code(const BenchNet& net) {
       "\ntarget = ", counting_code(target, net.data.classes), "\n");
 }
 
-BenchStep::BenchStep(const BenchNet& net, Device device) {
+BenchStep::BenchStep(const BenchNet& net, Device device, Recording recording) {
   manual_seed(0);
   model_ = graph::build(net.graph, net.data);
   model_->to(device);
@@ -272,6 +272,13 @@ BenchStep::BenchStep(const BenchNet& net, Device device) {
   }
   x_ = raw::to(x_, device);
   target_ = raw::to(counting(with_batch(net, net.data.target), net.data.classes), device);
+  if (recording == Recording::Never || !backend_of(device).can_capture()) return;
+  recorded_ = std::make_unique<train::RecordedStep>(
+      *model_, device,
+      [this](const Tensor& x, const Tensor& y) {
+        return train::StepFigures{model_->loss(model_->call({x})[0], y, x), {}};
+      },
+      [](const Tensor& loss) { autograd::backward(loss); });
 }
 
 BenchStep::BenchStep(const BenchNet& net, std::shared_ptr<dist::ProcessGroup> group)
@@ -291,6 +298,14 @@ Tensor BenchStep::forward(StepTimes& times) {
 }
 
 double BenchStep::run() {
+  if (recorded_ != nullptr) {
+    optimizer_->zero_grad();
+    Fetch value(recorded_->forward(x_, target_).loss.detach());
+    recorded_->backward();
+    const double read = value.get().to_double();
+    optimizer_->step();
+    return read;
+  }
   StepTimes times;
   const Tensor loss = forward(times);
   Fetch value(loss.detach());

@@ -7,6 +7,7 @@
 #include "core/dist/distributed.h"
 #include "core/graph/model.h"
 #include "core/graph/project.h"
+#include "core/train/recorded_step.h"
 
 namespace nw::cli {
 
@@ -33,10 +34,14 @@ struct StepTimes {
   double update_us = 0;
 };
 
+/// Whether steps may be recorded where the device can, as a Trainer does.
+enum class Recording : uint8_t { Allowed, Never };
+
 /// A built net with one batch of random data, ready to be trained step by step as a Trainer does.
 class BenchStep {
  public:
-  explicit BenchStep(const BenchNet& net, Device device = kCpu);
+  explicit BenchStep(const BenchNet& net, Device device = kCpu,
+                     Recording recording = Recording::Allowed);
   /// As one rank of a group, which averages the gradients.
   BenchStep(const BenchNet& net, std::shared_ptr<dist::ProcessGroup> group);
 
@@ -46,6 +51,9 @@ class BenchStep {
   StepTimes run_timed();
   nn::Module& model() { return *model_; }
   Device device() const { return target_.device(); }
+  /// How many steps were replayed from a recording, and why none is made; empty: it is.
+  int64_t replays() const { return recorded_ == nullptr ? 0 : recorded_->replays(); }
+  std::string refusal() const { return recorded_ == nullptr ? "" : recorded_->refusal(); }
   /// Where the time of the last step went, for one of several ranks.
   const dist::StepTimes& last_times() const { return ddp_->reducer().last_step(); }
 
@@ -54,6 +62,7 @@ class BenchStep {
   std::shared_ptr<graph::Model> model_;
   std::unique_ptr<dist::DistributedDataParallel> ddp_;  // null: alone
   std::unique_ptr<optim::Optimizer> optimizer_;
+  std::unique_ptr<train::RecordedStep> recorded_;  // null: steps are done one by one
   Tensor x_;
   Tensor target_;
 };

@@ -58,6 +58,9 @@ void Overrides::add_options(CLI::App& verb) {
   for (const nn::Param& param : graph::run_settings_description().params) {
     std::string help = param.help;
     if (!param.unit.empty()) help += " [" + param.unit + "]";
+    for (size_t i = 0; i < param.choices.size(); ++i) {
+      help += (i == 0 ? " One of " : ", ") + param.choices[i];
+    }
     verb.add_option(option_name(param.name), values_[param.name], help)
         ->type_name(placeholder(param));
   }

@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "app/cli/bench_net.h"
 #include "app/cli/console.h"
+#include "app/cli/step_selftest.h"
 #include "app/cli/text.h"
 #include "app/cli/verbs.h"
 #include "core/backend/backend.h"
@@ -106,6 +108,31 @@ std::string subject(Device device) {
                 num_threads() == 1 ? " (which is the same here: only repeats are compared)" : "");
 }
 
+std::string text_of(const BenchNet& net, const StepVerdict& verdict) {
+  if (!verdict.problem.empty()) return concat("WRONG ", net.title, ": ", verdict.problem, "\n");
+  if (!verdict.refusal.empty()) {
+    return concat("ok    ", net.title, ": not recorded: ", verdict.refusal, "\n");
+  }
+  return concat("ok    ", net.title, ": ", verdict.steps, " training steps, ", verdict.replays,
+                " of them replayed, give the same bits as one by one\n");
+}
+
+/// The training steps of the bench's nets, recorded and not; how many are wrong.
+int64_t test_steps(const Request& request, Device device, Json& lines) {
+  int64_t wrong = 0;
+  for (const BenchNet& net : bench_nets()) {
+    const StepVerdict verdict = compare_recorded(net, device);
+    wrong += verdict.problem.empty() ? 0 : 1;
+    lines.push_back({{"net", net.name},
+                     {"steps", verdict.steps},
+                     {"replayed", verdict.replays},
+                     {"not_recorded", verdict.refusal},
+                     {"problem", verdict.problem}});
+    if (!request.json) print(text_of(net, verdict));
+  }
+  return wrong;
+}
+
 void run(const Request& request) {
   const Device device = device_from_string(request.device);
   NW_CHECK(device != kMeta, "--device: meta has no numbers; choose cpu or cuda:0");
@@ -128,6 +155,10 @@ void run(const Request& request) {
       if (!request.json) print(text_of(line));
     }
   }
+  Json steps = Json::array();
+  if (request.blocks.empty() && backend_of(device).can_capture()) {
+    wrong += test_steps(request, device, steps);
+  }
   Json on_cpu = Json::object();
   for (const auto& [name, count] : fallback_counts()) on_cpu[name] = count;
   if (request.json) {
@@ -137,7 +168,8 @@ void run(const Request& request) {
                      {"with_gradients", backward},
                      {"wrong", wrong},
                      {"computed_on_the_cpu", on_cpu},
-                     {"blocks", lines}}) +
+                     {"blocks", lines},
+                     {"recorded_steps", steps}}) +
           "\n");
   } else {
     print(concat(cases, " cases, ", backward, " with gradients: ",
@@ -168,7 +200,8 @@ void add_selftest(CLI::App& app) {
   verb->footer(
       "Draws arguments and inputs for each block from its description, runs it forward and\n"
       "backward, and compares all numbers with the CPU's; a second run must give the same bits.\n"
-      "Ends with 1 when something differs.\n\n"
+      "Where steps can be recorded (CUDA graphs), the nets of the bench are trained with and\n"
+      "without that, which must give the same bits. Ends with 1 when something differs.\n\n"
       "Example:\n  netwright-cli selftest --device cuda:0 --block Conv2d --cases 50");
   verb->callback([request] { run(*request); });
 }

@@ -184,6 +184,7 @@ void CachingAllocator::give_back_idle() {
   for (FreeBlocks& list : free_) {
     std::erase_if(list, [&](Block* block) {
       if (block->before != nullptr || block->after != nullptr) return false;
+      if (held_.count(block->stream) > 0) return false;
       source_->give(block->start);
       reserved_ -= block->size;
       delete block;
@@ -220,6 +221,16 @@ void CachingAllocator::used_on(const void* address, StreamHandle stream) {
   const std::lock_guard lock(mutex_);
   Block* block = find_in_use(address);
   if (block != nullptr && block->stream != stream) block->others.insert(stream);
+}
+
+void CachingAllocator::hold(StreamHandle stream) {
+  const std::lock_guard lock(mutex_);
+  held_.insert(stream);
+}
+
+void CachingAllocator::release(StreamHandle stream) {
+  const std::lock_guard lock(mutex_);
+  held_.erase(stream);
 }
 
 MemoryUse CachingAllocator::use() const {

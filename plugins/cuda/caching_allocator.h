@@ -57,6 +57,10 @@ class CachingAllocator final : public Allocator {
   /// The block that holds the address is used by work on `stream`, too.
   void used_on(const void* address, StreamHandle stream);
 
+  /// Keeps all that the stream was given, also what lies idle, until release().
+  void hold(StreamHandle stream);
+  void release(StreamHandle stream);
+
   MemoryUse use() const;
   void reset_peak();
   void empty_cache();
@@ -91,6 +95,7 @@ class CachingAllocator final : public Allocator {
   FreeBlocks free_[2];  // of small and large segments
   std::map<const void*, Block*> in_use_;
   std::vector<Waiting> waiting_;
+  std::set<StreamHandle> held_;
   uint64_t allocated_ = 0;
   uint64_t reserved_ = 0;
   uint64_t peak_ = 0;

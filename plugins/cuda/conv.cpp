@@ -5,9 +5,9 @@
 
 #include "core/backend/creation.h"
 #include "core/backend/fallback.h"
+#include "core/backend/math_mode.h"
 #include "plugins/cuda/conv_descriptors.h"
 #include "plugins/cuda/kernels/kernels.h"
-#include "plugins/cuda/math_mode.h"
 
 // Convolutions by cuDNN. Algorithms are chosen once for each shape, those that repeat bit for bit
 // before others: by cuDNN's own judgement, or by trying (math_mode().benchmark).
@@ -232,6 +232,7 @@ ConvShape shape_of(const Tensor& x, const Tensor& weight, const Tensor& y, const
   ConvShape shape(x.sizes(), weight.sizes(), y.sizes(), window);
   shape.dtype = y.dtype();
   shape.device = y.device().index;
+  shape.tf32 = shape.dtype == DType::Float32 && math_mode().conv_tf32;
   shape.innermost = !x.is_contiguous() || !y.is_contiguous();
   return shape;
 }

@@ -2,7 +2,6 @@
 
 #include "plugins/cuda/conv_shape.h"
 #include "plugins/cuda/cudnn_handle.h"
-#include "plugins/cuda/math_mode.h"
 
 namespace nw::cuda {
 
@@ -32,9 +31,9 @@ struct ConvDescriptors {
                 "describe the convolution");
     check_cudnn(NW_CUDNN(cudnnSetConvolutionGroupCount)(conv.get(), shape.groups),
                 "set the groups");
-    set_math(is_half(shape.dtype)    ? CUDNN_TENSOR_OP_MATH
-             : math_mode().tf32_conv ? CUDNN_DEFAULT_MATH
-                                     : CUDNN_FMA_MATH);
+    set_math(is_half(shape.dtype) ? CUDNN_TENSOR_OP_MATH
+             : shape.tf32         ? CUDNN_DEFAULT_MATH
+                                  : CUDNN_FMA_MATH);
   }
 
   void set_math(cudnnMathType_t type) const {

@@ -4,9 +4,12 @@
 #include <mutex>
 
 #include "core/base/warning.h"
+#include "plugins/cuda/capture.h"
 #include "plugins/cuda/faults.h"
+#include "plugins/cuda/keeper.h"
 #include "plugins/cuda/libraries.h"
 #include "plugins/cuda/memory_source.h"
+#include "plugins/cuda/peak.h"
 #include "plugins/cuda/stream.h"
 #include "plugins/cuda/trace.h"
 
@@ -63,6 +66,15 @@ Kernels kernels_with_libraries() {
   return kernels;
 }
 
+/// Queues on the stream that is for copies.
+class OnCopyStream final : public Aside {
+ public:
+  explicit OnCopyStream(int device) : scope_(device, copy_stream(device)) {}
+
+ private:
+  StreamScope scope_;
+};
+
 class CudaBackend final : public Backend {
  public:
   CudaBackend() : kernels_(complete(kernels_with_libraries(), {enter, leave})) {}
@@ -72,7 +84,12 @@ class CudaBackend final : public Backend {
   std::string missing() const override { return no_devices(); }
   DeviceFacts facts(Device device) const override {
     const Hardware& found = hardware(index_of(device));
-    return {found.name, found.major, found.minor};
+    DeviceFacts facts{.name = found.name,
+                      .major = found.major,
+                      .minor = found.minor,
+                      .bytes_per_second = found.bytes_per_second};
+    set_peak(facts, found.processors, found.hertz);
+    return facts;
   }
 
   Allocator& allocator(Device device) override { return memory_of(device); }
@@ -91,7 +108,16 @@ class CudaBackend final : public Backend {
     const int index = index_of(device);
     return std::make_unique<CudaEvent>(index, current_stream(index));
   }
+  std::unique_ptr<Aside> aside(Device device) override {
+    return std::make_unique<OnCopyStream>(index_of(device));
+  }
+  bool can_capture() const override { return may_capture(); }
+  std::unique_ptr<Captured> capture(Device device, Generator& generator, const Captured* after,
+                                    const std::function<void()>& work) override {
+    return cuda::capture(index_of(device), memory_of(device), generator, after, work);
+  }
   void synchronize(Device device) override {
+    refuse_recording("waiting for the device");
     const DeviceScope scope(index_of(device));
     NW_CUDA(cudaDeviceSynchronize());
     throw_fault(device.index);
@@ -123,6 +149,7 @@ class CudaBackend final : public Backend {
 void CudaBackend::transfer(const Transfer& transfer) {
   const bool from_gpu = transfer.from_device.type == DeviceType::Cuda;
   const bool to_gpu = transfer.to_device.type == DeviceType::Cuda;
+  if (!from_gpu || !to_gpu) refuse_recording("a copy from or to the host");
   const int index = index_of(to_gpu ? transfer.to_device : transfer.from_device);
   const DeviceScope scope(index);
   const cudaStream_t stream = current_stream(index);

@@ -6,6 +6,7 @@
 
 #include "core/base/error.h"
 #include "plugins/cuda/faults.h"
+#include "plugins/cuda/keeper.h"
 
 namespace nw::cuda {
 namespace {
@@ -105,6 +106,7 @@ std::unique_ptr<Event> DeviceMemory::mark(StreamHandle stream) {
 }
 
 void DeviceMemory::read(const void* from, size_t bytes, void* to) const {
+  refuse_recording("numbers on the host");
   const cudaStream_t stream = cuda::current_stream(device_);
   NW_CUDA(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream));
   NW_CUDA(cudaStreamSynchronize(stream));

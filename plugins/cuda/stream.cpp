@@ -48,19 +48,29 @@ bool is_asynchronous(cudaError_t status) {
          status == cudaErrorHardwareStackError || status == cudaErrorECCUncorrectable;
 }
 
-struct MainStream {
-  std::once_flag made;
-  cudaStream_t stream = nullptr;
+/// One stream of each device, made on first use.
+class Streams {
+ public:
+  cudaStream_t of(int device) {
+    One& one = all_.at(static_cast<size_t>(device));
+    std::call_once(one.made, [&] {
+      const DeviceScope scope(device);
+      NW_CUDA(cudaStreamCreateWithFlags(&one.stream, cudaStreamNonBlocking));
+    });
+    return one.stream;
+  }
+
+ private:
+  struct One {
+    std::once_flag made;
+    cudaStream_t stream = nullptr;
+  };
+  std::array<One, kMostDevices> all_;
 };
 
 cudaStream_t main_stream(int device) {
-  static auto& all = *new std::array<MainStream, kMostDevices>;
-  MainStream& one = all.at(static_cast<size_t>(device));
-  std::call_once(one.made, [&] {
-    const DeviceScope scope(device);
-    NW_CUDA(cudaStreamCreateWithFlags(&one.stream, cudaStreamNonBlocking));
-  });
-  return one.stream;
+  static auto& all = *new Streams;
+  return all.of(device);
 }
 
 /// The streams of StreamScopes of this thread; null: the main one.
@@ -96,6 +106,12 @@ const Devices& devices() {
   return all;
 }
 
+double attribute(cudaDeviceAttr which, int device) {
+  int value = 0;
+  NW_CUDA(cudaDeviceGetAttribute(&value, which, device));
+  return value;
+}
+
 Hardware ask_hardware(int device) {
   cudaDeviceProp properties{};
   NW_CUDA(cudaGetDeviceProperties(&properties, device));
@@ -105,7 +121,11 @@ Hardware ask_hardware(int device) {
           .processors = properties.multiProcessorCount,
           .threads_per_processor = properties.maxThreadsPerMultiProcessor,
           .shared_bytes = properties.sharedMemPerBlockOptin,
-          .managed = properties.managedMemory != 0};
+          .managed = properties.managedMemory != 0,
+          .hertz = 1e3 * attribute(cudaDevAttrClockRate, device),
+          // Memory moves two bits a clock on each of its wires.
+          .bytes_per_second = 2e3 * attribute(cudaDevAttrMemoryClockRate, device) *
+                              attribute(cudaDevAttrGlobalMemoryBusWidth, device) / 8};
 }
 
 }  // namespace
@@ -135,6 +155,11 @@ cudaStream_t current_stream(int device) {
 
 cudaStream_t current_stream() {
   return current_stream(current_device());
+}
+
+cudaStream_t copy_stream(int device) {
+  static auto& all = *new Streams;
+  return all.of(device);
 }
 
 StreamScope::StreamScope(int device, cudaStream_t stream)

@@ -30,6 +30,9 @@ cudaStream_t current_stream(int device);
 /// The same for the device that is current.
 cudaStream_t current_stream();
 
+/// One stream of each device for copies that run beside its work.
+cudaStream_t copy_stream(int device);
+
 /// Lets this thread queue its work for `device` on another stream while it lives.
 class StreamScope {
  public:
@@ -51,6 +54,8 @@ struct Hardware {
   int threads_per_processor = 0;  // that are resident at once
   size_t shared_bytes = 0;        // that one block can have, if it asks for them
   bool managed = false;           // memory that host and device share
+  double hertz = 0;               // of the processors, at most
+  double bytes_per_second = 0;    // from and to its memory, at most
 };
 const Hardware& hardware(int device);
 

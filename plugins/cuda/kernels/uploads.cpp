@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "core/backend/creation.h"
+#include "plugins/cuda/keeper.h"
 
 namespace nw::cuda {
 namespace {
@@ -19,7 +20,10 @@ Tensor uploaded(std::vector<int64_t> words, const Tensor& like) {
   const std::lock_guard lock(mutex);
   const auto key = std::pair(like.device().index, std::move(words));
   const auto known = all.find(key);
-  if (known != all.end()) return known->second;
+  if (known != all.end()) {
+    keep_for_recording(known->second);
+    return known->second;
+  }
   if (all.size() >= kMostKept) all.clear();
   const Tensor sent = raw::to(tensor_of<int64_t>(key.second, sizes), like.device());
   return all.emplace(key, sent).first->second;

@@ -175,6 +175,26 @@ class TestCachingAllocator : public QObject {
     QCOMPARE(allocator_->use().allocated, uint64_t{0});
   }
 
+  void what_a_held_stream_was_given_is_not_given_back() {
+    allocator_->hold(stream(5));
+    device_.current = 5;
+    void* first = allocator_->allocate(1000);
+    allocator_->free(first, 1000);
+    allocator_->empty_cache();
+    QCOMPARE(device_.taken.size(), size_t{1});
+    // Nor is it, when there is nothing else to have.
+    device_.current = 1;
+    QVERIFY_THROWS_EXCEPTION(Error, allocator_->allocate(device_.limit));
+    QCOMPARE(device_.taken.size(), size_t{1});
+    device_.current = 5;
+    void* again = allocator_->allocate(1000);
+    QCOMPARE(again, first);
+    allocator_->free(again, 1000);
+    allocator_->release(stream(5));
+    allocator_->empty_cache();
+    QVERIFY(device_.taken.empty());
+  }
+
   void a_block_stays_with_its_stream() {
     void* first = allocator_->allocate(1000);
     allocator_->free(first, 1000);
