@@ -120,7 +120,7 @@ Tensor leaky_relu_(const Tensor& x, double slope) {
 }
 
 Tensor threshold_(const Tensor& x, double limit, double value) {
-  return activate_(x, {ActivationKind::Threshold, limit, value}, "Threshold",
+  return activate_(x, {ActivationKind::Threshold, limit_for(x, limit), value}, "Threshold",
                    [&](const Tensor& old) { return threshold(old, limit, value); });
 }
 

@@ -15,6 +15,9 @@ Activation celu_of(double alpha);
 /// What its derivative is computed with: PyTorch rounds 1/alpha to float32 there.
 Activation celu_slope(double alpha);
 
+/// A limit that PyTorch rounds to x's dtype before it compares numbers with it.
+double limit_for(const Tensor& x, double limit);
+
 /// All numbers of a dense tensor in the order in which they lie, without history.
 Tensor row_of(const Tensor& dense);
 /// grad · f'(at), of any strides both.

@@ -55,7 +55,8 @@ void make_special(Draw& draw, const BlockCase& drawn, const nn::Port& port, Tens
 }
 
 BlockCase draw_special(Draw& draw, const nn::Block& block) {
-  BlockCase drawn = draw_case(draw, block, draw.chance(0.5) ? DType::Float32 : DType::Float64);
+  constexpr DType kTypes[] = {DType::Float32, DType::Float64, DType::BFloat16, DType::Float16};
+  BlockCase drawn = draw_case(draw, block, kTypes[draw.integer(0, draw.chance(0.3) ? 3 : 1)]);
   // Where a function forgets its input, PyTorch tells slopes from results in yet another way.
   if (block.find("inplace") != nullptr) drawn.args.set("inplace", false);
   for (size_t i = 0; i < drawn.inputs.size(); ++i) {

@@ -143,6 +143,8 @@ OpOracle::Case OpOracle::draw_case(const OpRow& row) {
   if (kind == 0) drawn.scalar = draw_.chance(0.5);
   if (kind == 1 || kind == 2) drawn.scalar = draw_.integer(row.positive ? 0 : -3, 4);
   if (kind > 2) drawn.scalar = static_cast<double>(draw_.integer(row.positive ? 1 : -10, 10)) / 4;
+  // One that 16 bits do not hold.
+  if (kind == 6) drawn.scalar = draw_.real(row.positive ? 0.1 : -2.5, 2.5);
   if (kind == 7 && !drawn.specials)
     drawn.scalar = std::complex<double>(draw_.integer(-2, 2), draw_.integer(1, 2));
   drawn.dim = draw_.integer(-std::max<int64_t>(rank, 1), std::max<int64_t>(rank - 1, 0));
