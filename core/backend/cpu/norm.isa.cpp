@@ -24,38 +24,76 @@ NW_INLINE Doubles load_wide(const T* from) {
   return __builtin_convertvector(value, Doubles);
 }
 
-/// Σ term(x[i]) of one stretch; term takes a double or a vector of them.
-template <typename T, typename Term>
-NW_INLINE double sum_terms(const T* x, int64_t length, const Term& term) {
+/// Σ x[i] of one stretch.
+template <typename T>
+NW_INLINE double sum_numbers(const T* x, int64_t length) {
   Doubles sums[kSums] = {};
   int64_t i = 0;
   for (; i + kSums * kWide <= length; i += kSums * kWide) {
-    unrolled<0, kSums>(
-        [&](auto k) NW_ALWAYS { sums[k.value] += term(load_wide(x + i + k.value * kWide)); });
+    unrolled<0, kSums>([&](auto k)
+                           NW_ALWAYS { sums[k.value] += load_wide(x + i + k.value * kWide); });
   }
-  for (; i + kWide <= length; i += kWide) sums[0] += term(load_wide(x + i));
+  for (; i + kWide <= length; i += kWide) sums[0] += load_wide(x + i);
   double total = sum_lanes<double>((sums[0] + sums[1]) + (sums[2] + sums[3]));
-  for (; i < length; ++i) total += term(static_cast<double>(x[i]));
+  for (; i < length; ++i) total += static_cast<double>(x[i]);
   return total;
 }
 
-template <typename T, typename Term>
-NW_INLINE double sum_segments(const T* x, const Segments& segments, const Term& term) {
+template <typename T>
+NW_INLINE double sum_segments(const T* x, const Segments& segments) {
   double total = 0;
   for (int64_t s = 0; s < segments.count; ++s) {
-    total += sum_terms(x + s * segments.stride, segments.length, term);
+    total += sum_numbers(x + s * segments.stride, segments.length);
   }
   return total;
+}
+
+/// Adds Σ (x[i] − middle) and Σ (x[i] − middle)² of one stretch to `rest` and `squares`.
+template <typename T>
+NW_INLINE void add_deviations(const T* x, int64_t length, double middle, double& rest,
+                              double& squares) {
+  Doubles sums[2] = {};
+  Doubles spread[2] = {};
+  int64_t i = 0;
+  for (; i + 2 * kWide <= length; i += 2 * kWide) {
+    unrolled<0, 2>([&](auto k) NW_ALWAYS {
+      const Doubles deviation = load_wide(x + i + k.value * kWide) - middle;
+      sums[k.value] += deviation;
+      spread[k.value] += deviation * deviation;
+    });
+  }
+  rest += sum_lanes<double>(sums[0] + sums[1]);
+  squares += sum_lanes<double>(spread[0] + spread[1]);
+  for (; i < length; ++i) {
+    const double deviation = static_cast<double>(x[i]) - middle;
+    rest += deviation;
+    squares += deviation * deviation;
+  }
+}
+
+/// The moments, where `middle` is the mean but for rounding: what the deviations from it leave over
+/// corrects both (Chan, Golub & LeVeque 1983). Equal numbers have their own mean and no variance.
+NW_INLINE void correct_moments(double middle, double rest, double squares, double count,
+                               double& mean, double& variance) {
+  mean = middle;
+  variance = squares / count;
+  const double off = rest / count;
+  const double corrected = middle + off;
+  if (corrected != corrected) return;  // infinities are among the numbers
+  mean = corrected;
+  variance = variance > off * off ? variance - off * off : 0;
 }
 
 template <typename T>
 NW_INLINE void moments_of(const T* x, const Segments& segments, double& mean, double& variance) {
   const double count = static_cast<double>(segments.numbers());
-  const double middle = sum_segments(x, segments, [](auto v) NW_ALWAYS { return v; }) / count;
-  mean = middle;
-  variance =
-      sum_segments(x, segments, [&](auto v) NW_ALWAYS { return (v - middle) * (v - middle); }) /
-      count;
+  const double middle = sum_segments(x, segments) / count;
+  double rest = 0;
+  double squares = 0;
+  for (int64_t s = 0; s < segments.count; ++s) {
+    add_deviations(x + s * segments.stride, segments.length, middle, rest, squares);
+  }
+  correct_moments(middle, rest, squares, count, mean, variance);
 }
 
 template <typename T>
@@ -152,17 +190,20 @@ NW_INLINE void row_moments(const T* x, int64_t columns, double& mean, double& va
     return;
   }
   const double count = static_cast<double>(columns);
-  mean = sum_lanewise<T>(columns, [&](int64_t i, int64_t lanes)
-                                      NW_ALWAYS { return load_lanes(x + i, lanes); }) /
-         count;
-  const T middle = static_cast<T>(mean);
-  variance = sum_lanewise<T>(columns,
-                             [&](int64_t i, int64_t lanes) NW_ALWAYS {
-                               const Vec<T> deviation =
-                                   first_lanes<T>(load_lanes(x + i, lanes) - middle, lanes);
-                               return deviation * deviation;
-                             }) /
-             count;
+  const double about =
+      sum_lanewise<T>(
+          columns, [&](int64_t i, int64_t lanes) NW_ALWAYS { return load_lanes(x + i, lanes); }) /
+      count;
+  const T middle = static_cast<T>(about);
+  Vec<T> sums{};
+  Vec<T> spread{};
+  for_each_vector<T>(columns, [&](int64_t i, int64_t lanes) NW_ALWAYS {
+    const Vec<T> deviation = first_lanes<T>(load_lanes(x + i, lanes) - middle, lanes);
+    sums += deviation;
+    spread += deviation * deviation;
+  });
+  correct_moments(static_cast<double>(middle), static_cast<double>(sum_lanes<T>(sums)),
+                  static_cast<double>(sum_lanes<T>(spread)), count, mean, variance);
 }
 
 template <typename T>

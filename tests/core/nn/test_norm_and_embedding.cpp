@@ -1,8 +1,11 @@
 #include <QtTest>
+#include <cmath>
 
 #include "core/backend/creation.h"
 #include "core/nn/layers/batch_norm.h"
 #include "core/nn/layers/embedding.h"
+#include "core/ops/norm.h"
+#include "tests/support/draw.h"
 
 using namespace nw;
 using namespace nw::nn;
@@ -17,6 +20,10 @@ std::string error_of(Action action) {
     return error.text();
   }
   return {};
+}
+
+double at(const Tensor& x, int64_t i) {
+  return x.dtype() == DType::Float64 ? x.data<double>()[i] : double{x.data<float>()[i]};
 }
 
 StateDict without(const StateDict& state, std::string_view key, int version) {
@@ -97,6 +104,32 @@ class TestNormAndEmbedding : public QObject {
     QVERIFY(error_of([] {
               Embedding({.num_embeddings = 3, .embedding_dim = 2, .padding_idx = 3});
             }).find("padding_idx") != std::string::npos);
+  }
+
+  /// The mean of equal numbers is that number: no rounding may look like a variance, which without
+  /// eps would be blown up to 1.
+  void equal_numbers_have_no_variance() {
+    test::Draw draw(test::test_seed());
+    for (const DType dtype : {DType::Float32, DType::Float64}) {
+      for (const int64_t count : {2, 3, 7, 10, 49, 100, 600, 5000}) {
+        const double number = draw.real(-3, 3);
+        const Tensor row = full({2, count}, number, dtype);
+        const Tensor y = ops::layer_norm(row, {count}, {}, {}, 0);
+        for (int64_t i = 0; i < y.numel(); ++i) QVERIFY(std::isnan(at(y, i)));
+        const Tensor channels = full({2, 3, count}, number, dtype);
+        const Tensor grouped = ops::group_norm(channels, 1, {}, {}, 0);
+        for (int64_t i = 0; i < grouped.numel(); ++i) QVERIFY(std::isnan(at(grouped, i)));
+        const Tensor mean = zeros({3}, dtype);
+        const Tensor variance = full({3}, 1, dtype);
+        const Tensor normal = ops::batch_norm(channels, {}, {}, {mean, variance, {}},
+                                              {.training = true, .momentum = 1, .eps = 0});
+        for (int64_t i = 0; i < 3; ++i) {
+          QCOMPARE(at(mean, i), at(row, 0));
+          QCOMPARE(at(variance, i), 0.0);
+        }
+        QCOMPARE(at(normal, 0), 0.0);
+      }
+    }
   }
 };
 
