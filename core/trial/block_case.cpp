@@ -105,13 +105,13 @@ Tensor draw_starts(Draw& draw, Tensor& first, const Dims& sizes, bool closed) {
 Tensor draw_port(Draw& draw, BlockCase& drawn, const nn::Args& all, const nn::Port& port,
                  SizeDraw& sizes) {
   const bool first = drawn.inputs.empty();
-  if (port.numbers == nn::PortNumbers::Classes && draw.chance(0.7)) {
+  if (port.numbers == nn::PortNumbers::Classes && draw.chance(0.8)) {
     return draw_classes(draw, drawn, all, port, sizes);
   }
   const bool like_first = port.numbers == nn::PortNumbers::Classes;
   Dims wanted = like_first ? drawn.inputs[0].sizes()
                            : sizes.sizes(port, first ? Dims{} : drawn.inputs[0].sizes());
-  if (draw.chance(0.07)) {
+  if (draw.chance(0.14 / std::max(2.0, static_cast<double>(drawn.block->inputs.size())))) {
     tamper(draw, wanted);
     drawn.regular = false;
   }
@@ -185,11 +185,13 @@ BlockCase draw_case(Draw& draw, const nn::Block& block, std::optional<DType> dty
     drawn.regular = false;
   }
   const bool no_samples = draw.chance(0.04);
-  std::map<std::string, bool> given;  // optional arguments of forward
+  // Optional arguments of forward; nearly every loss needs its target.
+  std::map<std::string, bool> given;
+  const double wires = block.role == nn::Role::Loss ? 0.9 : 0.5;
   for (const nn::Port& port : block.inputs) {
     const std::string& argument = port.argument.empty() ? port.name : port.argument;
     const bool wired =
-        !port.optional || given.try_emplace(argument, draw.chance(0.5)).first->second;
+        !port.optional || given.try_emplace(argument, draw.chance(wires)).first->second;
     if (!wired) {
       drawn.inputs.push_back(Tensor());
       continue;

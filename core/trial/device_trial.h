@@ -5,16 +5,23 @@
 #include <vector>
 
 #include "core/trial/block_case.h"
+#include "core/trial/numbers.h"
+#include "core/trial/spread.h"
 
 namespace nw::trial {
 
 /// One pass of a case on one device, forward and, once feed() was called, backward.
 class Pass {
  public:
-  /// Computed on `device` from the same initial weights, whatever it is; in `dtype` where the case
-  /// has another one.
-  Pass(const BlockCase& drawn, Device device, DType dtype);
-  Pass(const BlockCase& drawn, Device device) : Pass(drawn, device, drawn.dtype) {}
+  /// Computed on `device` from the same initial weights, whatever it is.
+  Pass(const BlockCase& drawn, Device device) : Pass(drawn, device, drawn.dtype, 0) {}
+  /// Computed on the CPU in another dtype.
+  static Pass in_dtype(const BlockCase& drawn, DType dtype) { return {drawn, kCpu, dtype, 0}; }
+  /// Computed on the CPU from numbers that are nudged(): inputs, weights and, when it is fed,
+  /// gradients.
+  static Pass nudged(const BlockCase& drawn, uint64_t which) {
+    return {drawn, kCpu, drawn.dtype, which};
+  }
 
   /// Why the block refused; empty: it did not.
   const std::string& error() const { return error_; }
@@ -22,17 +29,16 @@ class Pass {
   /// Backward from all outputs at once; gradients lie on the CPU, one for each output.
   void feed(const std::vector<Tensor>& gradients);
 
-  struct Named {
-    std::string name;
-    Tensor tensor;  // on the CPU; undefined where there is none
-  };
   /// Outputs, inputs that were written, gradients, parameters and buffers as they are now.
-  std::vector<Named> numbers() const;
+  Numbers numbers() const;
 
  private:
+  /// `nudge` 0: not nudged.
+  Pass(const BlockCase& drawn, Device device, DType dtype, uint64_t nudge);
   void forward(const BlockCase& drawn, DType dtype);
 
   Device device_;
+  uint64_t nudge_;
   std::string error_;
   std::shared_ptr<nn::Module> module_;
   Tensors inputs_;
@@ -60,10 +66,8 @@ DeviceVerdict compare_threads(Draw& draw, const BlockCase& drawn);
 bool draws_alike(Device device);
 
 /// Where two passes differ by a bit; empty: nowhere.
-std::string bit_difference(const std::vector<Pass::Named>& a, const std::vector<Pass::Named>& b);
-/// Where they differ by more than rounding explains; `exact` (may be empty) are the numbers in
-/// float64.
-std::string difference(const std::vector<Pass::Named>& ours, const std::vector<Pass::Named>& cpu,
-                       const std::vector<Pass::Named>& exact);
+std::string bit_difference(const Numbers& a, const Numbers& b);
+/// Where they differ by more than the rounding of sums, or than the spread of the case explains.
+std::string difference(const Numbers& ours, const Numbers& cpu, const Spread& spread);
 
 }  // namespace nw::trial

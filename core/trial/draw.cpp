@@ -159,11 +159,32 @@ nn::Value Draw::fresh(const nn::Param& param) {
   return param.fallback;
 }
 
+void Draw::fit(nn::Args& args, std::map<std::string, nn::Value>& shared) {
+  nn::Args fitted;
+  for (const auto& [name, value] : args) {
+    nn::Value own = value;
+    const auto model = shared.find("d_model");
+    if (name == "d_model" || name == "nhead" || name == "batch_first") {
+      own = shared.try_emplace(name, own).first->second;
+    } else if (name == "normalized_shape" && model != shared.end()) {
+      own = std::vector<int64_t>{std::get<int64_t>(model->second)};
+    } else if (const auto* nested = std::get_if<nn::Nested>(&own)) {
+      nn::Call call = **nested;
+      fit(call.args, shared);
+      own = nn::Nested(std::move(call));
+    }
+    fitted.set(name, own);
+  }
+  args = std::move(fitted);
+}
+
 nn::Args Draw::args(const nn::Description& description) {
   constexpr int kTries = 10'000;
   for (int i = 0; i < kTries; ++i) {
     nn::Args args;
     for (const nn::Param& param : description.params) args.set(param.name, value(param));
+    std::map<std::string, nn::Value> shared;
+    if (chance(0.85)) fit(args, shared);
     if (description.problems(args).empty()) return args;
   }
   throw Error("no legal arguments found for " + description.id);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <random>
 #include <vector>
@@ -38,6 +39,8 @@ class Draw {
  private:
   nn::Value fresh(const nn::Param& param);
   size_t items_of(const nn::Param& param);
+  /// Gives blocks within a block the sizes of that, or of the first of them, so that they fit.
+  void fit(nn::Args& args, std::map<std::string, nn::Value>& shared);
   /// A value that is taken, but lies beyond the useful ones; none where there is no such thing.
   std::optional<nn::Value> unusual(const nn::Param& param);
 

@@ -80,6 +80,9 @@ void SizeDraw::append(const std::string& word, const std::string& layout, Dims& 
     const bool spatial = word == "H" || word == "W" || word == "L" || word == "D";
     size = draw_.integer(1, spatial ? (deep ? 8 : 14) : 5);
     if (word == "C" && weighted_classes(block_, args_) > 0) size = weighted_classes(block_, args_);
+    if (word == "C" && args_.has("blank") && draw_.chance(0.8)) {  // a class of its own
+      size = std::max(size, args_.integer("blank") + 1);
+    }
   }
   sizes.push_back(size);
 }

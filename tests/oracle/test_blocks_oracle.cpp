@@ -43,7 +43,7 @@ class TestBlocksOracle : public QObject {
     Coverage coverage;
     int accepted = 0;
     int with_gradients = 0;
-    int judged = 0;
+    int strayed = 0;  // of float64, so far that only the spread of rounding judges them
     QElapsedTimer clock;
     clock.start();
     int cases = 0;
@@ -53,13 +53,14 @@ class TestBlocksOracle : public QObject {
       QVERIFY2(verdict.problem.empty(), (drawn.text() + "\n  " + verdict.problem).c_str());
       coverage.count(drawn, verdict);
       accepted += verdict.accepted;
-      judged += !verdict.no_judge;
+      strayed += verdict.by_spread && drawn.dtype == DType::Float64;
       with_gradients += verdict.backward;
     }
-    std::printf("%-24s %3d cases equal PyTorch's, %3d with gradients\n", block.id.c_str(), accepted,
-                with_gradients);
+    std::printf("%-24s %3d cases equal PyTorch's, %3d with gradients, %d ill-conditioned\n",
+                block.id.c_str(), accepted, with_gradients, strayed);
     std::fflush(stdout);
     QVERIFY2(accepted >= cases / 7, "too few cases were legal to prove much");
+    QVERIFY2(strayed <= 2 + accepted / 20, "too many cases were ill-conditioned to prove much");
     // PyTorch 1.13 has no gradient of it.
     const bool can_have_gradients = block.id != "ChannelShuffle";
     QVERIFY2(!can_have_gradients || with_gradients >= accepted / 2,

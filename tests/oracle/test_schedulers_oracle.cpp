@@ -180,6 +180,15 @@ class TestSchedulersOracle : public QObject {
     }
   }
 
+  /// The cosine's recursion may leave −1e-18 where it means 0.
+  void a_rate_that_rounding_made_negative_is_taken_up() {
+    const auto optimizer = two_groups("SGD");
+    optim::OptimizerState state = optimizer->state_dict();
+    state.groups[0].options.set("lr", {-1e-18});
+    optimizer->load_state_dict(state);
+    QCOMPARE(optimizer->state_dict().groups[0].options.find("lr")->number(), -1e-18);
+  }
+
   /// step(epoch + batch / batches), as PyTorch's documentation has it for warm restarts.
   void steps_between_epochs_match_torch() {
     Draw draw(test_seed());

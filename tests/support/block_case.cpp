@@ -22,7 +22,7 @@ std::string call_argument(const nn::Param& param, const nn::Value& value) {
 }  // namespace
 
 std::string python_of(const BlockCase& drawn, const std::vector<std::string>& gradients,
-                      Precision precision) {
+                      Precision precision, const std::vector<std::string>& state) {
   std::string positional;
   std::map<std::string, std::vector<std::string>> keywords;
   std::string leaves;
@@ -65,7 +65,9 @@ std::string python_of(const BlockCase& drawn, const std::vector<std::string>& gr
   }
   code << "}, {" << leaves << "}, [";
   for (const std::string& gradient : gradients) code << gradient << ", ";
-  code << "], reference=" << (precision == Precision::Float64 ? "True" : "False") << ")\n";
+  code << "], reference=" << (precision == Precision::Float64 ? "True" : "False") << ", state=[";
+  for (const std::string& tensor : state) code << tensor << ", ";
+  code << "])\n";
   return code.str();
 }
 

@@ -32,12 +32,14 @@ struct Verdict {
   bool accepted = false;     // by both
   bool backward = false;     // gradients were compared, too
   bool no_judge = false;     // PyTorch has no code for it, or dies of it
+  bool by_spread = false;    // ill-conditioned: rounding explains what differs
 };
 
 /// Runs the case in both and compares the initial weights (bit for bit), state_dict keys, printed
 /// text, outputs, gradients, the state afterwards, sizes on meta and inferred arguments; or that
 /// both refuse. Where numbers differ, those that PyTorch gives in float64 may agree with ours
-/// instead. A dtype of 16 bits or a complex one that only PyTorch refuses proves nothing.
+/// instead, or PyTorch's own may stray as far when its numbers change by one rounding. A dtype of
+/// 16 bits or a complex one that only PyTorch refuses proves nothing.
 Verdict compare_with_torch(Draw& draw, Oracle& oracle, const BlockCase& drawn,
                            GradientLayout layout = GradientLayout::Any);
 

@@ -28,13 +28,15 @@ constexpr Case kCases[] = {
     {"batch of 0", Layout::Contiguous, 0},
 };
 
-/// Distinct numbers at least 0.02 apart and from 0: no difference quotient crosses a kink.
+/// Distinct numbers at least 0.01 apart and from 0, and at odd distances from one another, so that
+/// no two of those are equal: no difference quotient crosses a kink.
 void fill_apart(Draw& draw, const Tensor& x) {
   const int64_t parts = is_complex(x.dtype()) ? 2 : 1;
   const int64_t count = x.numel() * parts;
   std::vector<double> values;
   for (int64_t i = 0; i < count; ++i) {
-    const double size = 0.1 + 1.5 * (static_cast<double>(i) + 0.5) / static_cast<double>(count);
+    const double place = static_cast<double>(i) + 0.5 + draw.real(-0.2, 0.2);
+    const double size = 0.1 + 1.5 * place / static_cast<double>(count);
     values.push_back(i % 2 == 0 ? size : -size);
   }
   for (int64_t i = count - 1; i > 0; --i) {
