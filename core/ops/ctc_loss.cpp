@@ -103,7 +103,8 @@ Tensor ctc_loss(const Tensor& log_probs, const Tensor& targets, const Tensor& in
   if (reduction == Reduction::None) return log_probs.dim() == 3 ? losses : reshape(losses, {});
   if (reduction == Reduction::Sum) return sum(losses);
   // Each loss by the length of its target, and then the mean.
-  const Tensor lengths = raw::to(batch.targets.target_lengths, log_probs.dtype());
+  const Tensor lengths =
+      raw::to(raw::to(batch.targets.target_lengths, log_probs.dtype()), log_probs.device());
   const Tensor divisors = new_result(lengths.sizes(), lengths);
   kernels_of(lengths).binary(
       BinaryOp::Maximum, lengths,
