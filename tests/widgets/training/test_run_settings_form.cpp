@@ -1,4 +1,5 @@
 #include <QAbstractItemView>
+#include <QCheckBox>
 #include <QComboBox>
 #include <QLineEdit>
 #include <QPushButton>
@@ -196,6 +197,22 @@ class TestRunSettingsForm : public QObject {
     QTest::keyClick(f.form.findChild<ValueField*>("ema_decay"), Qt::Key_Return);
     QVERIFY(!f.form.findChild<ValueField*>("ema_decay")->message().isEmpty());
     QCOMPARE(f.sent.size(), before);
+  }
+
+  void precisionReachesTheSettings() {
+    Fixture f;
+    auto* precision = f.form.findChild<QComboBox*>("precision");
+    QVERIFY(precision);
+    QCOMPARE(precision->currentText(), QString("float32"));
+    precision->setFocus();
+    QTest::keyClick(precision, Qt::Key_End);
+    QCOMPARE(f.sent.last().precision, precision->currentText().toStdString());
+    QVERIFY(f.sent.last().precision != "float32");
+    auto* tf32 = f.form.findChild<QCheckBox*>("allow_tf32");
+    QVERIFY(tf32 && !tf32->isChecked());
+    tf32->setFocus();
+    QTest::keyClick(tf32, Qt::Key_Space);
+    QVERIFY(f.sent.last().allow_tf32);
   }
 
   void sectionsShareTheWidth() {
