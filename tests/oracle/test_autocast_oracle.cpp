@@ -157,13 +157,22 @@ std::string of_another_kind(const std::string& what, const Tensor& ours, const T
   return what + ": ours " + describe(ours) + ", torch " + describe(theirs);
 }
 
+/// Dividing by a small deviation, once or layer by layer, makes much of one rounding.
+double tolerance_of(const nn::Block& block) {
+  for (const char* part : {"Norm", "Transformer", "RNN", "LSTM", "GRU"}) {
+    if (block.id.find(part) != std::string::npos) return 0.5;
+  }
+  return 0.08;
+}
+
 /// Sums of rounded numbers in another order are some steps of bfloat16 apart. Places, which ties
 /// decide, are not compared.
-std::string differing(const std::string& what, const Tensor& ours, const Tensor& theirs) {
+std::string differing(const std::string& what, const Tensor& ours, const Tensor& theirs,
+                      double tolerance) {
   if (const std::string text = of_another_kind(what, ours, theirs); !text.empty()) return text;
   Distance distance;
   if (is_floating(ours.dtype())) distance.add(ours, theirs);
-  if (distance.share() <= 0.2) return {};
+  if (distance.share() <= tolerance) return {};
   return concat(what, ": apart by ", distance.share(), " of its length");
 }
 
@@ -300,7 +309,8 @@ class TestAutocastOracle : public QObject {
     if (!ours.error.empty()) return "torch accepts, ours: " + ours.error;
     for (size_t i = 0; i < ours.outputs.size(); ++i) {
       const std::string name = "y" + std::to_string(i);
-      const std::string problem = differing(name, ours.outputs[i], torch[name]);
+      const std::string problem =
+          differing(name, ours.outputs[i], torch[name], tolerance_of(*drawn.block));
       if (!problem.empty()) return problem;
     }
     ++compared;
@@ -315,11 +325,14 @@ class TestAutocastOracle : public QObject {
 
   /// All together: small ones of deep nets are mostly rounding.
   static std::string compare_gradients(const Ours& ours, const Oracle::Reply& torch) {
-    const std::vector<Tensor> params = ours.module->parameters();
+    std::vector<Tensor> params = ours.module->parameters();
+    std::erase_if(params, [](const Tensor& param) { return !param.defined(); });
     Distance all;
     for (const auto& [name, theirs] : torch.tensors) {
       if (!name.starts_with("gp")) continue;
-      const Tensor& grad = params[std::stoul(name.substr(2))].grad();
+      const size_t place = std::stoul(name.substr(2));
+      if (place >= params.size()) return "ours has no parameter for " + name;
+      const Tensor& grad = params[place].grad();
       if (const std::string text = of_another_kind(name, grad, theirs); !text.empty()) return text;
       all.add(grad, theirs);
     }
