@@ -5,6 +5,8 @@
 
 namespace nw {
 
+class Generator;
+
 enum class ActivationKind : uint8_t {
   Elu,          // a·(e^(c·x) − 1) below 0, b·x above
   Gelu,         // x·Φ(x)
@@ -43,6 +45,9 @@ struct ActivationKernels {
   /// grad_weight is (outer, channels, inner), to be summed
   void (*prelu_grad)(const Tensor& grad, const Tensor& x, const Tensor& weight,
                      const Tensor& grad_x, const Tensor& grad_weight);
+  /// factors = a number drawn from [from, to) where x is at most 0, else 1; drawn in the order of x
+  void (*rrelu_factors)(Generator& generator, double from, double to, const Tensor& x,
+                        const Tensor& factors);
 };
 
 }  // namespace nw

@@ -41,14 +41,18 @@ struct Param {
   bool strict = false;               // of a Bool: torch takes neither 0 nor 1 for it
   bool none_items = false;           // items of an IntTuple may be None (kNoneItem)
   std::vector<std::string> choices = {};
-  std::string unit = {};      // "px", "%", "samples"; empty: none
-  bool optional = false;      // None is a meaning of its own (stride=None)
-  bool inferred = false;      // None: taken from what the wire brings (in_features)
-  bool required = false;      // has no default in torch
-  bool keyword_only = false;  // not among the positional arguments of torch's constructor
-  bool call = false;          // torch takes it as an argument of forward, not of the constructor
-  bool real_list = false;     // Text that holds real numbers: "1, 0.5, 2" (torch: a tensor)
-  std::string tuple = {};     // torch takes it as an item of the tuple of this name (Adam's betas)
+  std::string unit = {};       // "px", "%", "samples"; empty: none
+  bool optional = false;       // None is a meaning of its own (stride=None)
+  bool empty_is_none = false;  // of an IntTuple: torch takes () as None
+  bool inferred = false;       // None: taken from what the wire brings (in_features)
+  bool required = false;       // has no default in torch
+  bool keyword_only = false;   // not among the positional arguments of torch's constructor
+  bool call = false;           // torch takes it as an argument of forward, not of the constructor
+  bool real_list = false;      // Text that holds real numbers: "1, 0.5, 2" (torch: a tensor)
+  std::string tuple = {};      // torch takes it as an item of the tuple of this name (Adam's betas)
+  /// Whether torch never looks at it beside these complete arguments and so takes anything for it;
+  /// null: it always looks.
+  bool (*unread)(const Args& args) = nullptr;
 
   /// The ends of the useful values; empty where they go on for ever.
   std::optional<double> low() const { return usual_min ? usual_min : min; }

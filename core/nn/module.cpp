@@ -21,6 +21,22 @@ std::vector<Tensor> tensors_of(Module::Named named) {
   return out;
 }
 
+/// In the place of the item of that name, or at the end.
+template <typename Item>
+Item& put(std::vector<Item>& items, Item item) {
+  const auto it = std::find_if(items.begin(), items.end(),
+                               [&](const Item& other) { return other.name == item.name; });
+  if (it == items.end()) return items.emplace_back(std::move(item));
+  return *it = std::move(item);
+}
+
+/// The item that holds this very tensor.
+template <typename Item>
+Item& holder(std::vector<Item>& items, const Tensor& tensor) {
+  return *std::find_if(items.begin(), items.end(),
+                       [&](const Item& item) { return item.tensor.is_same(tensor); });
+}
+
 std::string joined(const std::string& path, const std::string& name) {
   return path.empty() ? name : path + "." + name;
 }
@@ -121,8 +137,11 @@ void Module::check_new_name(const std::string& name, std::string_view what) cons
     return std::any_of(list.begin(), list.end(),
                        [&](const auto& item) { return item.name == name; });
   };
-  NW_CHECK(!is_taken(parameters_), "[", kind(), "] has a parameter named '", name, "' already");
-  NW_CHECK(!is_taken(buffers_), "[", kind(), "] has a buffer named '", name, "' already");
+  // One of its own kind gives up its place.
+  NW_CHECK(what == "parameter" || !is_taken(parameters_), "[", kind(), "] has a parameter named '",
+           name, "' already");
+  NW_CHECK(what == "buffer" || !is_taken(buffers_), "[", kind(), "] has a buffer named '", name,
+           "' already");
   NW_CHECK(what == "child" || child(name) == nullptr, "[", kind(), "] has a child named '", name,
            "' already");
 }
@@ -195,13 +214,13 @@ Tensor Module::register_parameter(std::string name, Tensor tensor) {
   NW_CHECK(!tensor.defined() || tensor.is_leaf(), "[", kind(), "] parameter '", name,
            "' must be a leaf, not the result of an op");
   if (tensor.defined()) tensor.set_requires_grad();
-  parameters_.push_back({std::move(name), tensor});
+  put(parameters_, Parameter{std::move(name), tensor});
   return tensor;
 }
 
 Tensor Module::register_buffer(std::string name, Tensor tensor, bool persistent) {
   check_new_name(name, "buffer");
-  buffers_.push_back({std::move(name), tensor, persistent});
+  put(buffers_, Buffer{std::move(name), tensor, persistent});
   return tensor;
 }
 
@@ -283,26 +302,38 @@ Tensors UnaryModule::forward(const Tensors& inputs) {
   return {forward(inputs[0])};
 }
 
-// --- parameters that get their sizes from the first input ---
+// --- parameters and buffers that get their sizes from the first input ---
 
 Tensor Module::register_uninitialized_parameter(std::string name) {
-  register_parameter(std::move(name), new_parameter(Dims{0}));
-  parameters_.back().initialized = false;
+  const Tensor tensor = register_parameter(std::move(name), new_parameter(Dims{0}));
+  holder(parameters_, tensor).initialized = false;
   lazy_ = true;
-  return parameters_.back().tensor;
+  return tensor;
+}
+
+Tensor Module::register_uninitialized_buffer(std::string name) {
+  const Tensor tensor = register_buffer(std::move(name), new_parameter(Dims{0}));
+  holder(buffers_, tensor).initialized = false;
+  lazy_ = true;
+  return tensor;
 }
 
 bool Module::has_uninitialized_parameters() const {
-  return std::any_of(parameters_.begin(), parameters_.end(),
-                     [](const Parameter& parameter) { return !parameter.initialized; });
+  const auto has_none = [](const auto& item) { return !item.initialized; };
+  return std::any_of(parameters_.begin(), parameters_.end(), has_none) ||
+         std::any_of(buffers_.begin(), buffers_.end(), has_none);
 }
 
 void Module::materialize(const Tensor& tensor, const Dims& sizes) {
-  for (Parameter& parameter : parameters_) {
-    if (!parameter.tensor.is_same(tensor)) continue;
-    tensor.set_data(empty(sizes, tensor.dtype(), tensor.device()));
-    parameter.initialized = true;
-  }
+  const auto fill_in = [&](auto& items) {
+    for (auto& item : items) {
+      if (!item.tensor.is_same(tensor)) continue;
+      tensor.set_data(empty(sizes, tensor.dtype(), tensor.device()));
+      item.initialized = true;
+    }
+  };
+  fill_in(parameters_);
+  fill_in(buffers_);
 }
 
 void Module::initialize_parameters(const Tensors&) {

@@ -80,7 +80,8 @@ class Module {
   std::vector<Tensor> buffers(bool recurse = true) const;
   Named named_buffers(const std::string& prefix = "", bool recurse = true) const;
   /// Marks `tensor` as learnable; an undefined tensor registers the absence of one (bias=False).
-  /// Returns it. Throws Error for a name that is taken.
+  /// Returns it. Takes the place of a parameter of that name; throws Error for a name that is a
+  /// buffer's or child's.
   Tensor register_parameter(std::string name, Tensor tensor);
   /// `persistent`: part of the state_dict.
   Tensor register_buffer(std::string name, Tensor tensor, bool persistent = true);
@@ -133,12 +134,17 @@ class Module {
     return children_;
   }
 
-  // A lazy module registers parameters without sizes, and gives them sizes and numbers by
-  // materialize() when initialize_parameters() is called before its first forward.
+  // A lazy module registers parameters and buffers without sizes, and gives them sizes and numbers
+  // by materialize() when initialize_parameters() is called before its first forward.
   Tensor register_uninitialized_parameter(std::string name);
+  Tensor register_uninitialized_buffer(std::string name);
+  /// Of a module that may come to have no such parameter: it counts as lazy all the same.
+  void set_lazy() { lazy_ = true; }
+  /// Whether any parameter or buffer has no sizes yet.
   bool has_uninitialized_parameters() const;
-  /// Gives a registered parameter its sizes; its numbers are not set. Handles taken before see it.
-  void materialize(const Tensor& parameter, const Dims& sizes);
+  /// Gives a registered parameter or buffer its sizes; its numbers are not set. Handles taken
+  /// before see it.
+  void materialize(const Tensor& tensor, const Dims& sizes);
   virtual void initialize_parameters(const Tensors& inputs);
 
  private:
@@ -151,6 +157,7 @@ class Module {
     std::string name;
     Tensor tensor;
     bool persistent;
+    bool initialized = true;
   };
   void check_new_name(const std::string& name, std::string_view what) const;
   Tensors call_with_hooks(const Tensors& inputs);

@@ -27,6 +27,10 @@ LoadReport match(const StateDict& ours, const StateDict& theirs, Copies& copies)
       report.missing.push_back(key);
     } else if (!tensor.defined()) {
       continue;  // it still waits for its sizes: any will do
+    } else if (it->second->defined() && it->second->dim() == 1 && tensor.dim() == 0 &&
+               it->second->numel() > 0) {
+      // A count as torch saved it before 0.4.
+      copies.emplace_back(tensor, it->second->as_strided({}, {}, it->second->offset()));
     } else if (!it->second->defined() || it->second->sizes() != tensor.sizes()) {
       report.mismatched.push_back(
           concat(key, ": expects ", sizes_text(tensor), ", gets ", sizes_text(*it->second)));
@@ -57,7 +61,8 @@ void Module::collect(const std::string& prefix, StateDict& out) const {
   }
   for (const Buffer& buffer : buffers_) {
     if (buffer.persistent && buffer.tensor.defined()) {
-      out.entries.push_back({prefix + buffer.name, buffer.tensor.detach()});
+      out.entries.push_back(
+          {prefix + buffer.name, buffer.initialized ? buffer.tensor.detach() : Tensor()});
     }
   }
   for (const auto& [name, child] : children_) {
@@ -66,12 +71,16 @@ void Module::collect(const std::string& prefix, StateDict& out) const {
 }
 
 void Module::load_lazy(const std::string& prefix, const StateDict& state) {
-  for (const Parameter& parameter : parameters_) {
-    const Tensor* given = parameter.initialized ? nullptr : state.find(prefix + parameter.name);
-    if (given == nullptr || !given->defined()) continue;
-    materialize(parameter.tensor, given->sizes());
-    raw::copy_(parameter.tensor, *given);
-  }
+  const auto take = [&](const auto& items) {
+    for (const auto& item : items) {
+      const Tensor* given = item.initialized ? nullptr : state.find(prefix + item.name);
+      if (given == nullptr || !given->defined()) continue;
+      materialize(item.tensor, given->sizes());
+      raw::copy_(item.tensor, *given);
+    }
+  };
+  take(parameters_);
+  take(buffers_);
   for (const auto& [name, child] : children_) {
     if (child != nullptr) child->load_lazy(prefix + name + ".", state);
   }

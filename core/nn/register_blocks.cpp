@@ -10,6 +10,7 @@
 #include "core/nn/layers/embedding.h"
 #include "core/nn/layers/flatten.h"
 #include "core/nn/layers/fold.h"
+#include "core/nn/layers/fractional_pool.h"
 #include "core/nn/layers/group_norm.h"
 #include "core/nn/layers/input.h"
 #include "core/nn/layers/instance_norm.h"
@@ -51,6 +52,9 @@ Registry<Block> register_all() {
   for (size_t spatial = 1; spatial <= 3; ++spatial) registry.add(max_pool_block(spatial));
   for (size_t spatial = 1; spatial <= 3; ++spatial) registry.add(avg_pool_block(spatial));
   for (size_t spatial = 1; spatial <= 2; ++spatial) registry.add(lp_pool_block(spatial));
+  for (size_t spatial = 2; spatial <= 3; ++spatial) {
+    registry.add(fractional_max_pool_block(spatial));
+  }
   for (size_t spatial = 1; spatial <= 3; ++spatial) registry.add(adaptive_avg_pool_block(spatial));
   for (size_t spatial = 1; spatial <= 3; ++spatial) registry.add(adaptive_max_pool_block(spatial));
   for (size_t spatial = 1; spatial <= 3; ++spatial) registry.add(max_unpool_block(spatial));
@@ -75,9 +79,11 @@ Registry<Block> register_all() {
   registry.add(transformer_decoder_block());
   registry.add(transformer_block());
   for (int spatial = 1; spatial <= 3; ++spatial) registry.add(batch_norm_block(spatial));
+  for (int spatial = 1; spatial <= 3; ++spatial) registry.add(lazy_batch_norm_block(spatial));
   registry.add(layer_norm_block());
   registry.add(group_norm_block());
   for (int spatial = 1; spatial <= 3; ++spatial) registry.add(instance_norm_block(spatial));
+  for (int spatial = 1; spatial <= 3; ++spatial) registry.add(lazy_instance_norm_block(spatial));
   registry.add(local_response_norm_block());
   for (Block& block : activation_blocks()) registry.add(std::move(block));
   registry.add(softmax_block());

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/base/random.h"
 #include "core/tensor/tensor.h"
 
 /// Elementwise functions between layers. y has x's sizes and dtype. Floating point; tanh and
@@ -20,6 +21,12 @@ Tensor selu(const Tensor& x);
 Tensor celu(const Tensor& x, double alpha = 1);
 /// x above 0, else slope · x; the gradient at 0 is the slope.
 Tensor leaky_relu(const Tensor& x, double slope = 0.01);
+/// Leaky ReLU whose slope is drawn anew for each number that is at most 0, from [lower, upper);
+/// what is trained with it is used with leaky_relu of their middle. Throws Error where lower is
+/// above upper.
+Tensor rrelu(const Tensor& x, double lower, double upper, Generator& generator);
+/// The same on x itself.
+Tensor rrelu_(const Tensor& x, double lower, double upper, Generator& generator);
 /// The same with a learnt slope: weight (1) or one for each channel, x (N, C, *).
 Tensor prelu(const Tensor& x, const Tensor& weight);
 /// x above `limit`, else `value`.

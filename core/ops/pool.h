@@ -45,4 +45,12 @@ Tensor adaptive_avg_pool(const Tensor& x, const OutputSize& output_size);
 /// Source: torch.nn.functional.adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d.
 std::pair<Tensor, Tensor> adaptive_max_pool(const Tensor& x, const OutputSize& output_size);
 
+/// The largest of windows of `kernel` that lie almost evenly in each plane, `output_size` of them,
+/// and where it came from, as max_pool_with_indices. Chance moves them: samples (N, C, spatial) are
+/// in [0, 1), one for each plane and direction, in two dimensions that of the width first. Throws
+/// Error where windows do not fit. Source: torch.nn.functional.fractional_max_pool2d,
+/// fractional_max_pool3d; Graham 2014.
+std::pair<Tensor, Tensor> fractional_max_pool(const Tensor& x, const OutputSize& kernel,
+                                              const OutputSize& output_size, const Tensor& samples);
+
 }  // namespace nw::ops

@@ -47,6 +47,7 @@ std::string_view window_op(std::string_view stem, size_t spatial) {
       {"AvgPool1d", "AvgPool2d", "AvgPool3d"},
       {"AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d"},
       {"AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "AdaptiveMaxPool3d"},
+      {"FractionalMaxPool1d", "FractionalMaxPool2d", "FractionalMaxPool3d"},
       {"LPPool1d", "LPPool2d", "LPPool3d"},
       {"ConstantPad1d", "ConstantPad2d", "ConstantPad3d"},
       {"ZeroPad1d", "ZeroPad2d", "ZeroPad3d"},

@@ -1,10 +1,12 @@
 #include <algorithm>
+#include <cmath>
 
 #include "core/backend/cpu/activation_parts.h"
 #include "core/backend/cpu/dispatch.h"
 #include "core/backend/cpu/isa_kernels.h"
 #include "core/backend/cpu/widen.h"
 #include "core/base/parallel.h"
+#include "core/base/random.h"
 
 namespace nw::cpu {
 namespace {
@@ -83,6 +85,23 @@ void prelu_grad(const Tensor& grad, const Tensor& x, const Tensor& weight, const
   });
 }
 
+void rrelu_factors(Generator& generator, double from, double to, const Tensor& x,
+                   const Tensor& factors) {
+  with_floating(x, "RReLU", [&](auto type) {
+    using T = decltype(type);
+    const T* at = x.data<T>();
+    T* out = factors.data<T>();
+    for (int64_t i = 0; i < x.numel(); ++i) {
+      if (!(at[i] <= 0)) {
+        out[i] = 1;
+        continue;
+      }
+      NW_CHECK(from <= to, "[RReLU] lower must be at most upper, is ", from, " of ", to);
+      out[i] = static_cast<T>(std::fma(generator.uniform_double(), to - from, from));
+    }
+  });
+}
+
 }  // namespace
 
 constexpr ActivationKernels kActivationKernels{
@@ -90,6 +109,7 @@ constexpr ActivationKernels kActivationKernels{
     .backward = widened<backward, 1>,
     .prelu = widened<prelu, 1>,
     .prelu_grad = widened<prelu_grad, 2>,
+    .rrelu_factors = widened<rrelu_factors, 1>,
 };
 
 }  // namespace nw::cpu

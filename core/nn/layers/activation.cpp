@@ -33,6 +33,24 @@ std::string LeakyReLU::extra_repr() const {
   return "negative_slope=" + number(options_.negative_slope) + inplace_text(options_.inplace);
 }
 
+std::string RReLU::extra_repr() const {
+  return concat("lower=", number(options_.lower), ", upper=", number(options_.upper),
+                inplace_text(options_.inplace));
+}
+
+Tensor RReLU::forward(const Tensor& input) {
+  const double lower = options_.lower;
+  const double upper = options_.upper;
+  // As in PyTorch not before it runs, but then outside training, too.
+  NW_CHECK(lower <= upper, "[RReLU] lower must be at most upper, is ", lower, " of ", upper);
+  if (training()) {
+    return options_.inplace ? ops::rrelu_(input, lower, upper, default_generator())
+                            : ops::rrelu(input, lower, upper, default_generator());
+  }
+  const double middle = (lower + upper) / 2;
+  return options_.inplace ? ops::leaky_relu_(input, middle) : ops::leaky_relu(input, middle);
+}
+
 PReLU::PReLU(const Options& options) {
   NW_CHECK(options.num_parameters >= 0, "[PReLU] num_parameters cannot be negative, is ",
            options.num_parameters);

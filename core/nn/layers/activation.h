@@ -204,6 +204,26 @@ class LeakyReLU : public UnaryModule {
   Options options_;
 };
 
+/// y = x above 0, else r · x with r drawn anew for each number from [lower, upper) while training,
+/// afterwards (lower + upper) / 2. Source: torch.nn.RReLU; Xu et al. 2015.
+class RReLU : public UnaryModule {
+ public:
+  struct Options {
+    double lower = 1.0 / 8;
+    double upper = 1.0 / 3;
+    bool inplace = false;
+  };
+  explicit RReLU(const Options& options) : options_(options) {}
+
+  std::string kind() const override { return "RReLU"; }
+  std::string extra_repr() const override;
+  using UnaryModule::forward;
+  Tensor forward(const Tensor& input) override;
+
+ private:
+  Options options_;
+};
+
 /// LeakyReLU whose slope is learnt: one, or one for each channel of x (N, C, *). state_dict: weight
 /// (num_parameters), which starts at init. Source: torch.nn.PReLU; He et al. 2015.
 class PReLU : public UnaryModule {

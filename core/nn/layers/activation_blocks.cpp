@@ -133,6 +133,27 @@ Block leaky_relu() {
   return block;
 }
 
+Block rrelu() {
+  Block block = block_of(
+      {"RReLU", "LeakyReLU whose slope is drawn anew for each number while training.",
+       "y = x above 0, else r·x,  r drawn from [lower, upper); afterwards r = (lower + upper) / 2",
+       "In place of LeakyReLU where few samples are overfitted: chance keeps units from "
+       "agreeing."});
+  block.icon = "relu";
+  const auto end = [](const char* name, double fallback, const char* help) {
+    return Param{.name = name, .type = ParamType::Real, .fallback = fallback, .help = help};
+  };
+  block.params = {end("lower", 1.0 / 8, "The smallest slope that is drawn."),
+                  end("upper", 1.0 / 3, "Where the slopes that are drawn end."), inplace_param()};
+  block.draws_random = true;
+  block.make = [](const Args& args) -> std::unique_ptr<Module> {
+    return std::make_unique<RReLU>(RReLU::Options{.lower = args.real("lower"),
+                                                  .upper = args.real("upper"),
+                                                  .inplace = args.boolean("inplace")});
+  };
+  return block;
+}
+
 Block prelu() {
   Block block =
       block_of({"PReLU", "LeakyReLU that learns its slope.", "y = x above 0, else a·x",
@@ -300,6 +321,7 @@ std::vector<Block> activation_blocks() {
   return {
       relu(),
       leaky_relu(),
+      rrelu(),
       prelu(),
       plain<ReLU6>({"ReLU6", "ReLU that does not exceed 6.", "y = min(max(0, x), 6)",
                     "In networks for phones, which compute with few bits."}),

@@ -26,15 +26,32 @@ Tensor BatchNorm<kSpatial>::forward(const Tensor& input) {
   return ops::batch_norm(input, weight(), bias(), running(), op_options());
 }
 
+template <int kSpatial>
+LazyBatchNorm<kSpatial>::LazyBatchNorm(const RunningNorm::Options& options)
+    : BatchNorm<kSpatial>(RunningNorm::FromInput{}, options) {}
+
+template <int kSpatial>
+std::string LazyBatchNorm<kSpatial>::kind() const {
+  return (this->is_lazy() ? "Lazy" : "") + name_of(kSpatial);
+}
+
 template class BatchNorm<1>;
 template class BatchNorm<2>;
 template class BatchNorm<3>;
+template class LazyBatchNorm<1>;
+template class LazyBatchNorm<2>;
+template class LazyBatchNorm<3>;
 
 namespace {
 
 template <int kSpatial>
 std::unique_ptr<Module> make(const Args& args) {
   return std::make_unique<BatchNorm<kSpatial>>(running_norm_options(args));
+}
+
+template <int kSpatial>
+std::unique_ptr<Module> make_lazy(const Args& args) {
+  return std::make_unique<LazyBatchNorm<kSpatial>>(running_norm_options(args));
 }
 
 template <int kSpatial>
@@ -73,6 +90,12 @@ Block batch_norm_block(int spatial) {
   block.make = spatial == 1 ? make<1> : spatial == 2 ? make<2> : make<3>;
   block.infer = spatial == 1 ? infer<1> : spatial == 2 ? infer<2> : infer<3>;
   block.caption = channels_caption;
+  return block;
+}
+
+Block lazy_batch_norm_block(int spatial) {
+  Block block = lazy_norm_block(batch_norm_block(spatial));
+  block.make = spatial == 1 ? make_lazy<1> : spatial == 2 ? make_lazy<2> : make_lazy<3>;
   return block;
 }
 

@@ -17,6 +17,20 @@ class BatchNorm : public RunningNorm {
   std::string kind() const override;
   using UnaryModule::forward;
   Tensor forward(const Tensor& input) override;
+
+ protected:
+  using RunningNorm::RunningNorm;
+};
+
+/// A BatchNorm that takes num_features from its first input and is a BatchNorm from then on.
+/// Source: torch.nn.LazyBatchNorm1d, 2d and 3d.
+template <int kSpatial>
+class LazyBatchNorm : public BatchNorm<kSpatial> {
+ public:
+  /// options.num_features is not read.
+  explicit LazyBatchNorm(const RunningNorm::Options& options);
+
+  std::string kind() const override;
 };
 
 using BatchNorm1d = BatchNorm<1>;
@@ -24,5 +38,6 @@ using BatchNorm2d = BatchNorm<2>;
 using BatchNorm3d = BatchNorm<3>;
 
 Block batch_norm_block(int spatial);
+Block lazy_batch_norm_block(int spatial);
 
 }  // namespace nw::nn

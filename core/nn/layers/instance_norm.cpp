@@ -40,9 +40,21 @@ Tensor InstanceNorm<kSpatial>::forward(const Tensor& input) {
   return ops::reshape(y, input.sizes());
 }
 
+template <int kSpatial>
+LazyInstanceNorm<kSpatial>::LazyInstanceNorm(const RunningNorm::Options& options)
+    : InstanceNorm<kSpatial>(RunningNorm::FromInput{}, options) {}
+
+template <int kSpatial>
+std::string LazyInstanceNorm<kSpatial>::kind() const {
+  return (this->is_lazy() ? "Lazy" : "") + name_of(kSpatial);
+}
+
 template class InstanceNorm<1>;
 template class InstanceNorm<2>;
 template class InstanceNorm<3>;
+template class LazyInstanceNorm<1>;
+template class LazyInstanceNorm<2>;
+template class LazyInstanceNorm<3>;
 
 namespace {
 
@@ -55,6 +67,11 @@ std::unique_ptr<Module> make(const Args& args) {
                                                .momentum = args.real("momentum"),
                                                .affine = options.affine,
                                                .track_running_stats = options.track_running_stats});
+}
+
+template <int kSpatial>
+std::unique_ptr<Module> make_lazy(const Args& args) {
+  return std::make_unique<LazyInstanceNorm<kSpatial>>(running_norm_options(args));
 }
 
 template <int kSpatial>
@@ -92,6 +109,16 @@ Block instance_norm_block(int spatial) {
   block.make = spatial == 1 ? make<1> : spatial == 2 ? make<2> : make<3>;
   block.infer = spatial == 1 ? infer<1> : spatial == 2 ? infer<2> : infer<3>;
   block.caption = channels_caption;
+  return block;
+}
+
+Block lazy_instance_norm_block(int spatial) {
+  Block block = lazy_norm_block(instance_norm_block(spatial));
+  // Its defaults are not the plain layer's, in torch either.
+  for (Param& param : block.params) {
+    if (param.name == "affine" || param.name == "track_running_stats") param.fallback = true;
+  }
+  block.make = spatial == 1 ? make_lazy<1> : spatial == 2 ? make_lazy<2> : make_lazy<3>;
   return block;
 }
 

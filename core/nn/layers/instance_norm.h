@@ -23,6 +23,20 @@ class InstanceNorm : public RunningNorm {
   std::string kind() const override;
   using UnaryModule::forward;
   Tensor forward(const Tensor& input) override;
+
+ protected:
+  using RunningNorm::RunningNorm;
+};
+
+/// An InstanceNorm that takes num_features from its first input and is an InstanceNorm from then
+/// on. Source: torch.nn.LazyInstanceNorm1d, 2d and 3d.
+template <int kSpatial>
+class LazyInstanceNorm : public InstanceNorm<kSpatial> {
+ public:
+  /// options.num_features is not read.
+  explicit LazyInstanceNorm(const RunningNorm::Options& options);
+
+  std::string kind() const override;
 };
 
 using InstanceNorm1d = InstanceNorm<1>;
@@ -30,5 +44,6 @@ using InstanceNorm2d = InstanceNorm<2>;
 using InstanceNorm3d = InstanceNorm<3>;
 
 Block instance_norm_block(int spatial);
+Block lazy_instance_norm_block(int spatial);
 
 }  // namespace nw::nn

@@ -29,6 +29,40 @@ RunningNorm::RunningNorm(const Options& options, std::string_view op) : options_
   register_buffer("num_batches_tracked", running_.batches);
 }
 
+RunningNorm::RunningNorm(FromInput, const Options& options) : options_(options) {
+  options_.num_features = 0;
+  set_lazy();
+  const auto parameter = [&](const char* name) {
+    return options.affine ? register_uninitialized_parameter(name)
+                          : register_parameter(name, Tensor());
+  };
+  weight_ = parameter("weight");
+  bias_ = parameter("bias");
+  const auto statistic = [&](const char* name) {
+    return options.track_running_stats ? register_uninitialized_buffer(name)
+                                       : register_buffer(name, Tensor());
+  };
+  running_.mean = statistic("running_mean");
+  running_.variance = statistic("running_var");
+  if (options.track_running_stats) running_.batches = zeros({}, DType::Int64);
+  register_buffer("num_batches_tracked", running_.batches);
+}
+
+void RunningNorm::initialize_parameters(const Tensors& inputs) {
+  NW_CHECK(inputs.size() == 1 && inputs[0].dim() >= 2, "[", kind(),
+           "] expects one input of at least 2 dimensions");
+  options_.num_features = inputs[0].size(1);
+  const auto fill_in = [&](const Tensor& tensor, double value) {
+    if (!tensor.defined()) return;
+    materialize(tensor, Dims{options_.num_features});
+    raw::fill_(tensor, value);
+  };
+  fill_in(weight_, 1);
+  fill_in(bias_, 0);
+  fill_in(running_.mean, 0);
+  fill_in(running_.variance, 1);
+}
+
 std::string RunningNorm::extra_repr() const {
   const auto flag = [](bool on) { return on ? "True" : "False"; };
   const std::string momentum = options_.momentum ? to_python(*options_.momentum) : "None";
@@ -71,7 +105,11 @@ std::vector<Param> running_norm_params(bool affine, bool track_running_stats) {
        .help = "Channels that come in: the size of the input's dimension C.",
        .usual_min = 1,
        .inferred = true,
-       .required = true},
+       .required = true,
+       .unread =
+           [](const Args& args) {
+             return !args.boolean("affine") && !args.boolean("track_running_stats");
+           }},
       eps_param(),
       {.name = "momentum",
        .type = ParamType::Real,
@@ -93,15 +131,35 @@ RunningNorm::Options running_norm_options(const Args& args) {
   std::optional<double> momentum;
   if (!args.is_none("momentum")) momentum = args.real("momentum");
   // Without a size from the wire any will do: forward then tells what is wrong with the input.
-  return {.num_features = args.is_none("num_features") ? 1 : args.integer("num_features"),
+  const bool known = args.has("num_features") && !args.is_none("num_features");
+  return {.num_features = known ? args.integer("num_features") : 1,
           .eps = args.real("eps"),
           .momentum = momentum,
           .affine = args.boolean("affine"),
           .track_running_stats = args.boolean("track_running_stats")};
 }
 
+Block lazy_norm_block(Block plain) {
+  Block block = std::move(plain);
+  block.id = "Lazy" + block.id;
+  block.torch_name = "nn." + block.id;
+  block.common = false;
+  block.when_to_use =
+      "Where a script shall not name the channels that come in. In a drawing the plain block does "
+      "the same: it takes them from the wire.";
+  block.reference =
+      concat("https://pytorch.org/docs/stable/generated/torch.", block.torch_name, ".html");
+  std::erase_if(block.params, [](const Param& param) { return param.name == "num_features"; });
+  // No parameter of that name tells the size of C.
+  for (std::string* text : {&block.inputs[0].help, &block.inputs[0].layout}) {
+    for (size_t at; (at = text->find("num_features")) != text->npos;) text->replace(at, 12, "C");
+  }
+  block.infer = nullptr;
+  return block;
+}
+
 std::string channels_caption(const Args& args) {
-  if (args.is_none("num_features")) return {};
+  if (!args.has("num_features") || args.is_none("num_features")) return {};
   return std::to_string(args.integer("num_features")) + " channels";
 }
 

@@ -21,8 +21,14 @@ class RunningNorm : public UnaryModule {
   std::string extra_repr() const override;
 
  protected:
+  struct FromInput {};
+
   /// `op` starts error messages.
   RunningNorm(const Options& options, std::string_view op);
+  /// A lazy one: the first input's second dimension tells num_features.
+  RunningNorm(FromInput, const Options& options);
+
+  void initialize_parameters(const Tensors& inputs) override;
 
   int state_version() const override { return 2; }
   Tensor state_default(std::string_view key, int version) const override;
@@ -47,6 +53,8 @@ Param affine_param(std::string name, bool fallback);
 /// num_features, eps, momentum, affine and track_running_stats.
 std::vector<Param> running_norm_params(bool affine, bool track_running_stats);
 RunningNorm::Options running_norm_options(const Args& args);
+/// The block of the lazy layer made of that of the plain one: without num_features.
+Block lazy_norm_block(Block plain);
 /// "64 channels", if they are known.
 std::string channels_caption(const Args& args);
 /// "N C *" and so on, with as many dimensions as the block's number says.

@@ -28,6 +28,11 @@ std::vector<GradRow> rows() {
       row("selu", [](const Tensor& x) { return ops::selu(x); }),
       row("celu", [](const Tensor& x) { return ops::celu(x, 1.7); }),
       row("leaky_relu", [](const Tensor& x) { return ops::leaky_relu(x, 0.2); }),
+      row("rrelu",
+          [](const Tensor& x) {
+            Generator generator(7);  // the same slopes for each quotient
+            return ops::rrelu(x, 0.1, 0.4, generator);
+          }),
       {"prelu", [](const Tensors& t) { return ops::prelu(t[0], t[1]); }, {{3, 4, 2}, {4}}},
       row("threshold", [](const Tensor& x) { return ops::threshold(x, kLimit, 5); }),
       row("gelu", [](const Tensor& x) { return ops::gelu(x); }),

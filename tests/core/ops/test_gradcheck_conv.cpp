@@ -4,6 +4,7 @@
 #include "core/backend/creation.h"
 #include "core/ops/arithmetic.h"
 #include "core/ops/conv.h"
+#include "core/ops/creation.h"
 #include "core/ops/pad.h"
 #include "core/ops/pool.h"
 #include "core/ops/resample.h"
@@ -98,6 +99,16 @@ std::vector<GradRow> resampling() {
          return ops::adaptive_max_pool(t[0], {2, 1, 3}).first;
        },
        {{2, 2, 3, 2, 4}}},
+      {"fractional_max_pool2d",
+       [](const Tensors& t) {
+         Generator generator(7);  // the same windows for each quotient
+         const Dims samples{t[0].size(0), t[0].size(1), 2};
+         return ops::fractional_max_pool(
+                    t[0], {2, 2}, {2, 3},
+                    ops::rand(samples, DType::Float64, t[0].device(), generator))
+             .first;
+       },
+       {image}},
       {"unfold",
        [](const Tensors& t) {
          return ops::unfold(t[0], window({2, 3}, {1, 2}, {1, 1}, {2, 1}));
