@@ -92,7 +92,10 @@ namespace init {
 
 void uniform_(const Tensor& tensor, double from, double to) {
   if (has_no_numbers(tensor)) return;
-  kernels_of(tensor).uniform(default_generator(), from, to, tensor);
+  // Of complex numbers both parts are drawn.
+  const bool parts = is_complex(tensor.dtype());
+  const Tensor numbers = parts ? ops::view_as_real(tensor.detach()) : tensor;
+  kernels_of(tensor).uniform(default_generator(), from, to, numbers);
 }
 
 void normal_(const Tensor& tensor, double mean, double std) {

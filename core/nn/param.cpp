@@ -242,6 +242,7 @@ std::string nested_problem(const Param& param, const Call& call) {
 /// All items alike: one stands for them, unless their number says something.
 template <typename Item>
 Value shortened(const Param& param, const std::vector<Item>& items) {
+  if (items.empty() && param.empty_is_none) return None{};
   const bool alike =
       std::all_of(items.begin(), items.end(), [&](Item item) { return item == items.front(); });
   // A tuple of any length stays one: its length may have to fit an input.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <exception>
 
 #include "core/base/edit_distance.h"
 #include "core/nn/call.h"
@@ -39,6 +40,31 @@ std::string suggestion(const std::vector<const Description*>& all, std::string_v
     best_distance = d;
   }
   return best == nullptr ? std::string() : concat("; is it ", best->id, "?");
+}
+
+/// What Python takes it for in a condition; none for what has no plain answer.
+std::optional<bool> truth(const Syntax& syntax) {
+  switch (syntax.kind) {
+    case Kind::None:
+      return false;
+    case Kind::Bool:
+      return syntax.boolean;
+    case Kind::Int:
+      return syntax.integer != 0;
+    case Kind::Real:
+      return syntax.real != 0;
+    case Kind::Text:
+      return !syntax.text.empty();
+    case Kind::Tuple:
+    case Kind::List:
+    case Kind::Dict:
+      return !syntax.items.empty();
+    case Kind::Name:
+    case Kind::Call:
+    case Kind::Function:
+      return std::nullopt;
+  }
+  return std::nullopt;
 }
 
 [[noreturn]] void fail_expecting(const Param& param, const Syntax& syntax, std::string_view op) {
@@ -87,15 +113,16 @@ Nested nested_value(const Syntax& syntax) {
 Value raw_value(const Param& param, const Syntax& syntax, std::string_view op) {
   if (param.real_list && syntax.kind != Kind::None) return tensor_text(param, syntax, op);
   const bool is_type = param.type == ParamType::Bool || param.type == ParamType::Int;
+  // torch only asks whether it is true, so that bias=None is bias=False.
+  const bool by_truth = param.type == ParamType::Bool && !param.strict && !param.optional;
+  if (const auto value = truth(syntax); by_truth && value) return *value;
   switch (syntax.kind) {
     case Kind::None:
       return nn::None{};
     case Kind::Bool:
+      if (param.type == ParamType::Real) return syntax.boolean ? 1.0 : 0.0;
       return syntax.boolean;
     case Kind::Int:
-      if (param.type == ParamType::Bool && !param.strict) {
-        if (syntax.integer == 0 || syntax.integer == 1) return syntax.integer == 1;
-      }
       return syntax.integer;
     case Kind::Real:
       // torch takes no 3.0 for an integer.
@@ -156,6 +183,7 @@ class Binder {
   Args run(size_t first) {
     for (size_t i = first; i < call_.items.size(); ++i) take(call_.items[i]);
     check_complete();
+    forgive_unread();
     const auto problems = description_.problems(args_);
     if (!problems.empty()) fail_at(call_.place, problems[0]);
     return std::move(args_);
@@ -269,6 +297,7 @@ class Binder {
 
   void set(const Param& param, const Syntax& item) {
     if (args_.has(param.name)) fail_at(item.place, concat(op(), param.name, " is given twice"));
+    if (param.unread != nullptr) return set_unless_unread(param, item);
     if (param.tuple.empty()) {
       args_.set(param.name, value_of(param, item, description_.id));
       return;
@@ -286,6 +315,23 @@ class Binder {
     }
   }
 
+  /// Whether torch reads it is known only when all the others are.
+  void set_unless_unread(const Param& param, const Syntax& item) {
+    try {
+      args_.set(param.name, value_of(param, item, description_.id));
+    } catch (const Error&) {
+      args_.set(param.name, nn::None{});
+      unfit_.push_back({&param, std::current_exception()});
+    }
+  }
+
+  void forgive_unread() {
+    for (const auto& [param, error] : unfit_) {
+      if (!param->unread(description_.complete(args_))) std::rethrow_exception(error);
+      args_.erase(param->name);
+    }
+  }
+
   void check_complete() const {
     for (const Param& param : description_.params) {
       const Value* value = args_.find(param.name);
@@ -293,6 +339,9 @@ class Binder {
       if (!param.required || param.call || (value != nullptr && !(none && !param.optional))) {
         continue;
       }
+      const bool waits = std::any_of(unfit_.begin(), unfit_.end(),
+                                     [&](const auto& unfit) { return unfit.first == &param; });
+      if (waits) continue;
       fail_at(call_.place,
               concat(op(), "expects ", param.name, ", ", expectation_without_none(param),
                      none ? "; gets None" : "; it is missing"));
@@ -311,6 +360,7 @@ class Binder {
   size_t taken_ = 0;
   int factory_taken_ = 0;
   bool named_ = false;
+  std::vector<std::pair<const Param*, std::exception_ptr>> unfit_;
   Args args_;
 };
 

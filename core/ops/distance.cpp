@@ -20,7 +20,11 @@ Tensor last_norm(const Tensor& x, double p) {
   const Dims rows{numel(sizes), columns};
   const Tensor dense = view_dense(raw::contiguous(x), rows);
   const Tensor out = new_result(sizes, x);
-  kernels_of(x).loss->row_norm(dense, p, view_dense(out, Dims{rows[0]}));
+  if (columns == 0) {
+    raw::fill_(out, 0);  // for powers below 0, too
+  } else {
+    kernels_of(x).loss->row_norm(dense, p, view_dense(out, Dims{rows[0]}));
+  }
   if (autograd::needs_record(x)) {
     autograd::record(
         "norm", out, std::array{x}, std::array{dense, out},

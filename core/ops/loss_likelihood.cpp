@@ -90,7 +90,8 @@ Tensor poisson_nll_loss(const Tensor& x, const Tensor& target, const PoissonNllO
   if (const auto cast =
           autocast::run(autocast::kFloat32, poisson_nll_loss, x, target, options, reduction))
     return *cast;
-  check_real(x, "PoissonNLLLoss");
+  NW_CHECK(x.defined() && target.defined(), "[PoissonNLLLoss] expects an answer and a target");
+  if (options.full) check_real(target, "PoissonNLLLoss");
   Tensor losses = options.log_input ? sub(exp(x), mul(target, x))
                                     : sub(x, mul(target, log(add(x, options.eps))));
   if (options.full) {

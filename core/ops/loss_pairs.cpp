@@ -25,8 +25,12 @@ Tensor hinge_embedding_loss(const Tensor& x, const Tensor& target, double margin
   if (const auto cast =
           autocast::run(autocast::kFloat32, hinge_embedding_loss, x, target, margin, reduction))
     return *cast;
-  check_floating(x, "HingeEmbeddingLoss");
-  const Tensor apart = where(ne(target, 1), not_negative(sub(margin, x)), 0);
+  check_real(x, "HingeEmbeddingLoss");
+  NW_CHECK(x.dtype() != DType::Bool, "[HingeEmbeddingLoss] expects numbers, gets bool");
+  // torch makes the margin a number of x's dtype: of whole numbers a whole one.
+  const Scalar edge =
+      is_floating(x.dtype()) ? Scalar(margin) : Scalar(static_cast<int64_t>(margin));
+  const Tensor apart = where(ne(target, 1), not_negative(sub(edge, x)), 0);
   return reduced(add(apart, where(ne(target, -1), x, 0)), reduction);
 }
 

@@ -31,6 +31,13 @@ std::pair<Tensor, Tensor> promoted(const Tensor& x, const Tensor& target, std::s
   return {to(x, dtype), to(target, dtype)};
 }
 
+std::pair<Tensor, Tensor> promoted_as_equals(const Tensor& x, const Tensor& target,
+                                             std::string_view op) {
+  NW_CHECK(x.defined() && target.defined(), "[", op, "] expects an answer and a target");
+  const DType dtype = promote_types(x.dtype(), target.dtype());
+  return {to(x, dtype), to(target, dtype)};
+}
+
 Tensor reduced(const Tensor& losses, Reduction reduction) {
   if (reduction == Reduction::None) return losses;
   return reduction == Reduction::Sum ? sum(losses) : mean(losses);

@@ -12,6 +12,9 @@ namespace nw::ops {
 void check_real(const Tensor& x, std::string_view op);
 /// Both in the dtype that torch would compute with.
 std::pair<Tensor, Tensor> promoted(const Tensor& x, const Tensor& target, std::string_view op);
+/// The same as torch has it where it broadcasts both before: a number alone counts like a tensor.
+std::pair<Tensor, Tensor> promoted_as_equals(const Tensor& x, const Tensor& target,
+                                             std::string_view op);
 Tensor reduced(const Tensor& losses, Reduction reduction);
 /// `loss` itself where both have one dtype. Else its numbers without a way back: PyTorch computes
 /// some losses of two dtypes, but their backward refuses.

@@ -48,7 +48,7 @@ Tensor mse_loss(const Tensor& given, const Tensor& given_target, Reduction reduc
   const auto one_way = [&](const Tensor& loss) {
     return without_backward_of_two_dtypes(loss, given, given_target, "MSELoss");
   };
-  const auto [x, target] = promoted(given, given_target, "MSELoss");
+  const auto [x, target] = promoted_as_equals(given, given_target, "MSELoss");
   check_alike(x, target, "MSELoss");
   const Dims sizes = broadcast(x.sizes(), target.sizes(), "MSELoss");
   const Tensor a = x.sizes() == sizes ? x : expand(x, sizes);

@@ -14,9 +14,12 @@ void check(const Tensor& x, const Tensor& target, const Tensor& weight) {
   check_floating(x, kOp);
   NW_CHECK(target.defined(), "[", kOp, "] expects targets, gets none");
   NW_CHECK(x.dim() >= 1, "[", kOp, "] expects log-probabilities (N, C, …) or (C), gets a scalar");
-  const bool whole = target.dtype() == DType::Int64 || target.dtype() == DType::UInt8;
-  NW_CHECK(whole || x.numel() == 0, "[", kOp, "] expects classes as int64 or uint8, gets ",
-           name(target.dtype()));
+  // torch has code for uint8 where there are no dimensions behind the classes.
+  const bool takes_bytes = x.dim() <= 2;
+  const bool whole =
+      target.dtype() == DType::Int64 || (takes_bytes && target.dtype() == DType::UInt8);
+  NW_CHECK(whole || x.numel() == 0, "[", kOp, "] expects classes as int64",
+           takes_bytes ? " or uint8" : "", ", gets ", name(target.dtype()));
   Dims sizes = x.sizes();
   const size_t classes_at = x.dim() == 1 ? 0 : 1;
   const int64_t classes = sizes[classes_at];

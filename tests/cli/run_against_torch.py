@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import torch
 from torch import nn, optim
+from torch.nn.parameter import UninitializedTensorMixin
 from torch.optim import lr_scheduler
 
 program, folder, seed = sys.argv[1], sys.argv[2] + "/", int(sys.argv[3])
@@ -48,15 +49,17 @@ def run_torch(case, inputs):
     model = eval(case["model"])
     dtype = getattr(torch, case.get("dtype", "float32"))
     model.to(dtype)
-    convert = lambda t: t.to(dtype) if t.is_floating_point() else t
+    convert = lambda t: t.to(dtype) if "dtype" in case and t.is_floating_point() else t
     inputs = {name: convert(value) for name, value in inputs.items()}
     target = convert(case["target"]) if "target" in case else None
     loss_of = eval(case["loss"]).to(dtype) if "loss" in case else None
-    out = {"initial." + key: value.clone() for key, value in model.state_dict().items()}
+    out = {"initial." + key: value.clone() for key, value in model.state_dict().items()
+           if not isinstance(value, UninitializedTensorMixin)}
     model.train(case.get("train", False))
     learns = "steps" in case
     for value in inputs.values():
-        value.requires_grad_((learns or case.get("backward", False)) and value.is_floating_point())
+        learning = learns or case.get("backward", False)
+        value.requires_grad_(learning and (value.is_floating_point() or value.is_complex()))
     optimizer = eval(case["optimizer"]) if learns else None
     schedulers = [eval(one, globals(), {"optimizer": optimizer}) for one in case.get("schedulers", [])]
     losses, rates = [], []
@@ -131,9 +134,9 @@ def compare(case, ours, theirs):
     assert set(ours) == set(theirs), (case["model"], sorted(set(ours) ^ set(theirs)))
     for key, expected in theirs.items():
         got = ours[key]
-        assert got.dtype == expected.dtype and got.shape == expected.shape, (case["model"], key)
+        assert got.dtype == expected.dtype and got.shape == expected.shape, (case["model"], case.get("loss"), key)
         if key.startswith("initial.") and case.get("dtype", "float32") == "float32":
-            assert torch.equal(got, expected), (case["model"], key)
+            assert torch.equal(got, expected), (case["model"], case.get("loss"), key)
             continue
         # Losses are written wide, but computed in the model's own numbers.
         computed = getattr(torch, case.get("dtype", "float32")) if key == "losses" else expected.dtype
@@ -191,6 +194,36 @@ def cases():
         {"query": torch.randn(5, 2, 8), "key": torch.randn(6, 2, 8), "value": torch.randn(6, 2, 8)}
     yield {"model": "nn.Embedding(10, 4, padding_idx=3)", "backward": True}, \
         [torch.randint(10, (3, 5))]
+    yield from odd_arguments(x)
+    yield from odd_losses()
+
+
+def odd_arguments(x):
+    """What PyTorch takes without a look: anything for true or false, and for what it does not need."""
+    for model in ("nn.Linear(3, 5, bias=None)", "nn.Linear(3, 5, bias=0.5)", "nn.LayerNorm(3, eps=True)",
+                  "nn.BatchNorm1d(3, affine=(), track_running_stats='yes')"):
+        yield {"model": model, "train": True, "backward": True}, [x]
+    volume = torch.randn(2, 3, 4)
+    for model in ("nn.InstanceNorm1d('any')", "nn.BatchNorm1d((), affine=False, track_running_stats=None)",
+                  "nn.ConstantPad1d(2, None)", "nn.MaxPool1d(2, stride=())", "nn.AvgPool1d(2, stride=[])"):
+        yield {"model": model, "train": True, "backward": True}, [volume]
+    for model in ("nn.LazyLinear(2)", "nn.LazyConv1d(2, 3)"):  # the weights are drawn as complex numbers
+        yield {"model": model, "dtype": "complex64", "backward": True}, [torch.randn(2, 3, 4, dtype=torch.cfloat)]
+
+
+def odd_losses():
+    """Targets of another dtype or of fewer dimensions, whole and complex numbers."""
+    x, alone = torch.randn(4), torch.tensor(0.3, dtype=torch.float64)
+    for name in ("MSELoss", "L1Loss", "SmoothL1Loss", "HuberLoss"):
+        yield {"model": "nn.Identity()", "loss": f"nn.{name}(reduction='none')", "target": alone}, [x]
+    for given, target in ((x, x.double().sigmoid()), (x.double(), x.sigmoid()), (x, x.sigmoid().half())):
+        yield {"model": "nn.Identity()", "loss": "nn.BCEWithLogitsLoss()", "target": target}, [given]
+    whole, signs = torch.randint(-3, 4, (6,)), torch.tensor([1.0, -1, 1, -1, 1, -1])
+    for loss in ("nn.HingeEmbeddingLoss(1.5, reduction='none')", "nn.HingeEmbeddingLoss(2, reduction='sum')"):
+        yield {"model": "nn.Identity()", "loss": loss, "target": signs}, [whole]
+    both = torch.randn(6, dtype=torch.cfloat)
+    for loss in ("nn.SoftMarginLoss()", "nn.PoissonNLLLoss(full=True)", "nn.PoissonNLLLoss(log_input=False)"):
+        yield {"model": "nn.Identity()", "loss": loss, "target": signs}, [both]
 
 
 def check(case, given):

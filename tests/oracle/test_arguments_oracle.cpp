@@ -20,13 +20,14 @@ constexpr int kBases = 2;  // situations that each argument is tried in
 std::vector<std::string> values(const nn::Param& param) {
   switch (param.type) {
     case nn::ParamType::Bool:
-      return {"True", "False", "0", "1"};
+      return {"True", "False", "0", "1", "2", "0.5", "None", "'yes'", "''", "()", "(0,)"};
     case nn::ParamType::Int:
       return {"-2", "-1", "0", "1", "2", "3"};
     case nn::ParamType::Real:
-      return {"-2", "-0.5", "0", "0.0", "0.5", "1", "1.5", "3", "float('inf')"};
+      return {"-2", "-0.5", "0", "0.0", "0.5", "1", "1.5", "3", "float('inf')", "True", "False"};
     case nn::ParamType::IntTuple:
-      return {"-1",
+      return {"()",
+              "-1",
               "0",
               "1",
               "2",
@@ -47,8 +48,6 @@ std::vector<std::string> values(const nn::Param& param) {
 /// Values of another type, which torch takes where it happens not to look at them.
 std::vector<std::string> strangers(const nn::Param& param) {
   switch (param.type) {
-    case nn::ParamType::Bool:
-      return {"2", "0.5", "'yes'"};
     case nn::ParamType::Int:
       return {"1.5", "3.0", "'two'", "(1, 2)"};
     case nn::ParamType::Real:

@@ -20,7 +20,8 @@ Tensor PadNd<N>::forward(const Tensor& input) {
 
 template <size_t N>
 std::string ConstantPad<N>::extra_repr() const {
-  return concat("padding=", to_python(this->padding()), ", value=", to_python(this->value()));
+  const Value value = has_value_ ? Value(this->value()) : Value(None{});
+  return concat("padding=", to_python(this->padding()), ", value=", to_python(value));
 }
 
 template class PadNd<1>;
@@ -40,7 +41,9 @@ Sides<N> sides(const Args& args) {
 
 template <size_t N>
 std::unique_ptr<Module> make_constant(const Args& args) {
-  return std::make_unique<ConstantPad<N>>(sides<N>(args), args.real("value"));
+  std::optional<double> value;
+  if (!args.is_none("value")) value = args.real("value");
+  return std::make_unique<ConstantPad<N>>(sides<N>(args), value);
 }
 
 template <typename Layer, size_t N>
@@ -98,7 +101,8 @@ Block constant() {
   block.params.push_back({.name = "value",
                           .type = ParamType::Real,
                           .fallback = 0.0,
-                          .help = "What the padding holds.",
+                          .help = "What the padding holds; None: 0.",
+                          .optional = true,
                           .required = true});
   block.make = make_constant<N>;
   return block;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include "core/nn/block.h"
 #include "core/ops/pad.h"
 
@@ -51,9 +53,14 @@ class Sides {
 template <size_t N>
 class ConstantPad : public PadNd<N> {
  public:
-  ConstantPad(const Sides<N>& padding, double value)
-      : PadNd<N>("ConstantPad", padding.items(), ops::PadMode::Zeros, value) {}
+  /// Without a value it pads with 0.
+  ConstantPad(const Sides<N>& padding, std::optional<double> value)
+      : PadNd<N>("ConstantPad", padding.items(), ops::PadMode::Zeros, value.value_or(0)),
+        has_value_(value.has_value()) {}
   std::string extra_repr() const override;
+
+ private:
+  bool has_value_;
 };
 
 template <size_t N>

@@ -207,7 +207,10 @@ Block max_unpool() {
     param.min.reset();
   }
   // torch reads an item for each dimension here.
-  for (Param& param : block.params) param.arities.clear();
+  for (Param& param : block.params) {
+    param.arities.clear();
+    param.empty_is_none = false;
+  }
   block.summary = "Puts the numbers of a MaxPool back where they came from, among zeros.";
   block.formula = "y[indices[i]] = x[i],  0 elsewhere";
   block.when_to_use =

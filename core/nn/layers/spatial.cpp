@@ -75,6 +75,7 @@ Param optional_stride(size_t spatial) {
   param.fallback = None{};
   param.help = "Steps of the window; None: the window's size, so that windows do not overlap.";
   param.optional = true;
+  param.empty_is_none = true;
   return param;
 }
 
