@@ -1,6 +1,7 @@
 #include "tests/support/op_oracle.h"
 
 #include <cmath>
+#include <sstream>
 
 #include "core/autograd/engine.h"
 #include "core/backend/creation.h"
@@ -17,7 +18,12 @@ bool is_inexact(DType dtype) {
 }
 
 std::string python(const Scalar& value) {
-  if (value.is_real()) return "float('" + to_string(value) + "')";
+  if (value.is_real()) {
+    std::ostringstream text;
+    text.precision(17);  // all its digits
+    text << "float('" << value.to_double() << "')";
+    return text.str();
+  }
   return to_string(value);
 }
 

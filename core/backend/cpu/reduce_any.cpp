@@ -26,7 +26,9 @@ using Accumulator = typename AccumulatorOf<T>::type;
 
 template <typename T>
 struct Sum {
-  using Acc = Accumulator<T>;
+  // One number after the other: in double the roundings of many thousands would show.
+  using Acc = std::conditional_t<std::is_same_v<T, std::complex<double>>, std::complex<long double>,
+                                 Accumulator<T>>;
   static Acc first() { return Acc(0); }
   static Acc join(Acc total, T x) { return total + static_cast<Acc>(x); }
 };
