@@ -3,6 +3,7 @@
 
 #include "core/backend/creation.h"
 #include "core/codegen/expression.h"
+#include "core/codegen/printed_layer.h"
 #include "core/graph/names.h"
 #include "core/nn/init.h"
 #include "core/nn/python_arguments.h"
@@ -123,7 +124,7 @@ std::optional<nn::Args> printed_arguments(const nn::Block& block, const Syntax& 
     if (keyword || lazy_size) left_out.push_back(item);
     return keyword || lazy_size;
   });
-  if (left_out.empty() || has_children(call)) return std::nullopt;
+  if (left_out.empty()) return std::nullopt;
   try {
     const nn::Args args = nn::arguments_of(block, taken);
     const Syntax text = printed(block, args);
@@ -156,7 +157,8 @@ Expression layer_of(const Syntax& syntax, std::string_view what = kLayer) {
   try {
     out.args = nn::arguments_of(block, syntax, 0, &factory);
   } catch (const Error&) {
-    const auto args = printed_arguments(block, syntax);
+    const auto args =
+        has_children(syntax) ? arguments_of_print(block, syntax) : printed_arguments(block, syntax);
     if (!args) throw;
     out.args = *args;
   }

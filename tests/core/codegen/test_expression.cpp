@@ -235,6 +235,43 @@ class TestExpression : public QObject {
     }
   }
 
+  void reads_printed_layers_of_layers_data() {
+    QTest::addColumn<QString>("text");
+    QTest::addColumn<QString>("hidden");
+    const auto row = [](const char* text, const char* hidden) {
+      QTest::newRow(text) << text << hidden;
+    };
+    row("nn.MultiheadAttention(16, 4, bias=False, batch_first=True)",
+        "MultiheadAttention(num_heads=4, batch_first=True, ");
+    row("nn.TransformerEncoderLayer(16, 4, 32, dropout=0.3, layer_norm_eps=0.001)",
+        "TransformerEncoderLayer(nhead=4, ");
+    row("nn.TransformerEncoder(nn.TransformerEncoderLayer(16, 2, 24), 3, "
+        "nn.LayerNorm((16,), eps=0.0001))",
+        "TransformerEncoderLayer(nhead=2, ");
+    row("nn.TransformerDecoder(nn.TransformerDecoderLayer(16, 2), 2)",
+        "TransformerDecoderLayer(nhead=2, ");
+    row("nn.Transformer(16, 4, 1, 2, 32, dropout=0.2)", "Transformer(nhead=4, ");
+    row("nn.Sequential(nn.Embedding(20, 16), nn.TransformerEncoder(nn.TransformerEncoderLayer(16, "
+        "2, 24), 1))",
+        "TransformerEncoderLayer(nhead=2, ");
+  }
+
+  /// print shows neither heads nor the order of dimensions: they are asked for, and may be written
+  /// in front of the layers.
+  void reads_printed_layers_of_layers() {
+    QFETCH(QString, text);
+    QFETCH(QString, hidden);
+    const std::string printed = repr(text.toStdString());
+    const std::string error = error_of(printed);
+    const std::string name = hidden.section('=', 0, 0).section('(', 1).toStdString();
+    QVERIFY2(error.find("print does not tell " + name + ": write it") != error.npos, error.c_str());
+    const std::string call = hidden.section('(', 0, 0).toStdString() + "(";
+    std::string whole = printed;
+    whole.replace(whole.find(call), call.size(), hidden.toStdString());
+    const std::string read = codegen::to_python(parse_model(whole));
+    QVERIFY2(parse_model(read) == parse_model(text.toStdString()), read.c_str());
+  }
+
   void names_the_place_of_a_mistake_data() {
     QTest::addColumn<QString>("text");
     QTest::addColumn<QString>("error");
@@ -400,7 +437,7 @@ class TestExpression : public QObject {
     } catch (const Error& error) {
       // Only a layer that is made of layers may not show its arguments, and one that shows none.
       const bool nested = printed.find('\n') != printed.npos;
-      const char* said = nested ? "write it as code" : "it is missing";
+      const char* said = nested ? "write it" : "it is missing";
       QVERIFY2((nested || printed.ends_with("()")) && error.text().find(said) != std::string::npos,
                (code + " prints " + printed + ": " + error.text()).c_str());
       return;
