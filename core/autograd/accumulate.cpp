@@ -44,7 +44,7 @@ void accumulate(Tensor& target, const Tensor& addend) {
 }
 
 void AccumulateGrad::add(Tensor arrived) {
-  if (!arrived.defined()) return;
+  if (!arrived.defined() || slot_->frozen) return;
   if (const Tensor& grad = slot_->grad; grad.defined()) {
     // The caller may hold grad(): the sum goes into the same numbers, as in torch.
     const Tensor dense = raw::contiguous(arrived);

@@ -268,8 +268,8 @@ void check_start(const Tensor& output, const Tensor& grad, std::string_view op) 
   NW_CHECK(output.defined() && output.requires_grad(), "[", op,
            "] expects a tensor that needs a gradient; this one has no history");
   if (grad.defined()) {
-    NW_CHECK(grad.sizes() == output.sizes() && grad.dtype() == output.dtype() &&
-                 grad.device() == output.device(),
+    NW_CHECK(grad.sizes() == output.sizes() && grad.device() == output.device() &&
+                 (is_complex(output.dtype()) || !is_complex(grad.dtype())),
              "[", op, "] expects a gradient of ", describe(output), ", gets ", describe(grad));
     return;
   }
@@ -288,6 +288,7 @@ void walk(Engine& engine, const Tensors& outputs, const Tensors& grads, std::str
     const Tensor& output = outputs[i];
     Tensor start = given(i);
     if (!start.defined()) start = full(output.sizes(), 1.0, output.dtype(), output.device());
+    if (start.dtype() != output.dtype()) start = raw::to(start, output.dtype());
     engine.start(edge_of(output), std::move(start));
   }
   engine.run();

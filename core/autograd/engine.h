@@ -5,8 +5,9 @@
 namespace nw::autograd {
 
 /// Computes the gradients of `output` and adds them to `grad()` of every leaf that requires one, as
-/// torch.autograd.backward. `grad`: the gradient of output; undefined means 1 and needs a real
-/// one-element output. The graph's saved tensors are released unless `retain_graph`.
+/// torch.autograd.backward. `grad`: the gradient of output, in whatever dtype; undefined means 1
+/// and needs a real one-element output. The graph's saved tensors are released unless
+/// `retain_graph`.
 void backward(const Tensor& output, const Tensor& grad = {}, bool retain_graph = false);
 /// The same for several outputs at once: `grads` is empty or has one entry, maybe undefined, for
 /// each. With `inputs`, which must be leaves, only their grad() is touched.

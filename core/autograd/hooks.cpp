@@ -40,7 +40,12 @@ void HookList::run(Tensors& grads, std::string_view node) const {
     Tensor& grad = grads[entry.output];
     if (!grad.defined()) continue;
     if (entry.slot) {
-      entry.slot->grad = grad;
+      Tensor& kept = entry.slot->grad;
+      if (kept.defined()) {
+        accumulate(kept, grad);
+      } else {
+        kept = grad;
+      }
       continue;
     }
     Tensor replaced = entry.hook(grad);

@@ -59,7 +59,7 @@ TensorHookHandle register_post_accumulate_grad_hook(const Tensor& leaf, GradRead
 /// Error when none runs. Dropped when the backward throws.
 void after_backward(std::function<void()> function);
 
-/// Lets a tensor that is no leaf keep its gradient in grad(); leaves do so anyway. Throws Error
+/// Lets a tensor that is no leaf add up its gradients in grad(); leaves do so anyway. Throws Error
 /// when it requires none.
 void retain_grad(const Tensor& tensor);
 /// Whether retain_grad() was called on a tensor that is no leaf.

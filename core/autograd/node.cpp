@@ -37,21 +37,24 @@ Ref<Node> end_of(const Tensor& leaf) {
 
 Node::~Node() {
   // Letting go of a long chain one node inside the other would use up the stack: the outermost
-  // destructor lets go in a loop instead.
-  static thread_local std::vector<Ref<Node>> doomed;
-  static thread_local bool draining = false;
+  // destructor lets go in a loop instead. Its list is its own: tensors that live as long as the
+  // program are destroyed after all that belongs to a thread.
+  using Doomed = InlineVector<Ref<Node>, 8>;
+  static thread_local Doomed* draining = nullptr;
+  Doomed own;
+  Doomed& doomed = draining != nullptr ? *draining : own;
   for (Edge& edge : edges_) {
     // One by one: two edges may lead to one node.
     const Ref<Node> next = std::move(edge.node);
     if (next && next->use_count() == 1) doomed.push_back(next);
   }
-  if (draining) return;
-  draining = true;
-  while (!doomed.empty()) {
-    Ref<Node> last = std::move(doomed.back());
-    doomed.pop_back();
+  if (draining != nullptr) return;
+  draining = &own;
+  while (!own.empty()) {
+    const Ref<Node> last = std::move(own.back());
+    own.erase(own.size() - 1);
   }
-  draining = false;
+  draining = nullptr;
 }
 
 const std::shared_ptr<HookList>& Node::make_hooks() {

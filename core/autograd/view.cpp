@@ -71,11 +71,16 @@ Tensor zeros_laid_out(const Dims& sizes, const Dims& strides, DType dtype, Devic
 }
 
 void detach_(const Tensor& tensor) {
-  NW_CHECK(!base_of(tensor).defined(), "[detach_] cannot detach a view in place; use detach()");
   TensorImpl::Gradient* gradient = impl_of(tensor).gradient;
   if (gradient == nullptr) return;
+  // A result that an op made as a view of what nobody else has seen is no view to its user.
+  NW_CHECK(!gradient->base || gradient->base.use_count() == 1,
+           "[detach_] cannot detach a view in place; use detach()");
+  gradient->base = Tensor();
+  gradient->refresh = nullptr;
   gradient->grad_fn = nullptr;
   gradient->requires_grad = false;
+  if (gradient->slot) gradient->slot->frozen = true;
 }
 
 }  // namespace nw::autograd

@@ -26,7 +26,8 @@ Tensor base_of(const Tensor& tensor);
 /// Throws Error when elements share memory.
 Tensor zeros_laid_out(const Dims& sizes, const Dims& strides, DType dtype, Device device);
 
-/// Forgets the history of `tensor` in place (torch.Tensor.detach_). Throws Error for a view.
+/// Forgets the history of `tensor` in place (torch.Tensor.detach_). Throws Error for a view of
+/// something that is still in use.
 void detach_(const Tensor& tensor);
 
 }  // namespace nw::autograd

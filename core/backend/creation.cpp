@@ -1,8 +1,71 @@
 #include "core/backend/creation.h"
 
+#include <cmath>
+#include <limits>
+#include <utility>
+
 #include "core/backend/backend.h"
 
 namespace nw {
+
+namespace {
+
+/// The least and the largest number of a real or whole dtype.
+std::pair<double, double> range_of(DType dtype) {
+  const auto both = [](double largest) { return std::pair{-largest, largest}; };
+  const auto whole = [](auto number) {
+    using Limits = std::numeric_limits<decltype(number)>;
+    return std::pair{static_cast<double>(Limits::min()), static_cast<double>(Limits::max())};
+  };
+  switch (dtype) {
+    case DType::Float32:
+      return both(std::numeric_limits<float>::max());
+    case DType::Float64:
+      return both(std::numeric_limits<double>::max());
+    case DType::Float16:
+      return both(65504);
+    case DType::BFloat16:
+      return both(0x1.FEp127);
+    case DType::Int64:
+      // The largest double below 2⁶³.
+      return {-0x1p63, 0x1.FFFFFFFFFFFFFp62};
+    case DType::Int32:
+      return whole(int32_t{});
+    case DType::Int16:
+      return whole(int16_t{});
+    case DType::Int8:
+      return whole(int8_t{});
+    default:
+      return whole(uint8_t{});
+  }
+}
+
+bool fits(double value, DType dtype) {
+  if (!std::isfinite(value)) return is_floating(dtype);
+  const auto [least, largest] = range_of(dtype);
+  return least <= value && value <= largest;
+}
+
+bool fits(const Scalar& value, DType dtype) {
+  if (dtype == DType::Bool) return true;
+  if (value.is_complex()) {
+    const std::complex<double> number = value.to_complex();
+    const bool imaginary =
+        is_complex(dtype) ? fits(number.imag(), real_of(dtype)) : number.imag() == 0;
+    return imaginary && fits(number.real(), real_of(dtype));
+  }
+  if (value.is_real()) return fits(value.to_double(), real_of(dtype));
+  if (dtype == DType::Int64) return true;
+  if (dtype == DType::UInt8) return std::abs(value.to_double()) <= 255;
+  return fits(value.to_double(), real_of(dtype));
+}
+
+}  // namespace
+
+void check_fits(const Scalar& value, DType dtype, std::string_view op) {
+  NW_CHECK(fits(value, dtype), "[", op, "] ", to_string(value), " is beyond the range of ",
+           name(dtype));
+}
 
 Tensor empty(const Dims& sizes, DType dtype, Device device) {
   const int64_t count = numel(sizes);
@@ -22,6 +85,7 @@ Tensor zeros(const Dims& sizes, DType dtype, Device device) {
 }
 
 Tensor full(const Dims& sizes, const Scalar& value, DType dtype, Device device) {
+  check_fits(value, dtype, "full");
   const Tensor out = empty(sizes, dtype, device);
   kernels_of(out).fill(out, value);
   return out;

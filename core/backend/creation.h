@@ -30,6 +30,11 @@ Tensor zeros(const Dims& sizes, DType dtype = DType::Float32, Device device = de
 Tensor full(const Dims& sizes, const Scalar& value, DType dtype = DType::Float32,
             Device device = default_device());
 
+/// Throws Error when `value` is beyond the range of `dtype`, as torch where it converts one number:
+/// infinities and NaN are beyond that of whole numbers, and an imaginary part beyond that of real
+/// ones. Whole numbers down to −255 wrap around in uint8, and bool takes all.
+void check_fits(const Scalar& value, DType dtype, std::string_view op);
+
 /// A CPU tensor holding a copy of `values`, which must fill `sizes`.
 template <typename T>
 Tensor tensor_of(std::span<const T> values, const Dims& sizes) {

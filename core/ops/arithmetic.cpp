@@ -1,5 +1,6 @@
 #include "core/ops/arithmetic.h"
 
+#include "core/autograd/kept.h"
 #include "core/autograd/record.h"
 #include "core/backend/backend.h"
 #include "core/backend/creation.h"
@@ -12,6 +13,7 @@
 namespace nw::ops {
 namespace {
 
+using autograd::kept_for;
 using autograd::needs_record;
 using autograd::Node;
 using autograd::record;
@@ -117,13 +119,14 @@ Tensor mul(const Tensor& given_a, const Tensor& given_b) {
   const Tensor b = to(given_b, common);
   const Tensor out = binary_raw(BinaryOp::Mul, a, b, "mul");
   if (needs_record(a, b)) {
-    record("mul", out, std::array{a, b}, std::array{a, b},
-           [](const Node& node, const Tensors& grads, Tensors& grad_inputs, const auto& saved) {
+    record("mul", out, std::array{a, b}, std::array{kept_for(b, a), kept_for(a, b)},
+           [sizes = std::array{a.sizes(), b.sizes()}](const Node& node, const Tensors& grads,
+                                                      Tensors& grad_inputs, const auto& saved) {
              for (size_t i = 0; i < 2; ++i) {
                if (!node.needs_grad(i)) continue;
                const Tensor product =
                    binary_raw(BinaryOp::Mul, grads[0], conj(saved[1 - i]), "mul");
-               grad_inputs[i] = sum_to(product, saved[i].sizes());
+               grad_inputs[i] = sum_to(product, sizes[i]);
              }
            });
   }
@@ -136,15 +139,16 @@ Tensor div(const Tensor& given_a, const Tensor& given_b) {
   const Tensor b = to(given_b, common);
   const Tensor out = binary_raw(BinaryOp::Div, a, b, "div");
   if (needs_record(a, b)) {
-    record("div", out, std::array{a, b}, std::array{b, out},
+    record("div", out, std::array{a, b}, std::array{b, kept_for(b, a)},
            [a_sizes = a.sizes()](const Node& node, const Tensors& grads, Tensors& grad_inputs,
                                  const auto& saved) {
-             const Tensor& divisor = saved[0];
+             const auto& [divisor, dividend] = saved;
              const Tensor grad_a = binary_raw(BinaryOp::Div, grads[0], conj(divisor), "div");
              if (node.needs_grad(0)) grad_inputs[0] = sum_to(grad_a, a_sizes);
              if (!node.needs_grad(1)) return;
-             // d(a/b)/db = −(a/b)/b
-             const Tensor product = binary_raw(BinaryOp::Mul, grad_a, conj(saved[1]), "div");
+             // d(a/b)/db = −(a/b)/b; the quotient itself may be edited in place
+             const Tensor quotient = binary_raw(BinaryOp::Div, dividend, divisor, "div");
+             const Tensor product = binary_raw(BinaryOp::Mul, grad_a, conj(quotient), "div");
              grad_inputs[1] = neg(sum_to(product, divisor.sizes()));
            });
   }
@@ -207,7 +211,9 @@ Tensor addcmul(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& 
     return *cast;
   const DType common = result_type(x, a, b);
   NW_CHECK(common != DType::Bool, "[addcmul] expects numbers, gets bool");
-  return add(to(x, common), mul(mul(to(a, common), to(b, common)), value));
+  check_fits(value, common, "addcmul");
+  const Scalar factor = is_whole(common) ? Scalar(value.to_int64()) : value;
+  return add(to(x, common), mul(mul(to(a, common), to(b, common)), factor));
 }
 
 Tensor addcdiv(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& value) {
@@ -216,6 +222,7 @@ Tensor addcdiv(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& 
   const DType common = result_type(x, a, b);
   NW_CHECK(is_floating(common) || is_complex(common),
            "[addcdiv] expects floating-point or complex numbers, gets ", name(common));
+  check_fits(value, common, "addcdiv");
   return add(to(x, common), mul(div(to(a, common), to(b, common)), value));
 }
 

@@ -27,9 +27,11 @@ Tensor sub(const Scalar& a, const Tensor& b);
 /// ⌊a / b⌋, not differentiable. Whole numbers cannot be divided by 0.
 Tensor floor_divide(const Tensor& a, const Tensor& b);
 Tensor floor_divide(const Tensor& a, const Scalar& b);
+Tensor floor_divide(const Scalar& a, const Tensor& b);
 /// a − b·⌊a / b⌋: has b's sign, as Python's %.
 Tensor remainder(const Tensor& a, const Tensor& b);
 Tensor remainder(const Tensor& a, const Scalar& b);
+Tensor remainder(const Scalar& a, const Tensor& b);
 /// The rest of a division towards 0: has a's sign, as C's fmod.
 Tensor fmod(const Tensor& a, const Tensor& b);
 Tensor fmod(const Tensor& a, const Scalar& b);

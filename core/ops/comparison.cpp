@@ -38,6 +38,10 @@ Tensor bitwise(BinaryOp op, const Tensor& a, const Tensor& b, std::string_view n
   return binary_raw(op, to(a, common), to(b, common), name);
 }
 
+Tensor bitwise(BinaryOp op, const Tensor& a, const Scalar& b, std::string_view name) {
+  return bitwise(op, a, operand(b, result_type(a, b), a), name);
+}
+
 }  // namespace
 
 Tensor eq(const Tensor& a, const Tensor& b) {
@@ -99,16 +103,31 @@ Tensor logical_not(const Tensor& x) {
 Tensor bitwise_and(const Tensor& a, const Tensor& b) {
   return bitwise(BinaryOp::BitwiseAnd, a, b, "bitwise_and");
 }
+Tensor bitwise_and(const Tensor& a, const Scalar& b) {
+  return bitwise(BinaryOp::BitwiseAnd, a, b, "bitwise_and");
+}
 Tensor bitwise_or(const Tensor& a, const Tensor& b) {
+  return bitwise(BinaryOp::BitwiseOr, a, b, "bitwise_or");
+}
+Tensor bitwise_or(const Tensor& a, const Scalar& b) {
   return bitwise(BinaryOp::BitwiseOr, a, b, "bitwise_or");
 }
 Tensor bitwise_xor(const Tensor& a, const Tensor& b) {
   return bitwise(BinaryOp::BitwiseXor, a, b, "bitwise_xor");
 }
+Tensor bitwise_xor(const Tensor& a, const Scalar& b) {
+  return bitwise(BinaryOp::BitwiseXor, a, b, "bitwise_xor");
+}
 Tensor bitwise_left_shift(const Tensor& a, const Tensor& b) {
   return bitwise(BinaryOp::LeftShift, a, b, "bitwise_left_shift");
 }
+Tensor bitwise_left_shift(const Tensor& a, const Scalar& b) {
+  return bitwise(BinaryOp::LeftShift, a, b, "bitwise_left_shift");
+}
 Tensor bitwise_right_shift(const Tensor& a, const Tensor& b) {
+  return bitwise(BinaryOp::RightShift, a, b, "bitwise_right_shift");
+}
+Tensor bitwise_right_shift(const Tensor& a, const Scalar& b) {
   return bitwise(BinaryOp::RightShift, a, b, "bitwise_right_shift");
 }
 Tensor bitwise_not(const Tensor& x) {

@@ -1,6 +1,9 @@
 #include "core/ops/creation.h"
 
+#include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <vector>
 
 #include "core/autograd/in_place.h"
 #include "core/backend/backend.h"
@@ -10,6 +13,7 @@
 #include "core/ops/elementwise.h"
 #include "core/ops/promotion.h"
 #include "core/ops/reduction.h"
+#include "core/ops/sort.h"
 
 namespace nw::ops {
 namespace {
@@ -44,10 +48,32 @@ void draw_normal(const Tensor& x, double mean, double std, Generator& generator)
   raw::copy_(x, add(x.detach(), mean));
 }
 
-void check_drawable(const Tensor& x, std::string_view op) {
-  check_inexact(x, op);
-  autograd::check_in_place(op, x, autograd::needs_record(x));
-  NW_CHECK(!autograd::needs_record(x), "[", op, "] expects a tensor without history");
+/// Whether whole numbers from `low` to `last` may be drawn.
+void check_bounds(int64_t low, int64_t last, DType dtype) {
+  NW_CHECK(!is_complex(dtype), "[randint] expects a real dtype, gets ", name(dtype));
+  const bool is_unsigned = dtype == DType::UInt8 || dtype == DType::Bool;
+  NW_CHECK(low >= 0 || !is_unsigned, "[randint] ", low, " is beyond the range of ", name(dtype));
+  NW_CHECK(last <= 1 || dtype != DType::Bool, "[randint] ", last, " is beyond the range of bool");
+  check_fits(low, dtype, "randint");
+  check_fits(last, dtype, "randint");
+}
+
+/// Overwrites x by draw(), which leaves nothing of its gradient.
+template <typename Draw>
+Tensor drawn_into(const Tensor& x, std::string_view op, const Draw& draw) {
+  const bool recording = autograd::needs_record(x);
+  autograd::check_in_place(op, x, recording);
+  draw();
+  if (!recording) {
+    x.storage()->bump_version();
+    return x;
+  }
+  autograd::record_in_place(
+      op, std::array{x}, std::array<Tensor, 0>{},
+      [](const autograd::Node&, const Tensors& grads, Tensors& grad_inputs, const auto&) {
+        grad_inputs[0] = zeros(grads[0].sizes(), grads[0].dtype(), grads[0].device());
+      });
+  return x;
 }
 
 }  // namespace
@@ -62,6 +88,7 @@ Tensor ones_like(const Tensor& like) {
   return full_like(like, 1);
 }
 Tensor full_like(const Tensor& like, const Scalar& value) {
+  check_fits(value, like.dtype(), "full_like");
   const Tensor out = new_alike(like, like.dtype());
   raw::fill_(out, value);
   return out;
@@ -116,6 +143,7 @@ Tensor randn(const Dims& sizes, DType dtype, Device device, Generator& generator
 Tensor randint(int64_t low, int64_t high, const Dims& sizes, DType dtype, Device device,
                Generator& generator) {
   NW_CHECK(low < high, "[randint] expects low below high, gets ", low, " and ", high);
+  check_bounds(low, high - 1, dtype);
   const Tensor out = empty(sizes, dtype, device);
   if (out.numel() > 0) kernels_of(out).randint(generator, low, high, out);
   return out;
@@ -123,6 +151,7 @@ Tensor randint(int64_t low, int64_t high, const Dims& sizes, DType dtype, Device
 
 Tensor randperm(int64_t n, DType dtype, Device device, Generator& generator) {
   NW_CHECK(n >= 0, "[randperm] expects 0 or more, gets ", n);
+  check_fits(std::max<int64_t>(n - 1, 0), dtype, "randperm");
   if (device == kMeta) return empty(Dims{n}, dtype, device);
   const Tensor order = empty(Dims{n}, DType::Int64, kCpu);
   generator.randperm(std::span(order.data<int64_t>(), static_cast<size_t>(n)));
@@ -145,33 +174,104 @@ Tensor bernoulli(const Tensor& p, Generator& generator) {
 Tensor normal(const Tensor& mean, const Tensor& std, Generator& generator) {
   check_alike(mean, std, "normal");
   const Dims sizes = broadcast(mean.sizes(), std.sizes(), "normal");
+  if (std.device() != kMeta && std.numel() > 0) {
+    NW_CHECK(all(ge(std, 0)).item() != 0, "[normal] expects standard deviations of 0 or more");
+  }
   const Tensor drawn = randn(sizes, mean.dtype(), mean.device(), generator);
   return add(mul(drawn, std), mean);
 }
 
 Tensor uniform_(const Tensor& x, double from, double to, Generator& generator) {
-  check_drawable(x, "uniform_");
-  NW_CHECK(from <= to, "[uniform_] expects from ≤ to, gets ", from, " and ", to);
-  draw_uniform(x, from, to, generator);
-  x.storage()->bump_version();
-  return x;
+  check_inexact(x, "uniform_");
+  NW_CHECK(from <= to && std::isfinite(to - from),
+           "[uniform_] expects finite numbers with from ≤ to, gets ", from, " and ", to);
+  for (const double bound : {from, to, to - from}) check_fits(bound, x.dtype(), "uniform_");
+  return drawn_into(x, "uniform_", [&] {
+    draw_uniform(is_complex(x.dtype()) ? view_as_real(x.detach()) : x, from, to, generator);
+  });
 }
 
 Tensor normal_(const Tensor& x, double mean, double std, Generator& generator) {
-  check_drawable(x, "normal_");
+  check_inexact(x, "normal_");
   NW_CHECK(std >= 0, "[normal_] expects a standard deviation of 0 or more, gets ", std);
-  draw_normal(x, mean, std, generator);
-  x.storage()->bump_version();
-  return x;
+  return drawn_into(x, "normal_", [&] { draw_normal(x, mean, std, generator); });
 }
 
 Tensor bernoulli_(const Tensor& x, double p, Generator& generator) {
   NW_CHECK(p >= 0 && p <= 1, "[bernoulli_] expects a probability from 0 to 1, gets ", p);
-  autograd::check_in_place("bernoulli_", x, autograd::needs_record(x));
-  NW_CHECK(!autograd::needs_record(x), "[bernoulli_] expects a tensor without history");
-  if (x.numel() > 0) kernels_of(x).bernoulli(generator, p, x);
-  x.storage()->bump_version();
-  return x;
+  return drawn_into(x, "bernoulli_", [&] {
+    if (x.numel() > 0) kernels_of(x).bernoulli(generator, p, x);
+  });
+}
+
+Tensor exponential_(const Tensor& x, double rate, Generator& generator) {
+  check_floating(x, "exponential_");
+  NW_CHECK(rate > 0, "[exponential_] expects a rate above 0, gets ", rate);
+  return drawn_into(x, "exponential_", [&] {
+    if (x.device() == kMeta) return;
+    const Tensor drawn = raw::to(new_alike(x, DType::Float64), kCpu);
+    auto* numbers = static_cast<double*>(drawn.raw());
+    for (int64_t i = 0; i < drawn.numel(); ++i) {
+      numbers[i] = -1.0 / rate * std::log(1.0 - generator.uniform_double());
+    }
+    raw::copy_(x, drawn);
+  });
+}
+
+namespace {
+
+/// Fills each row of out by a search in the row's running sums.
+template <typename T>
+void draw_classes(const Tensor& p, const Tensor& out, Generator& generator) {
+  const int64_t classes = p.size(-1);
+  const int64_t samples = out.size(-1);
+  std::vector<T> sums(static_cast<size_t>(classes));
+  for (int64_t row = 0; row < p.size(0); ++row) {
+    const T* chances = p.data<T>() + row * classes;
+    std::partial_sum(chances, chances + classes, sums.begin());
+    const T whole = sums.back();
+    for (T& sum : sums) sum /= whole;
+    sums.back() = 1;
+    for (int64_t i = 0; i < samples; ++i) {
+      const double drawn = generator.uniform_double();
+      const auto found =
+          std::partition_point(sums.begin(), sums.end(), [drawn](T sum) { return sum < drawn; });
+      out.data<int64_t>()[row * samples + i] = found - sums.begin();
+    }
+  }
+}
+
+}  // namespace
+
+Tensor multinomial(const Tensor& given, int64_t samples, Replacement replacement,
+                   Generator& generator) {
+  check_floating(given, "multinomial");
+  NW_CHECK(given.device() != kMeta, "[multinomial] expects a tensor with numbers");
+  NW_CHECK(given.dim() == 1 || given.dim() == 2,
+           "[multinomial] expects one row or rows of numbers, gets ", describe(given));
+  const int64_t classes = given.size(-1);
+  NW_CHECK(samples > 0, "[multinomial] expects 1 sample or more, gets ", samples);
+  NW_CHECK(replacement == Replacement::Yes || samples <= classes, "[multinomial] cannot draw ",
+           samples, " different ones of ", classes);
+  const Tensor p = given.detach();
+  const bool legal =
+      all(logical_and(ge(p, 0), isfinite(p))).item() != 0 && all(gt(sum(p, {-1}), 0)).item() != 0;
+  NW_CHECK(legal, "[multinomial] expects rows of finite numbers of 0 or more, with a sum above 0");
+  if (replacement == Replacement::No) {
+    const Tensor drawn = exponential_(new_alike(p, p.dtype()), 1, generator);
+    const Tensor order = div(p, drawn);
+    return samples == 1 ? argmax(order, -1, Keep::Yes) : topk(order, samples).indices;
+  }
+  Tensor rows = raw::contiguous(raw::to(is_half(p.dtype()) ? to(p, DType::Float32) : p, kCpu));
+  if (p.dim() == 1) rows = rows.as_strided({1, classes}, {classes, 1}, rows.offset());
+  Tensor out = empty({rows.size(0), samples}, DType::Int64, kCpu);
+  if (rows.dtype() == DType::Float64) {
+    draw_classes<double>(rows, out, generator);
+  } else {
+    draw_classes<float>(rows, out, generator);
+  }
+  if (p.dim() == 1) out = out.as_strided({samples}, {1}, 0);
+  return raw::to(out, p.device());
 }
 
 }  // namespace nw::ops

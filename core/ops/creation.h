@@ -52,5 +52,16 @@ Tensor uniform_(const Tensor& x, double from = 0, double to = 1,
 Tensor normal_(const Tensor& x, double mean = 0, double std = 1,
                Generator& generator = default_generator());
 Tensor bernoulli_(const Tensor& x, double p = 0.5, Generator& generator = default_generator());
+/// Writes numbers with the density rate · e^(−rate · x) into x (floating point) in place; also on a
+/// GPU they are the CPU's.
+Tensor exponential_(const Tensor& x, double rate = 1, Generator& generator = default_generator());
+
+/// Whether a class may be drawn more than once.
+enum class Replacement : uint8_t { No, Yes };
+/// `samples` classes of each row of p (n) or (rows, n) -> int64 (samples) or (rows, samples), drawn
+/// in proportion to the numbers of the row, which are finite and at least 0; floating point. Not on
+/// meta.
+Tensor multinomial(const Tensor& p, int64_t samples, Replacement replacement = Replacement::No,
+                   Generator& generator = default_generator());
 
 }  // namespace nw::ops

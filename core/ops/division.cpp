@@ -1,3 +1,4 @@
+#include "core/autograd/kept.h"
 #include "core/autograd/record.h"
 #include "core/backend/creation.h"
 #include "core/ops/arithmetic.h"
@@ -13,6 +14,7 @@
 namespace nw::ops {
 namespace {
 
+using autograd::kept_for;
 using autograd::needs_record;
 using autograd::Node;
 using autograd::record;
@@ -24,7 +26,7 @@ void check_ordered(DType dtype, std::string_view op) {
 
 /// A plain number as a tensor for `a ∘ b` in their common dtype.
 Tensor beside(const Scalar& value, const Tensor& other) {
-  return full(Dims{}, value, result_type(other, value), other.device());
+  return operand(value, result_type(other, value), other);
 }
 
 Tensor floor_divide_alike(const Tensor& a, const Tensor& b) {
@@ -37,10 +39,11 @@ Tensor rest_alike(BinaryOp op, const Tensor& a, const Tensor& b, std::string_vie
   check_ordered(a.dtype(), name);
   const Tensor out = binary_raw(op, a, b, name);
   if (needs_record(a, b)) {
-    record(name, out, std::array{a, b}, std::array{a, b},
-           [op](const Node& node, const Tensors& grads, Tensors& grad_inputs, const auto& saved) {
+    record(name, out, std::array{a, b}, std::array{kept_for(b, a), kept_for(b, b)},
+           [op, a_sizes = a.sizes()](const Node& node, const Tensors& grads, Tensors& grad_inputs,
+                                     const auto& saved) {
              const auto& [dividend, divisor] = saved;
-             if (node.needs_grad(0)) grad_inputs[0] = sum_to(grads[0], dividend.sizes());
+             if (node.needs_grad(0)) grad_inputs[0] = sum_to(grads[0], a_sizes);
              if (!node.needs_grad(1)) return;
              const Tensor quotient = op == BinaryOp::Remainder
                                          ? floor_divide_alike(dividend, divisor)
@@ -71,7 +74,7 @@ Tensor pow_alike(const Tensor& a, const Tensor& b) {
   NW_CHECK(a.dtype() != DType::Bool, "[pow] has no powers of bool");
   const Tensor out = binary_raw(BinaryOp::Pow, a, b, "pow");
   if (needs_record(a, b)) {
-    record("pow", out, std::array{a, b}, std::array{a, b, out},
+    record("pow", out, std::array{a, b}, std::array{a, b, kept_for(b, out)},
            [](const Node& node, const Tensors& grads, Tensors& grad_inputs, const auto& saved) {
              const auto& [base, exponent, power] = saved;
              if (node.needs_grad(0)) {
@@ -103,6 +106,9 @@ Tensor floor_divide(const Tensor& a, const Tensor& b) {
 Tensor floor_divide(const Tensor& a, const Scalar& b) {
   return floor_divide(a, beside(b, a));
 }
+Tensor floor_divide(const Scalar& a, const Tensor& b) {
+  return floor_divide(beside(a, b), b);
+}
 
 Tensor remainder(const Tensor& a, const Tensor& b) {
   const DType common = result_type(a, b);
@@ -110,6 +116,9 @@ Tensor remainder(const Tensor& a, const Tensor& b) {
 }
 Tensor remainder(const Tensor& a, const Scalar& b) {
   return remainder(a, beside(b, a));
+}
+Tensor remainder(const Scalar& a, const Tensor& b) {
+  return remainder(beside(a, b), b);
 }
 
 Tensor fmod(const Tensor& a, const Tensor& b) {
@@ -134,6 +143,7 @@ Tensor pow(const Tensor& a, const Scalar& b) {
   const DType common = result_type(a, b);
   NW_CHECK(!is_whole(common) || b.to_int64() >= 0,
            "[pow] whole numbers have no negative powers: ", to_string(b));
+  if (is_whole(common) || is_half(common)) check_fits(b, common, "pow");
   const bool inexact = is_floating(common) || is_complex(common);
   if (inexact && !b.is_complex()) {
     if (const Tensor y = simple_power(to(a, common), b.to_double()); y.defined()) return y;

@@ -214,8 +214,8 @@ Tensor erfc(const Tensor& given) {
 Tensor erfinv(const Tensor& x) {
   if (const auto cast = autocast::run(autocast::kFloat32OnGpu, erfinv, x)) return *cast;
   check_real(x, "erfinv");
-  return by_output(UnaryOp::Erfinv, "erfinv", x, [](const Tensor& grad, const Tensor& y) {
-    return mul(mul(exp(square(y)), std::sqrt(std::numbers::pi) / 2), grad);
+  return by_input(UnaryOp::Erfinv, "erfinv", x, [](const Tensor& grad, const Tensor& old) {
+    return mul(mul(exp(square(erfinv(old))), std::sqrt(std::numbers::pi) / 2), grad);
   });
 }
 

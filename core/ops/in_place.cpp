@@ -46,6 +46,7 @@ Tensor copy_(const Tensor& x, const Tensor& source) {
 Tensor fill_(const Tensor& x, const Scalar& value) {
   const bool recording = has_gradients(x) && needs_record(x);
   autograd::check_in_place("fill_", x, recording);
+  check_fits(value, x.dtype(), "fill_");
   raw::fill_(x, value);
   if (!recording) return x;
   autograd::record_in_place(

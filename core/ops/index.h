@@ -29,6 +29,14 @@ Tensor scatter(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& 
 Tensor scatter(const Tensor& x, int64_t dim, const Tensor& index, const Scalar& value);
 /// The same with +=.
 Tensor scatter_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source);
+/// How scatter_reduce combines what goes to one place, and whether what x has there counts, too.
+enum class Reduce : uint8_t { Sum, Prod, Mean, Amax, Amin };
+enum class IncludeSelf : uint8_t { No, Yes };
+/// The same with all that goes to one place combined; places that nothing goes to keep x's number.
+/// Means of whole numbers are rounded down, and bool has none; equal extremes share the gradient,
+/// and complex numbers have none.
+Tensor scatter_reduce(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source,
+                      Reduce reduce, IncludeSelf own = IncludeSelf::Yes);
 Tensor scatter_(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source);
 Tensor scatter_(const Tensor& x, int64_t dim, const Tensor& index, const Scalar& value);
 Tensor scatter_add_(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source);
@@ -37,6 +45,7 @@ Tensor scatter_add_(const Tensor& x, int64_t dim, const Tensor& index, const Ten
 /// x[indices[0], indices[1], …] as in Python: undefined is `:`, an int64 tensor names elements (may
 /// be negative), a mask of one or more dimensions names those where it is true. Several index
 /// tensors broadcast; what they name stands where they stood, or in front when others lie between.
+/// An index without dimensions counts as the other tensors do (torch.ops.aten.index).
 Tensor index(const Tensor& x, const std::vector<Tensor>& indices);
 
 /// Whether what is put takes the place, or is added.

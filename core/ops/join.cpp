@@ -142,11 +142,38 @@ struct Repetition {
   }
 };
 
+/// The same where dimensions and counts together are more than a tensor may have: the innermost
+/// count first, then the others.
+Tensor repeat_in_turn(const Tensor& x, const Dims& counts, size_t repeated) {
+  Dims rest = counts;
+  size_t last = counts.size() - 1;
+  while (counts[last] == 1) --last;
+  rest[last] = 1;
+  const Dims& sizes = x.sizes();
+  const size_t added = counts.size() - sizes.size();
+  if (last < added) {  // only new dimensions are left to repeat
+    Dims whole = counts;
+    for (size_t i = added; i < counts.size(); ++i) whole[i] = sizes[i - added];
+    return clone(expand(x, whole));
+  }
+  // All before the dimension, it, all after it.
+  Dims three{1, sizes[last - added], 1};
+  for (size_t i = 0; i < last - added; ++i) three[0] *= sizes[i];
+  for (size_t i = last - added + 1; i < sizes.size(); ++i) three[2] *= sizes[i];
+  Dims all = sizes;
+  all[last - added] *= counts[last];
+  const Tensor one = reshape(repeat(reshape(x, three), {1, counts[last], 1}), all);
+  return repeated > 1 || added > 0 ? repeat(one, rest) : one;
+}
+
 }  // namespace
 
 Tensor repeat(const Tensor& x, const Dims& counts) {
   NW_CHECK(counts.size() >= x.sizes().size(), "[repeat] expects at least ", x.dim(),
            " counts, gets ", counts.size());
+  const auto repeated = static_cast<size_t>(
+      std::count_if(counts.begin(), counts.end(), [](int64_t count) { return count != 1; }));
+  if (counts.size() + repeated > kMaxDims) return repeat_in_turn(x, counts, repeated);
   const Repetition plan(x.sizes(), counts);
   const Tensor out = new_result(plan.sizes, x);
   if (out.numel() > 0) {

@@ -1,5 +1,6 @@
 #include "core/ops/matmul.h"
 
+#include "core/autograd/kept.h"
 #include "core/autograd/record.h"
 #include "core/backend/backend.h"
 #include "core/backend/creation.h"
@@ -12,6 +13,7 @@
 namespace nw::ops {
 namespace {
 
+using autograd::kept_for;
 using autograd::needs_record;
 using autograd::Node;
 using autograd::record;
@@ -94,7 +96,8 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   sizes.back() = weight.sizes()[0];
   const Tensor out = sizes.size() == 2 ? y : view_dense(y, sizes);
   if (needs_record(x, weight, bias)) {
-    record("Linear", out, std::array{x, weight, bias}, std::array{rows, dense_weight},
+    record("Linear", out, std::array{x, weight, bias},
+           std::array{kept_for(weight, rows), kept_for(x, dense_weight)},
            [x_sizes = x.sizes()](const Node& node, const Tensors& grads, Tensors& grad_inputs,
                                  const std::array<Tensor, 2>& saved) {
              linear_backward(node, grads, grad_inputs, saved, x_sizes);

@@ -1,4 +1,5 @@
 #include "core/ops/matmul.h"
+#include "core/autograd/kept.h"
 #include "core/autograd/record.h"
 #include "core/backend/backend.h"
 #include "core/backend/creation.h"
@@ -13,6 +14,7 @@
 namespace nw::ops {
 namespace {
 
+using autograd::kept_for;
 using autograd::needs_record;
 using autograd::Node;
 using autograd::record;
@@ -35,7 +37,7 @@ void check_operands(const Tensor& a, const Tensor& b, std::string_view op) {
 Tensor matrix_product(const Tensor& a, const Tensor& b) {
   const Tensor out = product(a, b);
   if (needs_record(a, b)) {
-    record("matmul", out, std::array{a, b}, std::array{a, b},
+    record("matmul", out, std::array{a, b}, std::array{kept_for(b, a), kept_for(a, b)},
            [](const Node& node, const Tensors& grads, Tensors& grad_inputs, const auto& saved) {
              if (node.needs_grad(0)) {
                grad_inputs[0] = product(grads[0], adjoint(saved[1]));
@@ -52,7 +54,7 @@ Tensor matrix_product(const Tensor& a, const Tensor& b) {
 Tensor batch_product(const Tensor& a, const Tensor& b) {
   const Tensor out = batched_product(a, b);
   if (needs_record(a, b)) {
-    record("bmm", out, std::array{a, b}, std::array{a, b},
+    record("bmm", out, std::array{a, b}, std::array{kept_for(b, a), kept_for(a, b)},
            [](const Node& node, const Tensors& grads, Tensors& grad_inputs, const auto& saved) {
              if (node.needs_grad(0)) {
                grad_inputs[0] = batched_product(grads[0], adjoint(saved[1]));

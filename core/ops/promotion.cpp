@@ -2,6 +2,7 @@
 
 #include "core/autograd/record.h"
 #include "core/backend/creation.h"
+#include "core/ops/checks.h"
 
 namespace nw::ops {
 namespace {
@@ -69,7 +70,8 @@ bool can_cast(DType from, DType to) {
 
 Tensor to(const Tensor& x, DType dtype) {
   if (x.dtype() == dtype) return x;
-  const Tensor out = raw::to(x, dtype);
+  const Tensor out = new_alike(x, dtype);
+  raw::copy_(out, x);
   const bool has_gradient = is_floating(dtype) || is_complex(dtype);
   if (has_gradient && autograd::needs_record(x)) {
     autograd::record(
@@ -81,11 +83,13 @@ Tensor to(const Tensor& x, DType dtype) {
 }
 
 Tensor to_inexact(const Tensor& x) {
-  return is_floating(x.dtype()) || is_complex(x.dtype()) ? x : raw::to(x, DType::Float32);
+  return is_floating(x.dtype()) || is_complex(x.dtype()) ? x : to(x, DType::Float32);
 }
 
 Tensor operand(const Scalar& value, DType dtype, const Tensor& like) {
-  return full(Dims{}, value, is_half(dtype) ? DType::Float32 : dtype, like.device());
+  const Tensor out = empty(Dims{}, dtype, like.device());
+  raw::fill_(out, value);
+  return out;
 }
 
 }  // namespace nw::ops

@@ -19,8 +19,8 @@ DType result_type(const Tensor& a, const Scalar& b, const Scalar& c);
 /// Whether an in-place op may store results of `from` in a tensor of `to` (torch.can_cast).
 bool can_cast(DType from, DType to);
 
-/// x in `dtype`, with history; x itself where it has it already. Gradients are converted back, a
-/// complex one to its real part.
+/// x in `dtype`, with history; x itself where it has it already. Dense in x's order of dimensions
+/// where x is dense. Gradients are converted back, a complex one to its real part.
 Tensor to(const Tensor& x, DType dtype);
 /// x, or whole numbers and bool as float32.
 Tensor to_inexact(const Tensor& x);
@@ -37,8 +37,9 @@ std::optional<Tensor> of_mixed(Norm norm, const Tensor& x, const Parameters&... 
   return to(norm(to(x, DType::Float32), wide(parameters)...), x.dtype());
 }
 
-/// A plain number as a tensor without dimensions, of a dtype and on the device of `like`. Beside
-/// 16-bit tensors it stays float32, as torch does not round it first.
+/// A plain number as a tensor without dimensions, of a dtype and on the device of `like`. One that
+/// the dtype does not hold is rounded, wraps around or becomes infinite, as torch (1.13, on the
+/// CPU) does before it computes.
 Tensor operand(const Scalar& value, DType dtype, const Tensor& like);
 
 }  // namespace nw::ops

@@ -56,7 +56,7 @@ std::pair<Tensor, Tensor> std_mean(const Tensor& x, const Dims& dims = {}, int64
 /// (Σ|x|ᵖ)^(1/p); p may be ±∞ (the largest or smallest |x|) and 0 (how many are not 0). Floating
 /// point or complex, the result real.
 Tensor norm(const Tensor& x, double p = 2, const Dims& dims = {}, Keep keep = Keep::No);
-/// ln Σ eˣ without overflow; floating point.
+/// ln Σ eˣ without overflow; real, whole numbers and bool as float32.
 Tensor logsumexp(const Tensor& x, const Dims& dims, Keep keep = Keep::No);
 
 /// Running sums and products along one dimension; of whole numbers and bool in int64.

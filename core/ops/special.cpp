@@ -2,7 +2,9 @@
 
 #include <cmath>
 #include <limits>
+#include <numbers>
 
+#include "core/autograd/record.h"
 #include "core/backend/creation.h"
 #include "core/ops/arithmetic.h"
 #include "core/ops/checks.h"
@@ -34,8 +36,17 @@ double largest_of(DType dtype) {
 
 }  // namespace
 
-Tensor exp2(const Tensor& x) {
-  return pow(Scalar(2.0), to_inexact(x));
+Tensor exp2(const Tensor& given) {
+  const Tensor x = to_inexact(given);
+  const Tensor y = pow(Scalar(2.0), x.detach());
+  if (autograd::needs_record(x)) {
+    autograd::record(
+        "exp2", y, std::array{x}, std::array{y},
+        [](const autograd::Node&, const Tensors& grads, Tensors& grad_inputs, const auto& saved) {
+          grad_inputs[0] = mul(mul(grads[0], conj(saved[0])), std::numbers::ln2);
+        });
+  }
+  return y;
 }
 
 Tensor logit(const Tensor& given, std::optional<double> eps) {
@@ -48,16 +59,19 @@ Tensor logit(const Tensor& given, std::optional<double> eps) {
 Tensor xlogy(const Tensor& given_x, const Tensor& given_y) {
   check_real(given_x, "xlogy");
   check_real(given_y, "xlogy");
-  const Tensor x = to_inexact(given_x);
-  const Tensor y = to_inexact(given_y);
+  const DType common = result_type(given_x, given_y);
+  const Tensor x = to_inexact(to(given_x, common));
+  const Tensor y = to_inexact(to(given_y, common));
   const Tensor counts_not = logical_and(eq(x, 0), logical_not(isnan(y)));
   // There y has no part, lest the slope of its logarithm at 0 come in.
   return where(counts_not, mul(x, 0), mul(x, log(where(counts_not, 1, y))));
 }
 
-Tensor logaddexp(const Tensor& a, const Tensor& b) {
-  check_floating(a, "logaddexp");
-  check_floating(b, "logaddexp");
+Tensor logaddexp(const Tensor& given_a, const Tensor& given_b) {
+  const DType common = result_type(given_a, given_b);
+  NW_CHECK(is_floating(common), "[logaddexp] expects floating-point numbers, gets ", name(common));
+  const Tensor a = to(given_a, common);
+  const Tensor b = to(given_b, common);
   const Tensor largest = maximum(a.detach(), b.detach());
   const Tensor shift = where(isinf(largest), 0, largest);
   return add(log(add(exp(sub(a, shift)), exp(sub(b, shift)))), shift);

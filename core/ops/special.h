@@ -12,7 +12,7 @@ namespace nw::ops {
 Tensor exp2(const Tensor& x);
 /// ln(x / (1 − x)) of x from 0 to 1, or of x held between eps and 1 − eps; real.
 Tensor logit(const Tensor& x, std::optional<double> eps = {});
-/// x · ln y, 0 where x is 0 and y a number; both broadcast; real.
+/// x · ln y, 0 where x is 0 and y a number; both broadcast and are promoted; real.
 Tensor xlogy(const Tensor& x, const Tensor& y);
 /// ln(eᵃ + eᵇ) without overflow; both broadcast; floating point.
 Tensor logaddexp(const Tensor& a, const Tensor& b);

@@ -132,9 +132,10 @@ Tensor norm(const Tensor& given, double p, const Dims& dims, Keep keep) {
   return to(out, real_of(given.dtype()));
 }
 
-Tensor logsumexp(const Tensor& given, const Dims& dims, Keep keep) {
-  if (const auto cast = autocast::run(autocast::kFloat32OnGpu, logsumexp, given, dims, keep))
+Tensor logsumexp(const Tensor& any, const Dims& dims, Keep keep) {
+  if (const auto cast = autocast::run(autocast::kFloat32OnGpu, logsumexp, any, dims, keep))
     return *cast;
+  const Tensor given = to_inexact(any);
   check_floating(given, "logsumexp");
   const Tensor x = widened(given);
   const ReductionPlan plan = plan_reduction(x, dims, keep, "logsumexp");

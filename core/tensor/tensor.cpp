@@ -201,7 +201,11 @@ const Tensor& Tensor::set_requires_grad(bool on) const {
     NW_CHECK(on, "[requires_grad_] can be turned off on leaves only; detach() gives one");
     return *this;
   }
-  if (on || impl().gradient != nullptr) gradient_of(impl()).requires_grad = on;
+  if (on || impl().gradient != nullptr) {
+    auto& gradient = gradient_of(impl());
+    gradient.requires_grad = on;
+    if (gradient.slot) gradient.slot->frozen = !on;
+  }
   return *this;
 }
 
@@ -213,6 +217,10 @@ const Tensor& Tensor::grad() const {
 
 void Tensor::set_grad(Tensor grad) const {
   if (!grad.defined() && !this->grad().defined()) return;
+  NW_CHECK(!grad.defined() ||
+               (grad.sizes() == sizes() && grad.dtype() == dtype() && grad.device() == device()),
+           "[set_grad] expects a gradient of ", describe(*this), " on ", to_string(device()),
+           ", gets ", describe(grad), grad.defined() ? " on " + to_string(grad.device()) : "");
   auto& gradient = gradient_of(impl());
   if (!gradient.slot) gradient.slot = make_ref<GradSlot>();
   gradient.slot->grad = std::move(grad);

@@ -73,6 +73,7 @@ class Tensor {
   /// The accumulated gradient of a leaf, or of a tensor that autograd::retain_grad() named;
   /// undefined until backward reaches it.
   const Tensor& grad() const;
+  /// Throws Error for a gradient of other sizes, of another dtype or elsewhere.
   void set_grad(Tensor grad) const;
 
   /// The autograd::Node that made this tensor while recording, and which of its outputs this is;
@@ -105,6 +106,7 @@ std::string describe(const Tensor& tensor);
 /// Where a gradient is put. The graph shares it with its tensor, which may go first.
 struct GradSlot final : RefCounted {
   Tensor grad;
+  bool frozen = false;  // since the graph was recorded: what arrives is dropped
 };
 
 /// What may become of a view that is edited in place while recording.

@@ -1,4 +1,5 @@
 #include <QtTest>
+#include <array>
 #include <cstdio>
 #include <map>
 
@@ -106,6 +107,28 @@ Call scatter_call(Drawn& d) {
           [=]() -> Tensors {
             return {adds ? ops::scatter_add(x, dim, index, source)
                          : ops::scatter(x, dim, index, source)};
+          }};
+}
+
+Call scatter_reduce_call(Drawn& d) {
+  const DType dtype = d.dtype();
+  // torch has no gradient of complex ones.
+  const Tensor x = d.tensor(d.sizes(0, 3), is_complex(dtype) ? DType::Float64 : dtype);
+  const int64_t dim = d.dim(x.dim());
+  const Tensor index = element_index(d, x, dim, false);
+  Dims sizes = index.sizes();
+  for (int64_t& size : sizes) size += d.draw.integer(0, 9) == 0 ? 1 : 0;
+  const Tensor source = d.tensor(sizes, x.dtype());
+  constexpr std::array kNames = {"sum", "prod", "mean", "amax", "amin"};
+  const auto which = static_cast<size_t>(d.draw.integer(0, 4));
+  const bool own = d.draw.chance(0.6);
+  const std::string part = "s[tuple(slice(0, n) for n in i.shape)]";
+  return {concat("x.scatter_reduce(", dim, ", i, ", part, ", '", kNames[which],
+                 "', include_self=", own ? "True" : "False", ")"),
+          {{"x", x}, {"i", index}, {"s", source}},
+          [=]() -> Tensors {
+            return {ops::scatter_reduce(x, dim, index, source, static_cast<ops::Reduce>(which),
+                                        own ? ops::IncludeSelf::Yes : ops::IncludeSelf::No)};
           }};
 }
 
@@ -275,6 +298,7 @@ const Makers& makers() {
       {"gather", gather_call},
       {"take_along_dim", take_along_call},
       {"scatter", scatter_call},
+      {"scatter_reduce", scatter_reduce_call},
       {"index", index_call},
       {"index_put", index_put_call},
       {"masks", mask_call},

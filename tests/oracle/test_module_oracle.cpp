@@ -36,7 +36,7 @@ std::vector<Way> ways(Draw& draw) {
       {"uniform_(t, " + numbers + ")", [=](const Tensor& t) { init::uniform_(t, a, b); }},
       {"normal_(t, " + numbers + ")", [=](const Tensor& t) { init::normal_(t, a, b); }},
       {"trunc_normal_(t, 0.1, " + one + ", -1.5, 2)",
-       [=](const Tensor& t) { init::trunc_normal_(t, 0.1, b, -1.5, 2); }, false},
+       [=](const Tensor& t) { init::trunc_normal_(t, 0.1, b, -1.5, 2); }},
       {"constant_(t, " + one + ")", [=](const Tensor& t) { init::constant_(t, b); }},
       {"ones_(t)", [](const Tensor& t) { init::ones_(t); }},
       {"zeros_(t)", [](const Tensor& t) { init::zeros_(t); }},

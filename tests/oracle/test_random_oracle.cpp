@@ -8,6 +8,7 @@
 #include "core/ops/arithmetic.h"
 #include "core/ops/creation.h"
 #include "core/ops/dropout.h"
+#include "core/ops/elementwise.h"
 #include "tests/support/compare.h"
 #include "tests/support/draw.h"
 #include "tests/support/oracle.h"
@@ -144,10 +145,11 @@ class TestRandomOracle : public QObject {
   /// Twice each, so that the stream goes on where the first call left it.
   void drawn_tensors_are_torch_s() {
     Draw draw(test_seed() + 4);
-    const DType floating[] = {DType::Float32, DType::Float64, DType::BFloat16, DType::Complex64};
+    const DType floating[] = {DType::Float32, DType::Float64, DType::BFloat16, DType::Complex64,
+                              DType::Float16};
     for (int i = 0; i < 4 * kCases; ++i) {
       const auto seed = draw.seed() % 1'000'000;
-      const DType dtype = floating[draw.integer(0, 3)];
+      const DType dtype = floating[draw.integer(0, 4)];
       const int64_t n = draw.chance(0.5) ? draw.integer(1, 100) : draw.integer(1000, 3000);
       const int64_t kind = draw.integer(0, 2);
       const char* names[] = {"rand", "randn", "randint"};
@@ -171,12 +173,76 @@ class TestRandomOracle : public QObject {
     }
   }
 
+  /// Whole numbers from ranges of any width, in dtypes that hold them or not, which torch refuses.
+  void whole_numbers_are_torch_s() {
+    Draw draw(test_seed() + 7);
+    int refused = 0;
+    for (int i = 0; i < 6 * kCases; ++i) {
+      const auto seed = draw.seed() % 1'000'000;
+      const auto bits = static_cast<int>(draw.integer(0, 62));
+      const int64_t width = (int64_t{1} << bits) + draw.integer(-1, 1);
+      const int64_t low = draw.chance(0.5) ? 0 : draw.integer(-300, 300);
+      const int64_t high = low + std::max<int64_t>(width, 1);
+      const auto dtype = static_cast<DType>(draw.integer(0, kDTypeCount - 1));
+      const std::string call =
+          concat("torch.randint(", low, ", ", high, ", (7,), dtype=torch.", name(dtype), ")");
+      const auto torch =
+          oracle_.run(concat("torch.manual_seed(", seed, ")\nx = ", call), {}, {"x"});
+      manual_seed(seed);
+      try {
+        const Tensor ours = ops::randint(low, high, {7}, dtype);
+        QVERIFY2(torch.ok(), (call + ": " + torch.error).c_str());
+        const auto text = bit_difference(ours, torch["x"], concat(call, ", seed ", seed));
+        QVERIFY2(text.empty(), text.c_str());
+      } catch (const Error& error) {
+        QVERIFY2(!torch.ok(), (call + ": " + error.text()).c_str());
+        ++refused;
+      }
+    }
+    QVERIFY(refused > 10 && refused < 5 * kCases);
+  }
+
+  void chosen_numbers_are_torch_s() {
+    Draw draw(test_seed() + 8);
+    for (int i = 0; i < 4 * kCases; ++i) {
+      const auto seed = draw.seed() % 1'000'000;
+      const DType dtype = draw.chance(0.5) ? DType::Float32 : DType::Float64;
+      const int64_t classes = draw.integer(1, 20);
+      const Dims sizes = draw.chance(0.5) ? Dims{classes} : Dims{draw.integer(1, 4), classes};
+      const Tensor p = ops::add(ops::abs(draw.numbers(sizes, dtype)), 0.01);
+      const bool back = draw.chance(0.5);
+      const int64_t samples = draw.integer(1, back ? 30 : classes);
+      const double rate = draw.real(0.1, 4);
+      const std::string call =
+          concat("torch.multinomial(p, ", samples, ", ", back ? "True" : "False", ")");
+      const auto torch =
+          oracle_.run(concat("torch.manual_seed(", seed, ")\nx = ", call,
+                             "\ny = torch.empty_like(p).exponential_(", nn::to_python(rate), ")"),
+                      {{"p", p}}, {"x", "y"});
+      QVERIFY2(torch.ok(), torch.error.c_str());
+      manual_seed(seed);
+      const Tensor x =
+          ops::multinomial(p, samples, back ? ops::Replacement::Yes : ops::Replacement::No);
+      const Tensor y = ops::exponential_(empty_like(p), rate);
+      for (const auto& [ours, name] : {std::pair{x, "x"}, std::pair{y, "y"}}) {
+        const auto text = bit_difference(ours, torch[name], concat(call, ", seed ", seed));
+        QVERIFY2(text.empty(), text.c_str());
+      }
+    }
+    for (const Tensor& bad : {ops::full_like(ops::ones({3}), -1), ops::ones({0}), zeros({2, 3}),
+                              ops::ones({1, 1, 2})}) {
+      QVERIFY_THROWS_EXCEPTION(Error, ops::multinomial(bad, 1));
+    }
+    QVERIFY_THROWS_EXCEPTION(Error, ops::multinomial(ops::ones({3}), 4));
+    QVERIFY_THROWS_EXCEPTION(Error, ops::exponential_(ops::ones({3}), 0));
+  }
+
   void drawing_in_place_is_torch_s() {
     Draw draw(test_seed() + 5);
     for (int i = 0; i < 4 * kCases; ++i) {
       const auto seed = draw.seed() % 1'000'000;
-      const bool wide = draw.chance(0.5);
-      const DType dtype = wide ? DType::Float64 : DType::Float32;
+      const DType dtypes[] = {DType::Float64, DType::Float32, DType::BFloat16};
+      const DType dtype = dtypes[draw.integer(0, 2)];
       const Dims sizes{draw.integer(1, 9), draw.integer(1, 9)};
       const Tensor dense = empty({sizes[0] * sizes[1] * 2}, dtype);
       const Tensor x = draw.chance(0.5) ? dense.as_strided(sizes, {2, 2 * sizes[0]}, 0)

@@ -62,9 +62,9 @@ std::vector<OpRow> sums() {
           [](auto& x, auto&, int64_t d) { return ops::norm(x, HUGE_VAL, Dims{d}); }),
       row("norm 0", "a.norm(0) if a.dtype != torch.bfloat16 else a.float().norm(0).bfloat16()",
           [](auto& x, auto&, int64_t) { return ops::norm(x, 0); }),
-      row("logsumexp", "a.logsumexp(d) if a.is_floating_point() else a.mean()",
+      row("logsumexp", "a.logsumexp(d) if not a.is_complex() else a.mean()",
           [](auto& x, auto&, int64_t d) {
-            return is_floating(x.dtype()) ? ops::logsumexp(x, Dims{d}) : ops::mean(x);
+            return is_complex(x.dtype()) ? ops::mean(x) : ops::logsumexp(x, Dims{d});
           }),
   };
 }

@@ -192,6 +192,18 @@ Call repeat_call(Drawn& d) {
           }};
 }
 
+/// Dimensions and counts that are together more than a tensor has dimensions.
+Call repeat_many_call(Drawn& d) {
+  const DType dtype = d.dtype();
+  // Sums of 16-bit gradients are rounded where they are parted.
+  const Tensor x = d.tensor(d.sizes(4, 6), is_half(dtype) ? DType::Float32 : dtype);
+  Dims counts(x.sizes().size() + static_cast<size_t>(d.draw.integer(0, 2)));
+  for (int64_t& count : counts) count = d.draw.integer(0, 9) == 0 ? 0 : d.draw.integer(1, 2);
+  return {concat("x.repeat(", list(counts), ")"), {{"x", x}}, [=]() -> Tensors {
+            return {ops::repeat(x, counts)};
+          }};
+}
+
 Call repeat_each_call(Drawn& d) {
   const Tensor x = d.tensor(d.sizes(1, 3));
   const int64_t dim = d.dim(x.dim());
@@ -259,6 +271,7 @@ const Makers& makers() {
       {"split", split_call},
       {"cat", cat_call},
       {"repeat", repeat_call},
+      {"repeat many dimensions", repeat_many_call},
       {"repeat by counts", repeat_each_call},
       {"flip and roll", flip_call},
       {"tril and triu", tril_call},

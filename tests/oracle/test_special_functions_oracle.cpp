@@ -56,6 +56,19 @@ Call xlogy_call(Drawn& d) {
           }};
 }
 
+/// Of two dtypes, with and without dimensions.
+Call promoted_call(Drawn& d) {
+  const auto plain = [&d](const Tensor& x) { return d.draw.chance(0.3) ? ops::sum(x) : x; };
+  const Dims sizes = d.sizes(0, 2);
+  const Tensor x = plain(d.tensor(sizes, d.dtype()).detach());
+  const Tensor y = plain(d.tensor(sizes, d.dtype()).detach());
+  const Oracle::Inputs inputs{{"x", x}, {"b", y}};
+  if (d.draw.chance(0.5)) {
+    return {"torch.logaddexp(x, b)", inputs, [=]() -> Tensors { return {ops::logaddexp(x, y)}; }};
+  }
+  return {"torch.xlogy(x, b)", inputs, [=]() -> Tensors { return {ops::xlogy(x, y)}; }};
+}
+
 Call xlogy_specials_call(Drawn& d) {
   const Dims sizes = d.sizes(0, 2);
   const Tensor x = with_specials(d, sizes).detach();
@@ -143,11 +156,17 @@ Call bincount_call(Drawn& d) {
 
 const Makers& makers() {
   static const Makers all{
-      {"exp2", exp2_call},           {"logit", logit_call},
-      {"xlogy", xlogy_call},         {"xlogy specials", xlogy_specials_call},
-      {"logaddexp", logaddexp_call}, {"nan_to_num", nan_to_num_call},
-      {"nansum", nansum_call},       {"isclose", isclose_call},
-      {"unique", unique_call},       {"bincount", bincount_call},
+      {"exp2", exp2_call},
+      {"logit", logit_call},
+      {"promoted", promoted_call},
+      {"xlogy", xlogy_call},
+      {"xlogy specials", xlogy_specials_call},
+      {"logaddexp", logaddexp_call},
+      {"nan_to_num", nan_to_num_call},
+      {"nansum", nansum_call},
+      {"isclose", isclose_call},
+      {"unique", unique_call},
+      {"bincount", bincount_call},
   };
   return all;
 }

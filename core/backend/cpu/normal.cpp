@@ -61,18 +61,22 @@ SinCos cephes_sincos(float x) {
   return {(octant & 4) != 0 ? -a : a, ((octant - 2) & 4) == 0 ? -b : b};
 }
 
+/// bfloat16 numbers are rounded after each step, float16 ones only where they are kept.
 template <typename T>
 void make_normal_narrow(T* block, double mean, double std) {
-  const auto rounded = [](float value) { return static_cast<float>(convert<T>(value)); };
+  const auto rounded_to_t = [](float value) { return static_cast<float>(convert<T>(value)); };
+  const auto rounded = [&](float value) {
+    return std::is_same_v<T, Half> ? value : rounded_to_t(value);
+  };
   for (int64_t i = 0; i < kHalf; ++i) {
-    const float u = rounded(1.0f - static_cast<float>(block[i]));
-    const float radius = rounded(std::sqrt(rounded(-2.0f * rounded(std::log(u)))));
+    const float u = rounded_to_t(1.0f - static_cast<float>(block[i]));
+    const float radius = rounded_to_t(std::sqrt(rounded(-2.0f * rounded(std::log(u)))));
     const float angle =
-        rounded(2.0f * std::numbers::pi_v<float> * static_cast<float>(block[i + kHalf]));
+        rounded_to_t(2.0f * std::numbers::pi_v<float> * static_cast<float>(block[i + kHalf]));
     const auto placed = [&](float part) {
       const float scaled =
-          rounded(rounded(radius * rounded(part)) * rounded(static_cast<float>(std)));
-      return convert<T>(scaled + rounded(static_cast<float>(mean)));
+          rounded(rounded(radius * rounded(part)) * rounded_to_t(static_cast<float>(std)));
+      return convert<T>(scaled + rounded_to_t(static_cast<float>(mean)));
     };
     block[i] = placed(std::cos(angle));
     block[i + kHalf] = placed(std::sin(angle));

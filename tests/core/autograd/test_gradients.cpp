@@ -1,10 +1,12 @@
 #include <QTest>
 #include <complex>
+#include <thread>
 
 #include "core/autograd/engine.h"
 #include "core/autograd/gradcheck.h"
 #include "core/autograd/hooks.h"
 #include "core/autograd/record.h"
+#include "core/autograd/view.h"
 #include "core/ops/arithmetic.h"
 #include "core/ops/reduction.h"
 #include "core/ops/shape.h"
@@ -115,6 +117,51 @@ class TestGradients : public QObject {
     x.set_requires_grad();
     autograd::backward(ops::sum(x * 2.0));
     QCOMPARE(values(x.grad()), Values{2});
+  }
+
+  void aLeafThatWasFrozenAfterItsUseGetsNothing() {
+    const Tensor x = leaf({1});
+    const Tensor y = ops::sum(x * 2.0);
+    x.set_requires_grad(false);
+    autograd::backward(y, {}, true);
+    QVERIFY(!x.grad().defined());
+    x.set_requires_grad();
+    autograd::backward(y, {}, true);
+    QCOMPARE(values(x.grad()), Values{2});
+    autograd::detach_(x);
+    autograd::backward(y);
+    QCOMPARE(values(x.grad()), Values{2});
+  }
+
+  void aStartIsConverted() {
+    const Tensor x = leaf({1, 2});
+    autograd::backward(x * 2.0, raw::to(constant({3, 4}), DType::Int64));
+    QCOMPARE(values(x.grad()), (Values{6, 8}));
+    const Tensor complex = raw::to(constant({3, 4}), DType::Complex128);
+    QVERIFY(error_of([&] { autograd::backward(x * 2.0, complex); }).starts_with("[backward]"));
+  }
+
+  void aGradientThatDoesNotFitIsRefused() {
+    const Tensor x = leaf({1, 2});
+    for (const Tensor& grad : {constant({1}), raw::to(constant({1, 2}), DType::Float32),
+                               raw::to(constant({1, 2}), kMeta)}) {
+      QVERIFY(error_of([&] { x.set_grad(grad); }).starts_with("[set_grad]"));
+    }
+    QVERIFY(!x.grad().defined());
+  }
+
+  /// Tensors may outlive all that belongs to a thread, as those of static storage do.
+  void aGraphIsFreedWhenItsThreadHasEnded() {
+    std::thread([] {
+      static thread_local std::vector<Tensor> kept;  // made first, so destroyed last
+      kept.reserve(1);
+      Tensor y = leaf({1});
+      for (int i = 0; i < 20; ++i) y = y * 1.0 + y;
+      kept.push_back(y * 2.0);
+      y = Tensor();
+      Tensor(leaf({1}) * 2.0 + leaf({2}) * 3.0);
+    }).join();
+    QCOMPARE(values(leaf({1}) * 2.0), Values{2});
   }
 
   void aMillionNodesAreWalkedAndFreed() {

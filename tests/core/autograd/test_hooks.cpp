@@ -137,6 +137,10 @@ class TestHooks : public QObject {
     autograd::backward(ops::sum(y * 2.0), {}, true);
     QCOMPARE(values(y.grad()), (Values{2, 2}));
     QCOMPARE(values(x.grad()), (Values{6, 6}));
+    const Tensor held = y.grad();
+    autograd::backward(ops::sum(y * 3.0));
+    QCOMPARE(values(y.grad()), (Values{5, 5}));
+    QCOMPARE(values(held), (Values{2, 2}));
   }
 
   /// PyTorch 1.13's order: as registered.

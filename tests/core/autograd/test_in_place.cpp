@@ -4,8 +4,11 @@
 
 #include "core/autograd/engine.h"
 #include "core/ops/arithmetic.h"
+#include "core/ops/creation.h"
 #include "core/ops/in_place.h"
 #include "core/ops/index.h"
+#include "core/ops/join.h"
+#include "core/ops/matmul.h"
 #include "core/ops/reduction.h"
 #include "core/ops/shape.h"
 #include "core/ops/slice.h"
@@ -144,8 +147,73 @@ class TestInPlace : public QObject {
     const Tensor y = x * 2.0;
     autograd::detach_(y);
     QVERIFY(y.is_leaf() && !y.requires_grad());
-    const Tensor view = ops::narrow(x * 2.0, 0, 0, 1);
+    const Tensor base = x * 2.0;
+    const Tensor view = ops::narrow(base, 0, 0, 1);
     QVERIFY(contains(error_of([&] { autograd::detach_(view); }), "view"));
+  }
+
+  /// A product of vectors is a view of a matrix that nobody has seen.
+  void aResultThatIsAViewOfNothingElseIsDetachedInPlace() {
+    const Tensor x = leaf({3, 4});
+    const Tensor y = ops::matmul(x, x);
+    autograd::detach_(y);
+    QVERIFY(y.is_leaf() && !y.requires_grad() && !autograd::base_of(y).defined());
+    QCOMPARE(y.item(), 25.0);
+  }
+
+  /// What backward does not read may be edited: results, and what only a frozen input would need.
+  void editsOfWhatIsNotReadAreAllowed() {
+    const Tensor x = leaf({1, 2});
+    const Tensor frozen = constant({4, 8});
+    using Op = std::function<Tensor(const Tensor&, const Tensor&)>;
+    const auto square = [](const Tensor& v) {
+      return ops::reshape(ops::cat(std::array{v, v}), {2, 2});
+    };
+    const std::vector<std::pair<Op, Values>> ops_of_two{
+        {[](const Tensor& a, const Tensor& b) { return a * b; }, {4, 8}},
+        {[](const Tensor& a, const Tensor& b) { return a / b; }, {0.25, 0.125}},
+        {[](const Tensor& a, const Tensor& b) { return ops::remainder(a, b); }, {1, 1}},
+        {[](const Tensor& a, const Tensor& b) { return ops::matmul(a, b); }, {4, 8}},
+        {[&](const Tensor& a, const Tensor& b) {
+           return ops::linear(ops::reshape(a, {1, 2}), square(b), {});
+         },
+         {8, 16}}};
+    for (const auto& [op, expected] : ops_of_two) {
+      x.set_grad({});
+      const Tensor a = x * 1.0;
+      const Tensor y = op(a, frozen);
+      ops::add_(y, 1.0);
+      ops::add_(a, 1.0);
+      autograd::backward(ops::sum(y));
+      QCOMPARE(values(x.grad()), expected);
+    }
+    // Both inputs want a gradient: their quotient is not read.
+    const Tensor divisor = leaf({4, 8});
+    const Tensor quotient = frozen / divisor;
+    ops::mul_(quotient, 2.0);
+    autograd::backward(ops::sum(quotient));
+    QCOMPARE(values(divisor.grad()), (Values{-0.5, -0.25}));
+    // A power of a number reads the base; what it gave may be edited.
+    const Tensor cube = ops::pow(divisor, 3);
+    ops::zero_(cube * 1.0);
+    ops::mul_(cube, 2.0);
+    divisor.set_grad({});
+    autograd::backward(ops::sum(cube));
+    QCOMPARE(values(divisor.grad()), (Values{96, 384}));
+  }
+
+  void whatIsOverwrittenByChanceGetsNoGradient() {
+    const Tensor x = leaf({1, 2, 3});
+    for (const auto& draw : std::vector<std::function<void(const Tensor&)>>{
+             [](const Tensor& y) { ops::uniform_(y); }, [](const Tensor& y) { ops::normal_(y); },
+             [](const Tensor& y) { ops::bernoulli_(y); },
+             [](const Tensor& y) { ops::exponential_(y); }}) {
+      x.set_grad({});
+      const Tensor y = x * 2.0;
+      draw(ops::narrow(y, 0, 1, 2));
+      autograd::backward(ops::sum(y * 3.0));
+      QCOMPARE(values(x.grad()), (Values{6, 0, 0}));
+    }
   }
 
   void nothingIsFollowedInInferenceMode() {

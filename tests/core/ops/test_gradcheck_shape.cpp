@@ -237,6 +237,25 @@ std::vector<GradRow> indexing() {
        },
        {two, two},
        any()},
+      {"scatter_reduce by products",
+       [](const Tensors& t) {
+         return ops::scatter_reduce(t[0], 1, places({t[0].size(0), 3}, 4), t[1], ops::Reduce::Prod);
+       },
+       {two, two},
+       any()},
+      {"scatter_reduce by means",
+       [](const Tensors& t) {
+         return ops::scatter_reduce(t[0], 1, places({t[0].size(0), 3}, 4), t[1], ops::Reduce::Mean,
+                                    ops::IncludeSelf::No);
+       },
+       {two, two},
+       any()},
+      {"scatter_reduce to the largest",
+       [](const Tensors& t) {
+         return ops::scatter_reduce(t[0], 1, places({t[0].size(0), 3}, 4), t[1], ops::Reduce::Amax);
+       },
+       {two, two},
+       {}},
       {"index by one",
        [](const Tensors& t) {
          return ops::index(t[0], {{}, places({2, 2}, 3)});
