@@ -28,6 +28,10 @@ struct Long {
 struct Global {
   std::string name;
 };
+/// Something harmless that means nothing outside Python: "a complex number", for messages.
+struct Other {
+  std::string_view kind;
+};
 struct Tuple {
   std::vector<Value*> items;
 };
@@ -54,7 +58,7 @@ struct TensorView {
 
 struct Value {
   std::variant<None, bool, int64_t, double, std::string, Bytes, Long, Global, Tuple, List, Dict,
-               Storage, TensorView>
+               Storage, TensorView, Other>
       data;
 
   template <typename T>
@@ -95,7 +99,7 @@ class Types {
   virtual Value* persistent(const Value& id, Arena& arena) const = 0;
 };
 
-/// Runs the pickle at the start of `bytes`, protocols 2 to 4, and returns what it made; `end` gets
+/// Runs the pickle at the start of `bytes`, protocols 2 to 5, and returns what it made; `end` gets
 /// the number of bytes that it took. Throws Error (its text starts with `[place]`) for anything
 /// that is not allowed or not whole. Depth of nesting costs no stack.
 Value* read(std::string_view bytes, const Types& types, std::string_view place, Arena& arena,

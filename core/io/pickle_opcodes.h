@@ -4,7 +4,7 @@
 
 namespace nw::io::pickle {
 
-/// Opcodes of protocols 2 to 4 that data (not programs) needs. Source: Python's Lib/pickletools.py.
+/// Opcodes of protocols 2 to 5 that data (not programs) needs. Source: Python's Lib/pickletools.py.
 enum class Op : uint8_t {
   Mark = '(',
   Stop = '.',
@@ -48,11 +48,14 @@ enum class Op : uint8_t {
   Long1 = 0x8a,
   ShortBinUnicode = 0x8c,
   BinUnicode8 = 0x8d,
+  BinBytes8 = 0x8e,
   EmptySet = 0x8f,
   AddItems = 0x90,
+  FrozenSet = 0x91,
   StackGlobal = 0x93,
   Memoize = 0x94,
   Frame = 0x95,
+  ByteArray8 = 0x96,
 };
 
 }  // namespace nw::io::pickle

@@ -105,7 +105,7 @@ void Machine::skip_head(Op op) {
     return;
   }
   const int protocol = number<uint8_t>();
-  if (protocol < 2 || protocol > 4) broken(concat("has protocol ", protocol, ", expects 2 … 4,"));
+  if (protocol < 2 || protocol > 5) broken(concat("has protocol ", protocol, ", expects 2 … 5,"));
 }
 
 bool Machine::constant(Op op) {
@@ -149,6 +149,10 @@ bool Machine::constant(Op op) {
     case Op::ShortBinBytes:
       push_new(Bytes{std::string(counted<uint8_t>())});
       return true;
+    case Op::BinBytes8:
+    case Op::ByteArray8:
+      push_new(Bytes{std::string(counted<uint64_t>())});
+      return true;
     default:
       return false;
   }
@@ -182,6 +186,7 @@ bool Machine::container(Op op) {
       push_new(Tuple{pop_some(3)});
       return true;
     case Op::List:
+    case Op::FrozenSet:
       push_new(List{pop_to_mark()});
       return true;
     case Op::Dict: {
@@ -371,7 +376,8 @@ std::string_view kind_of(const Value& value) {
   constexpr std::string_view kNames[] = {
       "None",    "a bool",  "an integer", "a number", "a string",  "bytes",   "an integer",
       "a class", "a tuple", "a list",     "a dict",   "a storage", "a tensor"};
-  static_assert(std::size(kNames) == std::variant_size_v<decltype(Value::data)>);
+  static_assert(std::size(kNames) + 1 == std::variant_size_v<decltype(Value::data)>);
+  if (const Other* other = value.as<Other>()) return other->kind;
   return kNames[value.data.index()];
 }
 

@@ -12,8 +12,10 @@ namespace {
 
 using namespace pickle;
 
-/// The first pickle: PROTO 2, torch's magic number, STOP.
-constexpr std::string_view kHead{"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.", 15};
+/// The first pickle: PROTO 2 to 5, from 4 on a FRAME with its length, torch's magic number, STOP.
+constexpr char kProto = '\x80';
+constexpr char kFrame = '\x95';
+constexpr std::string_view kMagic{"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.", 13};
 
 /// Remembers the type of each storage that the pickle mentions: the file has only their lengths.
 class RecordingTypes final : public Types {
@@ -86,7 +88,12 @@ void check_byte_order(const Value& system, const std::string& place) {
 }  // namespace
 
 bool is_torch_legacy(std::string_view head) {
-  return head.starts_with(kHead);
+  if (head.size() < 2 || head[0] != kProto || head[1] < 2 || head[1] > 5) return false;
+  head.remove_prefix(2);
+  if (!head.empty() && head[0] == kFrame) {
+    head.remove_prefix(std::min(head.size(), 1 + sizeof(uint64_t)));
+  }
+  return head.starts_with(kMagic);
 }
 
 TorchContent read_torch_legacy(const InputFile& file) {

@@ -172,6 +172,7 @@ class TreeBuilder {
   SavedValue make(const Global& global, int) { return {global.name}; }  // torch.float32
   SavedValue make(const Long&, int) { refuse("an integer of more than 64 bits"); }
   SavedValue make(const Storage&, int) { refuse("a storage without a tensor"); }
+  SavedValue make(const Other& other, int) { refuse(other.kind); }
   SavedValue make(const Tuple& tuple, int depth) { return {SavedTuple{items(tuple.items, depth)}}; }
   SavedValue make(const List& list, int depth) { return {SavedList{items(list.items, depth)}}; }
   SavedValue make(const Dict& dict, int depth) {

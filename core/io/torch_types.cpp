@@ -1,5 +1,6 @@
 #include "core/io/torch_types.h"
 
+#include <algorithm>
 #include <array>
 #include <optional>
 
@@ -14,6 +15,13 @@ constexpr std::string_view kOrderedDict = "collections.OrderedDict";
 constexpr std::string_view kRebuildTensor = "torch._utils._rebuild_tensor_v2";
 constexpr std::string_view kRebuildParameter = "torch._utils._rebuild_parameter";
 constexpr std::string_view kSize = "torch.Size";
+constexpr std::string_view kDevice = "torch.device";
+constexpr std::string_view kCounter = "collections.Counter";
+constexpr std::string_view kDefaultDict = "collections.defaultdict";
+constexpr std::string_view kEncode = "_codecs.encode";
+/// Of Python itself, which protocol 2 calls __builtin__.
+constexpr std::array<std::string_view, 9> kBuiltins = {
+    "set", "frozenset", "bytearray", "complex", "list", "dict", "int", "float", "str"};
 constexpr std::string_view kTorch = "torch.";
 
 // In the order of DType.
@@ -40,6 +48,16 @@ bool is_dtype(std::string_view global) {
   return false;
 }
 
+/// The name of one of kBuiltins; empty for all others.
+std::string_view builtin(std::string_view global) {
+  for (const std::string_view module : {"builtins.", "__builtin__."}) {
+    if (!global.starts_with(module)) continue;
+    const std::string_view name = global.substr(module.size());
+    if (std::find(kBuiltins.begin(), kBuiltins.end(), name) != kBuiltins.end()) return name;
+  }
+  return {};
+}
+
 /// Argument `i` when it is there and a T, else null.
 template <typename T>
 const T* argument(const Tuple& arguments, size_t i) {
@@ -58,7 +76,53 @@ void TorchTypes::damaged(std::string_view what) const {
 
 bool TorchTypes::allows(std::string_view global) const {
   return global == kOrderedDict || global == kRebuildTensor || global == kRebuildParameter ||
-         global == kSize || is_dtype(global) || dtype_of_storage(global);
+         global == kSize || global == kDevice || global == kCounter || global == kDefaultDict ||
+         global == kEncode || !builtin(global).empty() || is_dtype(global) ||
+         dtype_of_storage(global);
+}
+
+namespace {
+
+/// What a call of something other than tensors makes; null: it cannot be called so.
+Value* plain_data(std::string_view global, const Tuple& arguments, Arena& arena) {
+  const size_t count = arguments.items.size();
+  const auto* text = argument<std::string>(arguments, 0);
+  if (global == kDevice && text != nullptr) {
+    const auto* index = argument<int64_t>(arguments, 1);
+    return arena.make(index != nullptr ? concat(*text, ":", *index) : *text);
+  }
+  if (global == kCounter || global == kDefaultDict) {
+    // A default is a name, a count a dict.
+    if (count == 0 || argument<Global>(arguments, 0) != nullptr) return arena.make(Dict{});
+    return argument<Dict>(arguments, 0) != nullptr ? arguments.items[0] : nullptr;
+  }
+  const std::string_view name = builtin(global);
+  if (global == kEncode || name == "bytearray") {
+    if (count == 0) return arena.make(Bytes{});
+    if (argument<Bytes>(arguments, 0) != nullptr) return arguments.items[0];
+    return text != nullptr ? arena.make(Bytes{*text}) : nullptr;
+  }
+  if (name == "set" || name == "frozenset") {
+    if (count == 0) return arena.make(List{});
+    return argument<List>(arguments, 0) != nullptr ? arguments.items[0] : nullptr;
+  }
+  if (name == "complex" && count == 2) return arena.make(Other{"a complex number"});
+  return nullptr;
+}
+
+}  // namespace
+
+/// torch 2 tells after a tensor's hooks whether its numbers are yet to be conjugated or negated.
+void TorchTypes::check_plain_view(const Tuple& arguments) const {
+  const auto* about = argument<Dict>(arguments, 6);
+  if (about == nullptr) return;
+  for (const auto& [key, value] : about->items) {
+    const auto* name = key->as<std::string>();
+    const auto* holds = value->as<bool>();
+    NW_CHECK(name == nullptr || holds == nullptr || !*holds, "[", place_, "] holds a tensor whose ",
+             "numbers are yet to be changed ('", *name,
+             "'). Save tensor.resolve_conj().resolve_neg() instead");
+  }
 }
 
 Value* TorchTypes::call(const Global& global, const Tuple& arguments, Arena& arena) const {
@@ -72,8 +136,10 @@ Value* TorchTypes::call(const Global& global, const Tuple& arguments, Arena& are
       offset != nullptr && argument<Tuple>(arguments, 2) != nullptr &&
       argument<Tuple>(arguments, 3) != nullptr) {
     const auto& items = arguments.items;
+    check_plain_view(arguments);
     return arena.make(TensorView{items[0], *offset, items[2], items[3]});
   }
+  if (Value* const made = plain_data(global.name, arguments, arena)) return made;
   damaged(concat("it calls '", global.name, "' with arguments that do not fit"));
 }
 

@@ -11,8 +11,8 @@ namespace nw::io {
 /// "FloatStorage" for float32: the class that a pickle names for the memory of a tensor.
 std::string_view storage_class(DType dtype);
 
-/// The list of safe types: OrderedDict, plain tensors and parameters, storages, torch.Size, dtypes.
-/// None of them runs code that the file brings.
+/// The list of safe types: OrderedDict, plain tensors and parameters, storages, torch.Size, dtypes,
+/// devices, and the plain data of Python. None of them runs code that the file brings.
 class TorchTypes final : public pickle::Types {
  public:
   /// Messages start with `[place]`.
@@ -25,6 +25,7 @@ class TorchTypes final : public pickle::Types {
 
  private:
   [[noreturn]] void damaged(std::string_view what) const;
+  void check_plain_view(const pickle::Tuple& arguments) const;
 
   std::string place_;
 };

@@ -177,7 +177,20 @@ print(all(torch.equal(state[k], v) for k, v in original.items()), list(state) ==
     QTest::newRow("protocol 4") << "torch.save(state, path, pickle_protocol=4)";
     QTest::newRow("to a buffer") << "import io\nb = io.BytesIO()\ntorch.save(state, b)\n"
                                     "open(path, 'wb').write(b.getvalue())";
+    QTest::newRow("protocol 5") << "torch.save(state, path, pickle_protocol=5)";
     QTest::newRow("legacy") << "torch.save(state, path, _use_new_zipfile_serialization=False)";
+    for (const char* protocol : {"3", "4", "5"}) {
+      QTest::addRow("legacy, protocol %s", protocol)
+          << QString(
+                 "torch.save(state, path, _use_new_zipfile_serialization=False, "
+                 "pickle_protocol=%1)")
+                 .arg(protocol);
+    }
+    QTest::newRow("beside plain Python data")
+        << "from collections import Counter, defaultdict\n"
+           "torch.save({'model': state, 'seen': {1, 'x'}, 'frozen': frozenset([2]), 'b': b'\\xff1',"
+           " 'array': bytearray(b'ab'), 'z': 1 + 2j, 'count': Counter('aab'),"
+           " 'lists': defaultdict(list, {'a': [1]}), 'device': torch.device('cuda', 1)}, path)";
     QTest::newRow("parameters") << "p = OrderedDict((k, nn.Parameter(v, v.is_floating_point()))"
                                    " for k, v in state.items())\n"
                                    "p._metadata = state._metadata\ntorch.save(p, path)";
@@ -233,6 +246,17 @@ path = folder + 'theirs.pt'
            "torch.save({'w': torch.ones(1), 'e': Evil()}, path)"
         << "[bad.pt] holds 'posix.system', which is not on the list of safe "
            "types. Save the state_dict, not the whole model";
+    QTest::newRow("a call of a name in the list")
+        << "class Evil:\n  def __reduce__(self): return list, ((1, 2),)\n"
+           "torch.save({'w': torch.ones(1), 'e': Evil()}, path)"
+        << "calls '__builtin__.list' with arguments that do not fit";
+    QTest::newRow("numbers yet to be conjugated")
+        << "from torch._utils import _rebuild_tensor_v2\n"
+           "class Lazy:\n  def __reduce__(self): return _rebuild_tensor_v2, (\n"
+           "    torch.ones(2, dtype=torch.cfloat).storage(), 0, (2,), (1,), False,\n"
+           "    OrderedDict(), {'conj': True})\n"
+           "torch.save({'w': Lazy()}, path)"
+        << "yet to be changed ('conj')";
     QTest::newRow("legacy code")
         << "class Evil:\n  def __reduce__(self): import os; return os.system, ('true',)\n"
            "torch.save(Evil(), path, _use_new_zipfile_serialization=False)"
