@@ -154,6 +154,36 @@ class TestModule : public QObject {
             "no error");
   }
 
+  void what_is_registered_again_takes_the_others_place() {
+    Mixed model;
+    const Tensor shift = model.register_parameter("shift", full({2}, 1));  // was absent
+    const Tensor scale = model.register_parameter("scale", full({3}, 1));
+    model.register_buffer("mean", full({4}, 1), false);
+    QVERIFY(model.get_parameter("shift").is_same(shift));
+    QCOMPARE(keys(model.state_dict()),
+             (std::vector<std::string>{"scale", "shift", "inner.weight", "inner.bias"}));
+    QVERIFY(model.parameters()[0].is_same(scale));
+    QCOMPARE(model.get_buffer("mean").numel(), int64_t{4});
+    for (const char* taken : {"inner", "mean"}) {
+      QVERIFY(
+          error_of([&] { model.register_parameter(taken, zeros({1})); }).text().find("already") !=
+          std::string::npos);
+    }
+    QVERIFY(error_of([&] { model.register_buffer("scale", zeros({1})); }).text().find("already") !=
+            std::string::npos);
+  }
+
+  void a_count_of_an_old_file_fits() {
+    Mixed model;
+    model.register_buffer("count", full({}, 7, DType::Int64));
+    StateDict state = model.state_dict();
+    for (auto& entry : state.entries) {
+      if (entry.key == "count") entry.tensor = full({1}, 9, DType::Int64);
+    }
+    QVERIFY(model.load_state_dict(state).ok());
+    QCOMPARE(model.get_buffer("count").item(), 9.0);
+  }
+
   void lenet_has_61706_parameters() {
     Sequential model;
     model.append(std::make_unique<Conv2d>(
