@@ -268,7 +268,7 @@ void max_of_ranges(const Tensor& x, const std::vector<AxisRanges>& axes, const T
   });
 }
 
-void scatter(const Tensor& x, const Tensor& indices, const Tensor& y) {
+void scatter_places(const Tensor& x, const Tensor& indices, const Tensor& y) {
   if (y.numel() == 0) return;
   const Scratch<int64_t> source(y.numel(), y);
   for_each(y.numel(), NoSource{source.data()});
@@ -280,7 +280,7 @@ void scatter(const Tensor& x, const Tensor& indices, const Tensor& y) {
   });
 }
 
-void gather(const Tensor& x, const Tensor& indices, const Tensor& y) {
+void gather_places(const Tensor& x, const Tensor& indices, const Tensor& y) {
   with_real(x.dtype(), [&](auto type) {
     using T = decltype(type);
     for_each(y.numel(), GatherPlaces<T>{numbers<T>(x), indices.data<int64_t>(), y.size(1),
@@ -307,8 +307,8 @@ void fold(const Tensor& columns, const Window& window, const Tensor& x) {
 const ResampleKernels kResampleKernels{
     .along_axis = along_axis,
     .max_of_ranges = max_of_ranges,
-    .scatter = scatter,
-    .gather = gather,
+    .scatter = scatter_places,
+    .gather = gather_places,
     .unfold = unfold,
     .fold = fold,
 };
