@@ -1,270 +1,204 @@
 #include "core/dist/gloo_calls.h"
 
 #include <algorithm>
-#include <cstddef>
-#include <cstring>
 
 #include "core/base/error.h"
+#include "core/dist/gloo_ring.h"
 #include "core/dist/reduce_numbers.h"
 
 namespace nw::dist {
 namespace {
 
-static_assert(std::has_unique_object_representations_v<GlooCall>);
+// Up to so many ranks a frame to each of the others is quicker than a ring or a tree.
+constexpr int kMostDirect = 8;
 
-std::string_view name(Reduction reduction) {
-  switch (reduction) {
-    case Reduction::Sum:
-      return "sum";
-    case Reduction::Average:
-      return "average";
-    case Reduction::Product:
-      return "product";
-    case Reduction::Min:
-      return "minimum";
-    case Reduction::Max:
-      return "maximum";
-  }
-  return "unknown";
+/// What a frame has room for.
+struct alignas(16) Numbers : std::array<std::byte, GlooFrame::kNumbers> {};
+
+int place_of(const GlooMesh& mesh, const GlooCall& call) {
+  return (mesh.rank() - call.root + mesh.size()) % mesh.size();
 }
 
-bool reduces(CallKind kind) {
-  return kind == CallKind::AllReduce || kind == CallKind::ReduceScatter;
-}
-
-int right_of(const GlooMesh& mesh) {
-  return (mesh.rank() + 1) % mesh.size();
-}
-
-int left_of(const GlooMesh& mesh) {
-  return (mesh.rank() + mesh.size() - 1) % mesh.size();
-}
-
-/// Tells `to` what this rank calls, and compares with what `from` calls.
-void compare_calls(GlooMesh& mesh, const GlooCall& call, std::span<const int> to,
-                   std::span<const int> from) {
-  GlooCall own = call;
-  std::vector<GlooCall> theirs(from.size());
-  std::vector<GlooBuffer> sends, receives;
-  for (size_t i = 0; i < from.size(); ++i) {
-    receives.push_back(mesh.buffer(&theirs[i], sizeof(GlooCall)));
-    receives.back()->recv(from[i], slot(Channel::Header));
+/// With whom this rank exchanges broadcast's numbers: the one that it has them from, if any, before
+/// those that it sends them to. Rank k from the root sends to k + 1, k + 2, k + 4, …, those that
+/// are beyond its own distance.
+struct TreePlace {
+  TreePlace(const GlooMesh& mesh, const GlooCall& call) {
+    const int size = mesh.size(), place = place_of(mesh, call);
+    for (int step = 1; step < size; step *= 2) {
+      if (place >= step && place < 2 * step) from = (place - step + call.root) % size;
+      if (place < step && place + step < size) to.push_back((place + step + call.root) % size);
+    }
   }
-  for (const int peer : to) {
-    sends.push_back(mesh.buffer(&own, sizeof(own)));
-    sends.back()->send(peer, slot(Channel::Header));
-    mesh.bytes_sent += sizeof(own);
-  }
-  for (size_t i = 0; i < from.size(); ++i) {
-    mesh.awaited = from[i];
-    mesh.wait_recv(*receives[i]);
-    mesh.awaited = -1;
-    check_same(call, mesh.rank(), theirs[i], from[i]);
-  }
-  for (const GlooBuffer& send : sends) mesh.wait_send(*send);
-}
-
-/// For rings, whichever way round they go.
-void compare_with_neighbours(GlooMesh& mesh, const GlooCall& call) {
-  std::vector<int> peers{left_of(mesh)};
-  if (mesh.size() > 2) peers.push_back(right_of(mesh));
-  compare_calls(mesh, call, peers, peers);
-}
-
-/// How a row of bytes is cut for a ring: a share for each rank, each of as many segments, which are
-/// sent while others are added. The last ones may be short or empty.
-struct Cut {
-  Cut(const GlooMesh& mesh, size_t all, size_t share_bytes, size_t segments_of_share, size_t item)
-      : bytes(all),
-        share(share_bytes),
-        segments(segments_of_share),
-        count(segments * static_cast<size_t>(mesh.size())),
-        segment(((share + segments - 1) / segments + item - 1) / item * item) {}
-
-  size_t begin(size_t index) const {
-    const size_t in_share = std::min(index % segments * segment, share);
-    return std::min(index / segments * share + in_share, bytes);
-  }
-  size_t length(size_t index) const {
-    const size_t end_of_share = std::min((index / segments + 1) * share, bytes);
-    return std::min(begin(index) + segment, end_of_share) - begin(index);
-  }
-
-  size_t bytes, share, segments, count, segment;
+  int from = -1;
+  std::vector<int> to;
 };
 
-constexpr size_t kMostSegmentBytes = size_t{1} << 20;
-
-size_t round_up(size_t number, size_t step) {
-  return (number + step - 1) / step * step;
-}
-
-/// Where Gloo cuts for an all-reduce: the order in which a number's parts are added depends on it.
-Cut cut_numbers(const GlooMesh& mesh, size_t bytes, size_t item) {
-  const auto size = static_cast<size_t>(mesh.size());
-  const size_t most = std::max<size_t>(1, kMostSegmentBytes / item) * item;
-  const size_t wanted = std::max((bytes + most - 1) / most, 2 * size);
-  const size_t segments = round_up(wanted, size);
-  const size_t segment = round_up((bytes + segments - 1) / segments, item);
-  return {mesh, bytes, segments / size * segment, segments / size, item};
-}
-
-/// One whole block a rank.
-Cut cut_blocks(const GlooMesh& mesh, size_t block) {
-  const size_t segments = std::max<size_t>(2, (block + kMostSegmentBytes - 1) / kMostSegmentBytes);
-  return {mesh, block * static_cast<size_t>(mesh.size()), block, segments, 1};
-}
-
-/// Sends size − 1 shares to the left, from that of rank `first` on, while those from the next one
-/// on come from the right. With `add`, what comes is combined with the numbers and not put over
-/// them.
-void turn_ring(GlooMesh& mesh, const Cut& cut, int first, uint64_t way, std::byte* numbers,
-               Combine add, size_t item) {
-  const size_t steps = cut.count - cut.segments;
-  const size_t from = static_cast<size_t>(first) * cut.segments;
-  std::vector<std::byte> scratch(add != nullptr ? 2 * cut.segment : 0);
-  const GlooBuffer own = mesh.buffer(numbers, cut.bytes);
-  const GlooBuffer came = mesh.buffer(scratch.data(), scratch.size());
-  gloo::transport::UnboundBuffer& target = add != nullptr ? *came : *own;
-  // A segment is begun while the one before is under way; what it sends came two or more before.
-  for (size_t i = 0; i <= steps; ++i) {
-    if (i < steps) {
-      const size_t out = (from + i) % cut.count, in = (from + cut.segments + i) % cut.count;
-      const size_t place = add != nullptr ? i % 2 * cut.segment : cut.begin(in);
-      if (cut.length(in) > 0) target.recv(right_of(mesh), way, place, cut.length(in));
-      if (cut.length(out) > 0) own->send(left_of(mesh), way, cut.begin(out), cut.length(out));
-      mesh.bytes_sent += cut.length(out);
-    }
-    if (i == 0) continue;
-    const size_t out = (from + i - 1) % cut.count, in = (from + cut.segments + i - 1) % cut.count;
-    if (cut.length(in) > 0) mesh.wait_recv(target);
-    if (cut.length(in) > 0 && add != nullptr) {
-      std::byte* sum = numbers + cut.begin(in);
-      add(sum, sum, scratch.data() + (i - 1) % 2 * cut.segment, cut.length(in) / item);
-    }
-    if (cut.length(out) > 0) mesh.wait_send(*own);
+/// The ranks with whom frames are exchanged. Always those beside this one in the ring, and first:
+/// so ranks that disagree find out wherever they are.
+std::vector<int> peers_of(const GlooMesh& mesh, const GlooCall& call) {
+  std::vector<int> out;
+  const auto add = [&](int rank) {
+    const bool known = rank == mesh.rank() || std::find(out.begin(), out.end(), rank) != out.end();
+    if (!known) out.push_back(rank);
+  };
+  add(left_of(mesh));
+  add(right_of(mesh));
+  if (fits_in_frames(mesh, call)) {
+    for (int rank = 0; rank < mesh.size(); ++rank) add(rank);
+  } else if (call.kind == CallKind::Broadcast) {
+    const TreePlace tree(mesh, call);
+    if (tree.from >= 0) add(tree.from);
+    for (const int rank : tree.to) add(rank);
   }
+  return out;
+}
+
+/// What the frames of all ranks hold; of this rank, `own`.
+std::vector<const std::byte*> receive_all(const GlooLinks& links, const GlooCall& call,
+                                          const void* own) {
+  std::vector<const std::byte*> out(static_cast<size_t>(links.mesh.size()));
+  out[static_cast<size_t>(links.mesh.rank())] = static_cast<const std::byte*>(own);
+  for (const int peer : peers_of(links.mesh, call)) {
+    out[static_cast<size_t>(peer)] = links.frames.receive(call, peer).numbers.data();
+  }
+  return out;
+}
+
+void compare(const GlooLinks& links, const GlooCall& call) {
+  for (const int peer : peers_of(links.mesh, call)) links.frames.receive(call, peer);
+}
+
+/// As the ring adds them: each share in an order of its own.
+void reduce_frames(const GlooLinks& links, const GlooCall& call, std::byte* numbers) {
+  const auto all = receive_all(links, call, numbers);
+  const size_t item = item_bytes(call.dtype), size = all.size();
+  const Cut cut = cut_numbers(links.mesh, call.bytes(), item);
+  const Combine combine = combine_of(call.dtype, call.reduction);
+  Numbers sums;
+  for (size_t share = 0; share < size; ++share) {
+    const size_t begin = cut.begin_of_share(share);
+    const size_t bytes = cut.begin_of_share(share + 1) - begin;
+    std::byte* const sum = sums.data() + begin;
+    std::memcpy(sum, all[(share + size - 1) % size] + begin, bytes);
+    for (size_t step = 2; step <= size; ++step) {
+      combine(sum, all[(share + size - step) % size] + begin, sum, bytes / item);
+    }
+  }
+  if (call.reduction == Reduction::Average) {
+    divide(call.dtype, sums.data(), call.bytes() / item, links.mesh.size());
+  }
+  std::memcpy(numbers, sums.data(), call.bytes());
 }
 
 }  // namespace
 
-std::string_view name(CallKind kind) {
-  switch (kind) {
-    case CallKind::AllReduce:
-      return "all_reduce";
-    case CallKind::Broadcast:
-      return "broadcast";
-    case CallKind::AllGather:
-      return "all_gather";
-    case CallKind::ReduceScatter:
-      return "reduce_scatter";
-    case CallKind::Barrier:
-      return "barrier";
-    case CallKind::Send:
-      return "send and recv";
+bool fits_in_frames(const GlooMesh& mesh, const GlooCall& call) {
+  const bool several = call.kind == CallKind::ReduceScatter;
+  return mesh.size() <= kMostDirect &&
+         call.bytes() * (several ? static_cast<size_t>(mesh.size()) : 1) <= GlooFrame::kNumbers;
+}
+
+void begin(const GlooLinks& links, const GlooCall& call, std::span<const void* const> own) {
+  Numbers numbers;
+  size_t count = 0;
+  if (fits_in_frames(links.mesh, call)) {
+    for (const void* part : own) {
+      std::memcpy(numbers.data() + count, part, call.bytes());
+      count += call.bytes();
+    }
   }
-  return "unknown call";
+  links.frames.send(call, {numbers.data(), count}, peers_of(links.mesh, call));
 }
 
-std::string describe(const GlooCall& call) {
-  std::string out(name(call.kind));
-  if (call.kind == CallKind::Barrier) return out;
-  if (reduces(call.kind)) out += concat(" (", name(call.reduction), ")");
-  if (call.kind == CallKind::Broadcast) out += concat(" from rank ", call.root);
-  return out + concat(" of ", call.numel, " ", nw::name(call.dtype), " elements");
-}
-
-void check_same(const GlooCall& ours, int rank, const GlooCall& theirs, int their_rank) {
-  NW_CHECK(ours == theirs, "the ranks disagree: rank ", rank, " is at ", describe(ours),
-           " (operation ", ours.count, "), rank ", their_rank, " at ", describe(theirs),
-           " (operation ", theirs.count, ")");
-}
-
-void all_reduce(GlooMesh& mesh, const GlooCall& call, void* numbers) {
-  compare_with_neighbours(mesh, call);
-  if (call.numel == 0) return;
+void all_reduce(const GlooLinks& links, const GlooCall& call, void* numbers) {
   auto* bytes = static_cast<std::byte*>(numbers);
+  if (fits_in_frames(links.mesh, call)) return reduce_frames(links, call, bytes);
+  compare(links, call);
+  if (call.numel == 0) return;
+  GlooMesh& mesh = links.mesh;
   const size_t item = item_bytes(call.dtype);
   const Cut cut = cut_numbers(mesh, call.bytes(), item);
   const Combine combine = combine_of(call.dtype, call.reduction);
   turn_ring(mesh, cut, right_of(mesh), slot(Channel::Data, 1), bytes, combine, item);
   if (call.reduction == Reduction::Average) {
     // This rank's share is whole; each is divided once, before it goes to the others.
-    const size_t own = static_cast<size_t>(mesh.rank()) * cut.segments;
-    const size_t begin = cut.begin(own), end = std::min(begin + cut.share, cut.bytes);
+    const auto own = static_cast<size_t>(mesh.rank());
+    const size_t begin = cut.begin_of_share(own), end = cut.begin_of_share(own + 1);
     divide(call.dtype, bytes + begin, (end - begin) / item, mesh.size());
   }
   turn_ring(mesh, cut, mesh.rank(), slot(Channel::Data, 2), bytes, nullptr, item);
 }
 
-void broadcast(GlooMesh& mesh, const GlooCall& call, void* numbers) {
-  const int root = call.root, size = mesh.size();
-  std::vector<int> to;
-  for (int rank = 0; rank < size; ++rank) {
-    if (mesh.rank() == root && rank != root) to.push_back(rank);
+void broadcast(const GlooLinks& links, const GlooCall& call, void* numbers) {
+  GlooMesh& mesh = links.mesh;
+  if (fits_in_frames(mesh, call)) {
+    const auto all = receive_all(links, call, numbers);
+    if (mesh.rank() == call.root) return;
+    std::memcpy(numbers, all[static_cast<size_t>(call.root)], call.bytes());
+    return;
   }
-  const std::vector<int> from(mesh.rank() == root ? 0 : 1, root);
-  compare_calls(mesh, call, to, from);
+  compare(links, call);
   if (call.numel == 0) return;
-
-  // Rank k from the root sends to k + 1, k + 2, k + 4, … as soon as the numbers are there.
+  const TreePlace tree(mesh, call);
   const GlooBuffer all = mesh.buffer(numbers, call.bytes());
-  const int place = (mesh.rank() - root + size) % size;
-  int sends = 0;
-  for (int step = 1; step < size; step *= 2) {
-    if (place >= step && place < 2 * step) {
-      all->recv((place - step + root) % size, slot(Channel::Data));
-      mesh.wait_recv(*all);
-    } else if (place < step && place + step < size) {
-      all->send((place + step + root) % size, slot(Channel::Data));
-      mesh.bytes_sent += call.bytes();
-      ++sends;
-    }
+  if (tree.from >= 0) {
+    all->recv(tree.from, slot(Channel::Data));
+    mesh.wait_recv(*all);
   }
-  for (; sends > 0; --sends) mesh.wait_send(*all);
+  for (const int rank : tree.to) {
+    all->send(rank, slot(Channel::Data));
+    mesh.bytes_sent += call.bytes();
+  }
+  for (size_t i = 0; i < tree.to.size(); ++i) mesh.wait_send(*all);
 }
 
-void all_gather(GlooMesh& mesh, const GlooCall& call, void* numbers, void* all) {
-  compare_with_neighbours(mesh, call);
-  if (call.numel == 0) return;
+void all_gather(const GlooLinks& links, const GlooCall& call, const void* numbers, void* all) {
+  GlooMesh& mesh = links.mesh;
   auto* bytes = static_cast<std::byte*>(all);
+  if (fits_in_frames(mesh, call)) {
+    for (const std::byte* part : receive_all(links, call, numbers)) {
+      std::memcpy(bytes, part, call.bytes());
+      bytes += call.bytes();
+    }
+    return;
+  }
+  compare(links, call);
+  if (call.numel == 0) return;
   std::memcpy(bytes + static_cast<size_t>(mesh.rank()) * call.bytes(), numbers, call.bytes());
   turn_ring(mesh, cut_blocks(mesh, call.bytes()), mesh.rank(), slot(Channel::Data), bytes, nullptr,
             1);
 }
 
 /// The sum of inputs[k] goes round the ring from rank k + 1 to rank k; each rank adds its own.
-void reduce_scatter(GlooMesh& mesh, const GlooCall& call, std::span<void* const> inputs,
-                    void* output) {
-  compare_with_neighbours(mesh, call);
-  if (call.numel == 0) return;
+void reduce_scatter(const GlooLinks& links, const GlooCall& call,
+                    std::span<const void* const> inputs, void* output) {
+  GlooMesh& mesh = links.mesh;
   const Combine combine = combine_of(call.dtype, call.reduction);
-  const int size = mesh.size();
   const auto count = static_cast<size_t>(call.numel);
-  std::vector<std::byte> memory[2] = {std::vector<std::byte>(call.bytes()),
-                                      std::vector<std::byte>(call.bytes())};
-  void* partial = inputs[static_cast<size_t>(left_of(mesh))];
-  for (int step = 1; step < size; ++step) {
-    void* next = memory[step % 2].data();
-    const auto mine = static_cast<size_t>((mesh.rank() - 1 - step + 2 * size) % size);
-    const uint64_t way = slot(Channel::Data, 0, static_cast<uint32_t>(step));
-    const GlooBuffer receive = mesh.buffer(next, call.bytes());
-    const GlooBuffer send = mesh.buffer(partial, call.bytes());
-    receive->recv(left_of(mesh), way);
-    send->send(right_of(mesh), way);
-    mesh.wait_recv(*receive);
-    combine(next, next, inputs[mine], count);
-    mesh.wait_send(*send);
-    mesh.bytes_sent += call.bytes();
-    partial = next;
+  if (fits_in_frames(mesh, call)) {
+    const auto all = receive_all(links, call, nullptr);
+    const auto own = static_cast<size_t>(mesh.rank());
+    Numbers sum;
+    std::memcpy(sum.data(), all[(own + 1) % all.size()] + own * call.bytes(), call.bytes());
+    for (size_t step = 2; step < all.size(); ++step) {
+      combine(sum.data(), sum.data(), all[(own + step) % all.size()] + own * call.bytes(), count);
+    }
+    combine(sum.data(), sum.data(), inputs[own], count);
+    std::memcpy(output, sum.data(), call.bytes());
+  } else {
+    compare(links, call);
+    if (call.numel == 0) return;
+    scatter_ring(mesh, call.bytes(), count, combine, inputs, output);
   }
-  std::memcpy(output, partial, call.bytes());
-  if (call.reduction == Reduction::Average) divide(call.dtype, output, count, size);
+  if (call.reduction == Reduction::Average) divide(call.dtype, output, count, mesh.size());
 }
 
 /// After the step of 2^k ranks, each knows that the 2^(k + 1) − 1 before it have come.
-void barrier(GlooMesh& mesh, const GlooCall& call) {
-  compare_with_neighbours(mesh, call);
+void barrier(const GlooLinks& links, const GlooCall& call) {
+  compare(links, call);
+  GlooMesh& mesh = links.mesh;
+  if (fits_in_frames(mesh, call)) return;
   const int size = mesh.size();
   char sent = 0, came = 0;
   const GlooBuffer send = mesh.buffer(&sent, 1), receive = mesh.buffer(&came, 1);

@@ -69,12 +69,29 @@ void check_list(std::string_view op, const Tensor& one, std::span<const Tensor> 
   }
 }
 
+/// A collective under way: what it is, and the rows of what this rank gives or gets changed.
+struct Collective {
+  Collective(const GlooCall& given_call, std::vector<Tensor> given)
+      : call(given_call), tensors(std::move(given)) {}
+
+  void open() {
+    for (const Tensor& tensor : tensors) rows.emplace_back(tensor);
+  }
+  std::vector<const void*> numbers() const {
+    std::vector<const void*> out;
+    for (const Row& row : rows) out.push_back(row.numbers());
+    return out;
+  }
+
+  GlooCall call;
+  std::vector<Tensor> tensors;
+  std::vector<Row> rows;  // once it is its turn
+};
+
 /// A send or recv under way.
 struct Transfer {
   Transfer(const Tensor& given, int with) : peer(with), row(given) {
-    ours.kind = CallKind::Send;
-    ours.dtype = given.dtype();
-    ours.numel = given.numel();
+    ours = call_of(CallKind::Send, given);
   }
 
   int peer;
@@ -91,6 +108,7 @@ class GlooGroup final : public ProcessGroup {
     if (size_ == 1) return;
     NW_CHECK(options.store, "[init_process_group] expects a store by which the ranks meet");
     mesh_ = std::make_unique<GlooMesh>(options);
+    frames_ = std::make_unique<GlooFrames>(*mesh_);
     queue_ = std::make_unique<GlooQueue>(*mesh_, timeout_);
   }
 
@@ -113,37 +131,41 @@ class GlooGroup final : public ProcessGroup {
 
  private:
   template <typename Run>
-  WorkHandle queue(GlooCall call, Run run);
+  WorkHandle queue(const GlooCall& call, std::vector<Tensor> tensors, Run run);
+  GlooLinks links() const { return {*mesh_, *frames_}; }
   WorkHandle alone(CallKind kind);
   std::shared_ptr<Transfer> transfer(std::string_view op, const Tensor& tensor, int peer,
                                      uint32_t tag);
 
   const int rank_, size_;
   const std::chrono::milliseconds timeout_;
-  std::unique_ptr<GlooMesh> mesh_;    // of a group of more than one,
-  std::unique_ptr<GlooQueue> queue_;  // as is this
-  uint64_t begun_ = 0;                // the queue's thread counts its operations
+  std::unique_ptr<GlooMesh> mesh_;  // of a group of more than one, as are the next two
+  std::unique_ptr<GlooFrames> frames_;
+  std::unique_ptr<GlooQueue> queue_;
+  uint64_t begun_ = 0;  // operations of the queue
 
   std::mutex mutex_;                                               // of all that follows
   std::map<std::tuple<bool, int, uint32_t>, uint32_t> transfers_;  // sent?, peer, tag
   std::string aborted_;                                            // of a group of one
 };
 
-GlooCall call_of(CallKind kind, const Tensor& tensor) {
-  GlooCall out;
-  out.kind = kind;
-  out.dtype = tensor.dtype();
-  out.numel = tensor.numel();
-  return out;
-}
-
-/// Queues `run(call)`, the call with its number.
+/// Queues run(collective); every rank gives its tensors, in a broadcast only the root.
 template <typename Run>
-WorkHandle GlooGroup::queue(GlooCall call, Run run) {
-  GlooTask task{std::string(name(call.kind)), describe(call), -1, {}};
-  task.run = [this, call, run = std::move(run)]() mutable {
-    call.count = begun_++;
-    run(call);
+WorkHandle GlooGroup::queue(const GlooCall& call, std::vector<Tensor> tensors, Run run) {
+  const auto one = std::make_shared<Collective>(call, std::move(tensors));
+  GlooTask task;
+  task.op = name(call.kind);
+  task.text = [one] { return describe(one->call); };
+  task.may_rest = fits_in_frames(*mesh_, call);
+  task.begin = [this, one] {
+    one->call.count = begun_++;
+    one->open();
+    const bool gives = one->call.kind != CallKind::Broadcast || one->call.root == rank_;
+    begin(links(), one->call, gives ? one->numbers() : std::vector<const void*>());
+  };
+  task.run = [this, one, run = std::move(run)] {
+    run(*one);
+    frames_->finish_sending();
   };
   return queue_->queue(std::move(task));
 }
@@ -162,10 +184,9 @@ WorkHandle GlooGroup::all_reduce(const Tensor& tensor, Reduction reduction) {
   tensor.storage()->bump_version();
   GlooCall call = call_of(CallKind::AllReduce, tensor);
   call.reduction = reduction;
-  return queue(call, [this, tensor](const GlooCall& numbered) {
-    const Row row(tensor);
-    dist::all_reduce(*mesh_, numbered, row.numbers());
-    row.write_back();
+  return queue(call, {tensor}, [this](const Collective& one) {
+    dist::all_reduce(links(), one.call, one.rows[0].numbers());
+    one.rows[0].write_back();
   });
 }
 
@@ -176,10 +197,9 @@ WorkHandle GlooGroup::broadcast(const Tensor& tensor, int root) {
   if (rank_ != root) tensor.storage()->bump_version();
   GlooCall call = call_of(CallKind::Broadcast, tensor);
   call.root = root;
-  return queue(call, [this, tensor](const GlooCall& numbered) {
-    const Row row(tensor);
-    dist::broadcast(*mesh_, numbered, row.numbers());
-    if (rank_ != numbered.root) row.write_back();
+  return queue(call, {tensor}, [this](const Collective& one) {
+    dist::broadcast(links(), one.call, one.rows[0].numbers());
+    if (rank_ != one.call.root) one.rows[0].write_back();
   });
 }
 
@@ -192,14 +212,14 @@ WorkHandle GlooGroup::all_gather(const Tensor& input, std::span<const Tensor> ou
   }
   const std::vector<Tensor> list(outputs.begin(), outputs.end());
   const GlooCall call = call_of(CallKind::AllGather, input);
-  return queue(call, [this, input, list](const GlooCall& numbered) {
-    const Row row(input);
-    const Tensor all = empty({size_, input.numel()}, input.dtype(), kCpu);
-    dist::all_gather(*mesh_, numbered, row.numbers(), all.raw());
-    const Dims rows = contiguous_strides(input.sizes());
+  return queue(call, {input}, [this, list](const Collective& one) {
+    const Tensor& mine = one.tensors[0];
+    const Tensor all = empty({size_, mine.numel()}, mine.dtype(), kCpu);
+    dist::all_gather(links(), one.call, one.rows[0].numbers(), all.raw());
+    const Dims rows = contiguous_strides(mine.sizes());
     for (int64_t rank = 0; rank < size_; ++rank) {
-      const Tensor one = all.as_strided(input.sizes(), rows, rank * input.numel());
-      raw::copy_(list[static_cast<size_t>(rank)], one);
+      raw::copy_(list[static_cast<size_t>(rank)],
+                 all.as_strided(mine.sizes(), rows, rank * mine.numel()));
     }
   });
 }
@@ -216,19 +236,16 @@ WorkHandle GlooGroup::reduce_scatter(const Tensor& output, std::span<const Tenso
   const std::vector<Tensor> list(inputs.begin(), inputs.end());
   GlooCall call = call_of(CallKind::ReduceScatter, output);
   call.reduction = reduction;
-  return queue(call, [this, output, list](const GlooCall& numbered) {
-    const std::vector<Row> rows(list.begin(), list.end());
-    std::vector<void*> numbers;
-    for (const Row& row : rows) numbers.push_back(row.numbers());
+  return queue(call, list, [this, output](const Collective& one) {
     const Row result(output);
-    dist::reduce_scatter(*mesh_, numbered, numbers, result.numbers());
+    dist::reduce_scatter(links(), one.call, one.numbers(), result.numbers());
     result.write_back();
   });
 }
 
 WorkHandle GlooGroup::barrier() {
   if (size_ == 1) return alone(CallKind::Barrier);
-  return queue({}, [this](const GlooCall& numbered) { dist::barrier(*mesh_, numbered); });
+  return queue({}, {}, [this](const Collective& one) { dist::barrier(links(), one.call); });
 }
 
 /// Checks, and gives those of one partner and tag their numbers.
@@ -248,28 +265,36 @@ std::shared_ptr<Transfer> GlooGroup::transfer(std::string_view op, const Tensor&
   return out;
 }
 
+/// "send to rank 3 of 12 float32 elements (tag 0)"
+std::function<std::string()> text_of(std::string_view what, const Transfer& one, uint32_t tag) {
+  return [what, peer = one.peer, call = one.ours, tag] {
+    return concat(what, " rank ", peer, " of ", call.numel, " ", name(call.dtype),
+                  " elements (tag ", tag, ")");
+  };
+}
+
 WorkHandle GlooGroup::send(const Tensor& tensor, int to, uint32_t tag) {
   const std::shared_ptr<Transfer> one = transfer("send", tensor, to, tag);
-  const std::string text = concat("send to rank ", to, " of ", one->ours.numel, " ",
-                                  name(tensor.dtype()), " elements (tag ", tag, ")");
-  const auto finish = [this, one] {
+  GlooTask task{"send", text_of("send to", *one, tag), to, {}, {}};
+  task.begin = [one, to, tag] {
+    one->header->send(to, slot(Channel::SendHeader, tag));
+    if (one->ours.numel > 0) one->data->send(to, one->data_slot);
+  };
+  task.run = [this, one] {
     mesh_->wait_send(*one->header);
     if (one->ours.numel > 0) mesh_->wait_send(*one->data);
     mesh_->bytes_sent += sizeof(GlooCall) + one->ours.bytes();
   };
-  return queue_->start({"send", text, to, finish}, [one, to, tag] {
-    one->header->send(to, slot(Channel::SendHeader, tag));
-    if (one->ours.numel > 0) one->data->send(to, one->data_slot);
-  });
+  return queue_->start(std::move(task));
 }
 
 WorkHandle GlooGroup::recv(const Tensor& tensor, int from, uint32_t tag) {
   const std::shared_ptr<Transfer> one = transfer("recv", tensor, from, tag);
   tensor.storage()->bump_version();
-  const std::string text = concat("recv from rank ", from, " of ", one->ours.numel, " ",
-                                  name(tensor.dtype()), " elements (tag ", tag, ")");
+  GlooTask task{"recv", text_of("recv from", *one, tag), from, {}, {}};
+  task.begin = [one, from, tag] { one->header->recv(from, slot(Channel::SendHeader, tag)); };
   // The numbers may come once it is known that there is room for them.
-  const auto finish = [this, one, from] {
+  task.run = [this, one, from] {
     mesh_->wait_recv(*one->header);
     check_same(one->ours, rank_, one->theirs, from);
     if (one->ours.numel == 0) return;
@@ -277,9 +302,7 @@ WorkHandle GlooGroup::recv(const Tensor& tensor, int from, uint32_t tag) {
     mesh_->wait_recv(*one->data);
     one->row.write_back();
   };
-  return queue_->start({"recv", text, from, finish}, [one, from, tag] {
-    one->header->recv(from, slot(Channel::SendHeader, tag));
-  });
+  return queue_->start(std::move(task));
 }
 
 void GlooGroup::abort(const std::string& reason) {

@@ -28,7 +28,7 @@ inline constexpr std::chrono::milliseconds kNoLimit = std::chrono::hours(24 * 36
 
 /// What a message between two ranks is for: the highest bits of Gloo's slot, which Gloo's own
 /// algorithms leave 0.
-enum class Channel : uint8_t { Note = 1, Probe, Header, Data, SendHeader, SendData };
+enum class Channel : uint8_t { Note = 1, Probe, Frame, Data, SendHeader, SendData };
 inline uint64_t slot(Channel channel, uint32_t tag = 0, uint32_t count = 0) {
   return uint64_t{static_cast<uint8_t>(channel)} << 60 | uint64_t{count & 0xfffffff} << 32 | tag;
 }

@@ -14,23 +14,33 @@ constexpr std::chrono::milliseconds kPatience{1000};
 // How long an operation that does not notice by itself may go on after a rank was lost, and how
 // often that is looked at. A rank may also have ended after its part of the last operation.
 constexpr std::chrono::milliseconds kAfterLoss{1000}, kLook{200};
+// A timer that comes so late was held.
+constexpr std::chrono::milliseconds kHeld{1000};
 
 }  // namespace
 
 bool GlooWork::is_completed() const {
   const std::lock_guard lock(mutex_);
-  return done_;
+  if (queue_ != nullptr) queue_->wake(*this);
+  return queue_ == nullptr;
 }
 
 void GlooWork::wait() {
   std::unique_lock lock(mutex_);
-  completed_.wait(lock, [&] { return done_; });
+  if (queue_ != nullptr) {
+    GlooQueue& queue = *queue_;
+    queue.enter();
+    lock.unlock();
+    queue.help(*this);
+    lock.lock();
+  }
+  completed_.wait(lock, [&] { return queue_ == nullptr; });
   if (!problem_.empty()) throw Error(problem_);
 }
 
 void GlooWork::complete(std::string problem) {
   const std::lock_guard lock(mutex_);
-  done_ = true;
+  queue_ = nullptr;
   problem_ = std::move(problem);
   completed_.notify_all();
 }
@@ -49,21 +59,37 @@ GlooQueue::~GlooQueue() {
   worker_.join();
   timer_.join();
   for (Side& side : sides_) side.thread.join();
+  std::unique_lock lock(mutex_);
+  end_.wait(lock, [&] { return helpers_ == 0; });
 }
 
 WorkHandle GlooQueue::queue(GlooTask task) {
-  auto work = std::make_shared<GlooWork>();
-  const std::lock_guard lock(mutex_);
-  queue_.push_back({std::move(task), work});
-  more_.notify_one();
+  const auto work = std::make_shared<GlooWork>(*this);
+  Waiting waiting{std::move(task), work};
+  std::unique_lock lock(mutex_);
+  if (busy_ || !queue_.empty()) {
+    if (!queue_.empty()) queue_.front().rests = false;
+    queue_.push_back(std::move(waiting));
+  } else {
+    busy_ = true;
+    lock.unlock();
+    const std::string problem = attempt(waiting.task, waiting.task.begin);
+    if (!problem.empty()) work->complete(problem);
+    lock.lock();
+    busy_ = false;
+    waiting.has_begun = true;
+    waiting.rests = waiting.task.may_rest && queue_.empty();
+    if (problem.empty()) queue_.push_front(std::move(waiting));
+  }
+  if (!queue_.empty() && !queue_.front().rests) more_.notify_one();
   return work;
 }
 
-WorkHandle GlooQueue::start(GlooTask task, const std::function<void()>& begin) {
+WorkHandle GlooQueue::start(GlooTask task) {
   join_done();
-  Waiting waiting{std::move(task), std::make_shared<GlooWork>()};
-  const std::shared_ptr<GlooWork> work = waiting.work;
-  std::string problem = attempt(waiting.task, begin);
+  const auto work = std::make_shared<GlooWork>(*this);
+  Waiting waiting{std::move(task), work, true};
+  std::string problem = attempt(waiting.task, waiting.task.begin);
   if (!problem.empty()) {
     work->complete(std::move(problem));
     return work;
@@ -71,7 +97,7 @@ WorkHandle GlooQueue::start(GlooTask task, const std::function<void()>& begin) {
   const std::lock_guard lock(mutex_);
   Side& side = sides_.emplace_back();
   side.thread = std::thread([this, &side, waiting = std::move(waiting)]() mutable {
-    run(std::move(waiting));
+    waiting.work->complete(run(waiting));
     const std::lock_guard done_lock(mutex_);
     side.done = true;
   });
@@ -83,21 +109,62 @@ void GlooQueue::abort(const std::string& cause) {
 }
 
 void GlooQueue::work() {
+  std::unique_lock lock(mutex_);
   for (;;) {
-    std::unique_lock lock(mutex_);
-    more_.wait(lock, [&] { return ending_ || !queue_.empty(); });
+    more_.wait(lock,
+               [&] { return !busy_ && (ending_ || (!queue_.empty() && !queue_.front().rests)); });
     if (queue_.empty()) return;
-    Waiting next = std::move(queue_.front());
-    queue_.pop_front();
-    lock.unlock();
-    run(std::move(next));
+    run_first(lock);
   }
 }
 
-void GlooQueue::run(Waiting waiting) {
-  std::string problem = attempt(waiting.task, waiting.task.run);
-  waiting.task.run = nullptr;  // lets go of the tensors before anyone is told
-  waiting.work->complete(std::move(problem));
+/// Before help(): keeps the queue there meanwhile.
+void GlooQueue::enter() {
+  const std::lock_guard lock(mutex_);
+  ++helpers_;
+}
+
+/// Runs what rests until somebody waits for it.
+void GlooQueue::help(const GlooWork& work) {
+  std::unique_lock lock(mutex_);
+  if (!busy_ && !queue_.empty() && queue_.front().rests && queue_.front().work.get() == &work) {
+    run_first(lock);
+    if (ending_ || !queue_.empty()) more_.notify_one();
+  }
+  --helpers_;
+  if (ending_) end_.notify_all();
+}
+
+/// Lets the queue's thread run it.
+void GlooQueue::wake(const GlooWork& work) {
+  const std::lock_guard lock(mutex_);
+  if (queue_.empty() || !queue_.front().rests || queue_.front().work.get() != &work) return;
+  queue_.front().rests = false;
+  more_.notify_one();
+}
+
+/// Lets go of the lock meanwhile. When the work is done, the queue is ready for the next one.
+void GlooQueue::run_first(std::unique_lock<std::mutex>& lock) {
+  Waiting first = std::move(queue_.front());
+  queue_.pop_front();
+  busy_ = true;
+  lock.unlock();
+  std::string problem = run(first);
+  lock.lock();
+  busy_ = false;
+  lock.unlock();
+  first.work->complete(std::move(problem));
+  lock.lock();
+}
+
+std::string GlooQueue::run(Waiting& waiting) {
+  GlooTask& task = waiting.task;
+  std::string problem = attempt(task, [&] {
+    if (!waiting.has_begun) task.begin();
+    task.run();
+  });
+  task.begin = task.run = nullptr;  // lets go of the tensors before anyone is told
+  return problem;
 }
 
 std::string GlooQueue::attempt(const GlooTask& task, const std::function<void()>& body) {
@@ -126,6 +193,10 @@ void GlooQueue::watch() {
     for (const Running& running : running_) next = std::min(next, running.deadline);
     end_.wait_until(lock, next);
     const Clock::time_point now = Clock::now();
+    // While a signal held this process, no time passed for it.
+    if (now - next > kHeld) {
+      for (Running& running : running_) running.deadline += now - next;
+    }
     std::optional<std::string> cause = cause_.empty() ? bereft(now) : std::nullopt;
     if (!cause) cause = overdue(now);
     if (!cause) continue;
@@ -156,7 +227,8 @@ std::optional<std::string> GlooQueue::overdue(Clock::time_point now) {
       running.deadline = now + std::min(kPatience, timeout_ / 4);
       continue;
     }
-    return concat("rank ", mesh_.rank(), " waited ", to_text(timeout_), " in ", running.task->text,
+    return concat("rank ", mesh_.rank(), " waited ", to_text(timeout_), " in ",
+                  running.task->text(),
                   missing >= 0 ? concat(" for rank ", missing, ", which did not come to it")
                                : std::string(", which did not end"),
                   " (the timeout)");

@@ -25,6 +25,8 @@ using std::chrono::milliseconds;
 constexpr milliseconds kLook{100};     // between looks at the store
 constexpr milliseconds kReport{3500};  // after a fault, for the ranks to tell of it and end
 constexpr milliseconds kTerminate{500};
+// After a hold, for the store to answer what the ranks had asked it.
+constexpr milliseconds kCatchUp{200};
 
 std::vector<std::string> environment_with(
     const std::vector<std::pair<std::string, std::string>>& changes) {
@@ -54,6 +56,7 @@ struct Launcher::Impl {
   void note_stops();
   void look_at_store();
   void look_at_stop();
+  void look_at_hold();
   bool meet_for_restart(int attempt);
   void end_what_is_left();
   void publish(Fault fault);
@@ -67,6 +70,7 @@ struct Launcher::Impl {
   int processes;
   std::unique_ptr<Nodes> nodes;
   std::atomic<int> stops{0};
+  std::atomic<bool> hold{false};
 
   // Of one attempt:
   std::unique_ptr<PrefixedStore> store;
@@ -231,6 +235,14 @@ void Launcher::Impl::look_at_stop() {
   for (const auto& child : children) child->signal(SIGKILL);
 }
 
+void Launcher::Impl::look_at_hold() {
+  if (!hold.exchange(false)) return;
+  for (const auto& child : children) child->signal(SIGSTOP);
+  kill(getpid(), SIGSTOP);  // returns when this process goes on
+  std::this_thread::sleep_for(kCatchUp);
+  for (const auto& child : children) child->signal(SIGCONT);
+}
+
 void Launcher::Impl::end_what_is_left() {
   if (!fault) return;
   const auto passed = Clock::now() - fault_time;
@@ -246,6 +258,7 @@ void Launcher::Impl::watch() {
     note_stops();
     look_at_store();
     look_at_stop();
+    look_at_hold();
     end_what_is_left();
   }
   for (int local = 0; local < processes; ++local) read_lines(local);
@@ -266,7 +279,7 @@ bool Launcher::Impl::meet_for_restart(int attempt) {
 LaunchResult Launcher::Impl::run() {
   nodes = std::make_unique<Nodes>(
       NodeOptions{options.nodes, options.node_rank, processes, options.master_address,
-                  options.master_port, options.join},
+                  options.master_port, options.join, options.silence},
       [this] { return stops.load() > 0; });
   int attempt = 0;
   while (true) {
@@ -290,6 +303,10 @@ LaunchResult Launcher::run() {
 
 void Launcher::stop() {
   ++impl_->stops;
+}
+
+void Launcher::hold() {
+  impl_->hold = true;
 }
 
 }  // namespace nw::dist

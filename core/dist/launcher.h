@@ -63,6 +63,10 @@ class Launcher {
   LaunchResult run();
   /// Asks for an orderly end, the second time for one at once; from any thread.
   void stop();
+  /// Stops the ranks of this node and then this whole process, as Ctrl+Z does to a program that is
+  /// alone, until somebody continues it (SIGCONT): then all go on, and the time between does not
+  /// count. On several nodes the others see nothing but silence. From any thread.
+  void hold();
 
  private:
   struct Impl;

@@ -66,8 +66,9 @@ void Nodes::open_store(const std::function<bool()>& cancelled) {
   const Clock::time_point deadline = Clock::now() + options_.join;
   while (true) {
     try {
-      const auto store = std::make_shared<TcpStore>(options_.master_address, options_.master_port,
-                                                    is_first(), kOneTry, keys::kJob);
+      const auto store =
+          std::make_shared<TcpStore>(options_.master_address, options_.master_port, is_first(),
+                                     kOneTry, keys::kJob, 1, options_.silence);
       store_ = store;
       port_ = store->port();
       return;

@@ -19,6 +19,7 @@ struct NodeOptions {
   std::string master_address;
   int master_port = 0;
   std::chrono::milliseconds join{};
+  std::chrono::milliseconds silence{};  // how late the store may answer, see TcpStore
 };
 
 /// The launchers of one run, one a node, and the store in the first one. Belongs to one thread.

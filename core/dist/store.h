@@ -36,16 +36,22 @@ class Store {
 /// machine's own "localhost" or 127.*, otherwise on all. Without, waits until the server answers.
 /// Both sides greet each other with a word of their own and the `job`: who does not know it is
 /// turned away. With `ports` > 1 the server takes the first free one of that many from `port` on,
-/// and the clients look at each for it.
+/// and the clients look at each for it. An answer that is `grace` late, where a machine stopped or
+/// a cable was cut, is none; 0: `timeout`, but 20 s at least and 1 min at most.
 /// A frame starts with its length, and no length is trusted: a stranger on the port, a broken
 /// request or one over 64 MiB closes that one connection and nothing else. Every wait ends with an
 /// Error when the server goes away.
 class TcpStore : public Store {
  public:
   TcpStore(const std::string& host, int port, bool serve, std::chrono::milliseconds timeout,
-           const std::string& job = {}, int ports = 1);
+           const std::string& job = {}, int ports = 1, std::chrono::milliseconds grace = {});
   ~TcpStore() override;
   int port() const;
+
+  /// Has the server write `value`, where `key` has none, once this process is gone, however it
+  /// ended, or the connection to it is. Only the last will counts.
+  void leave_will(const std::string& key, const std::string& value);
+  void withdraw_will();
 
   void set(const std::string& key, std::string value) override;
   std::string get(const std::string& key, std::chrono::milliseconds timeout) override;

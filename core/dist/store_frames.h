@@ -23,9 +23,10 @@ inline constexpr size_t kMaxFrameBytes = kRequestHead + kMaxKeyBytes + kMaxValue
 enum class Greeting : uint8_t { Welcome, OtherJob };
 
 /// The values are: of Set and SetIfAbsent the value, of Get the milliseconds to wait and of Add the
-/// amount as i64, of Look none.
-enum class Request : uint8_t { Set, Get, Look, Add, SetIfAbsent };
-inline constexpr uint8_t kRequestCount = 5;
+/// amount as i64, of Look none, of Will what is set if absent when the connection ends (the last
+/// one counts; an empty key: nothing).
+enum class Request : uint8_t { Set, Get, Look, Add, SetIfAbsent, Will };
+inline constexpr uint8_t kRequestCount = 6;
 
 /// The values are: of Value the value, of Refused why; Nothing: the key is not there, or not in
 /// time.

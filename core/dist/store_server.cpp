@@ -63,7 +63,7 @@ void StoreServer::run() {
     size_t at = 2;
     for (auto client = clients_.begin(); client != clients_.end(); ++at) {
       const bool stays = entries[at].revents == 0 || read(*client);
-      client = stays ? std::next(client) : clients_.erase(client);
+      client = stays ? std::next(client) : end(client);
     }
     if (entries[1].revents != 0) accept_all();
     finish_round();
@@ -191,6 +191,11 @@ bool StoreServer::answer_request(Client& client, Request request, const std::str
         return begin_wait(client, key, value);
       }
       return true;
+    case Request::Will:
+      client.will_key = key;
+      client.will = value;
+      reply(client.out, Answer::Value, {});
+      return true;
     case Request::Add: {
       if (value.size() != sizeof(int64_t)) return false;
       const std::optional<int64_t> sum = values_.sum(key, get_number<int64_t>(value));
@@ -221,6 +226,13 @@ void StoreServer::set(const std::string& key, std::string value) {
   }
 }
 
+StoreServer::Place StoreServer::end(Place client) {
+  const std::string key = std::move(client->will_key), value = std::move(client->will);
+  const Place next = clients_.erase(client);
+  if (!key.empty() && values_.find(key) == nullptr) set(key, value);
+  return next;
+}
+
 void StoreServer::finish_round() {
   const Clock::time_point now = Clock::now();
   for (auto client = clients_.begin(); client != clients_.end();) {
@@ -230,7 +242,7 @@ void StoreServer::finish_round() {
       reply(client->out, Answer::Nothing, {});
     }
     const bool stays = !(late && !client->greeted) && write(*client);
-    client = stays ? std::next(client) : clients_.erase(client);
+    client = stays ? std::next(client) : end(client);
   }
 }
 

@@ -30,7 +30,9 @@ class StoreServer {
     bool waits = false;            // in a Get, for
     std::string key;               // this key, until
     Clock::time_point deadline{};  // this time; also that for the greeting
+    std::string will_key, will;    // what is set when the connection ends
   };
+  using Place = std::list<Client>::iterator;
 
   void run();
   int next_ms() const;
@@ -45,6 +47,8 @@ class StoreServer {
                       std::string_view value);
   bool begin_wait(Client& client, const std::string& key, std::string_view milliseconds);
   void set(const std::string& key, std::string value);
+  /// Ends the connection; gives the next one.
+  Place end(Place client);
   /// Ends the waits whose time is over, and sends what there is to send.
   void finish_round();
 

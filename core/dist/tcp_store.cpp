@@ -22,8 +22,8 @@ constexpr milliseconds kTryTime = std::chrono::seconds(2);
 constexpr milliseconds kShortPause{10}, kLongPause{400};
 // A name that the system does not know may become known while a cluster starts up; not for long.
 constexpr milliseconds kNameTime = std::chrono::seconds(10);
-// How much later than the wait that it was asked for the server may answer: the store's timeout,
-// within these bounds.
+// How much later than the wait that it was asked for the server may answer where nobody says: the
+// store's timeout, within these bounds.
 constexpr milliseconds kLeastGrace = std::chrono::seconds(20), kMostGrace = std::chrono::minutes(1);
 
 /// Why a try to reach the server failed; of several the most telling one is reported.
@@ -34,6 +34,16 @@ struct Reached {
   Miss miss = Miss::Silent;
   std::string why;
 };
+
+std::string frame_of(Request request, const std::string& key, std::string_view value) {
+  std::string frame;
+  put(frame, static_cast<uint32_t>(kRequestHead + key.size() + value.size()));
+  put(frame, static_cast<uint8_t>(request));
+  put(frame, static_cast<uint32_t>(key.size()));
+  frame += key;
+  frame += value;
+  return frame;
+}
 
 Reached greet(Socket socket, const std::string& job) {
   const Clock::time_point deadline = deadline_in(kTryTime);
@@ -58,7 +68,7 @@ Reached greet(Socket socket, const std::string& job) {
 struct TcpStore::Impl {
   std::string host;
   int port = 0;
-  milliseconds timeout{};
+  milliseconds timeout{}, grace{};
   std::string job;
   std::string address;
   Endpoint endpoint;                    // where the server was reached
@@ -68,14 +78,16 @@ struct TcpStore::Impl {
   std::mutex mutex;
   std::condition_variable no_calls;
   std::list<Socket> idle, busy;
+  Socket will;  // the connection whose end the server waits for
   int calls = 0;
   bool closed = false;
 
   class Call;
   void reach(int ports);
   Reached try_ports(std::vector<Endpoint> places, int ports);
+  Socket connect() const;
+  bool tell_will(const Socket& socket, const std::string& key, const std::string& value) const;
   void close();
-  milliseconds grace() const { return std::clamp(timeout, kLeastGrace, kMostGrace); }
   std::string place() const { return concat(host, ":", port); }
   std::string ask(Request request, const std::string& key, std::string_view value,
                   milliseconds wait, bool* nothing = nullptr);
@@ -128,21 +140,13 @@ class TcpStore::Impl::Call {
   void take(std::unique_lock<std::mutex>& lock) {
     if (store_.idle.empty()) {
       lock.unlock();
-      Socket made = connect();
+      Socket made = store_.connect();
       lock.lock();
       check_open();
       store_.idle.push_front(std::move(made));
     }
     store_.busy.splice(store_.busy.begin(), store_.idle, store_.idle.begin());
     at_ = store_.busy.begin();
-  }
-
-  Socket connect() const {
-    Reached reached{connect_to(store_.endpoint, deadline_in(store_.grace())), {}, {}};
-    if (reached.socket) reached = greet(std::move(reached.socket), store_.job);
-    NW_CHECK(reached.socket, "[TcpStore] the store at ", store_.place(),
-             " went away: did its process, rank 0 or the launcher, end?");
-    return std::move(reached.socket);
   }
 
   void leave() {
@@ -152,6 +156,22 @@ class TcpStore::Impl::Call {
   Impl& store_;
   std::list<Socket>::iterator at_;
 };
+
+Socket TcpStore::Impl::connect() const {
+  Reached reached{connect_to(endpoint, deadline_in(grace)), {}, {}};
+  if (reached.socket) reached = greet(std::move(reached.socket), job);
+  NW_CHECK(reached.socket, "[TcpStore] the store at ", place(),
+           " went away: did its process, rank 0 or the launcher, end?");
+  return std::move(reached.socket);
+}
+
+bool TcpStore::Impl::tell_will(const Socket& socket, const std::string& key,
+                               const std::string& value) const {
+  const Clock::time_point deadline = deadline_in(grace);
+  std::string answer(sizeof(uint32_t) + 1, '\0');
+  return send_all(socket, frame_of(Request::Will, key, value), deadline) &&
+         receive_all(socket, answer.data(), answer.size(), deadline);
+}
 
 /// Looks at each port of each address once.
 Reached TcpStore::Impl::try_ports(std::vector<Endpoint> places, int ports) {
@@ -216,15 +236,9 @@ std::string TcpStore::Impl::ask(Request request, const std::string& key, std::st
   NW_CHECK(key.size() <= kMaxKeyBytes && value.size() <= kMaxValueBytes, "[TcpStore] expects a key",
            " of at most ", kMaxKeyBytes, " bytes and a value of at most 64 MiB, gets ", key.size(),
            " and ", value.size(), " bytes");
-  std::string frame;
-  put(frame, static_cast<uint32_t>(kRequestHead + key.size() + value.size()));
-  put(frame, static_cast<uint8_t>(request));
-  put(frame, static_cast<uint32_t>(key.size()));
-  frame += key;
-  frame += value;
-
+  const std::string frame = frame_of(request, key, value);
   Call call(*this);
-  const Clock::time_point deadline = deadline_in(wait) + grace();
+  const Clock::time_point deadline = deadline_in(wait) + grace;
   std::string head(sizeof(uint32_t) + 1, '\0');
   if (!send_all(call.socket(), frame, deadline) ||
       !receive_all(call.socket(), head.data(), head.size(), deadline)) {
@@ -243,7 +257,7 @@ std::string TcpStore::Impl::ask(Request request, const std::string& key, std::st
 }
 
 TcpStore::TcpStore(const std::string& host, int port, bool serve, milliseconds timeout,
-                   const std::string& job, int ports)
+                   const std::string& job, int ports, milliseconds grace)
     : impl_(std::make_unique<Impl>()) {
   NW_CHECK(port >= (serve ? 0 : 1) && ports >= 1 && port + ports - 1 <= 65535,
            "[TcpStore] expects a port from 1 to 65535, gets ", port);
@@ -251,6 +265,7 @@ TcpStore::TcpStore(const std::string& host, int port, bool serve, milliseconds t
            " bytes, gets ", job.size());
   impl_->host = host;
   impl_->timeout = timeout;
+  impl_->grace = grace.count() > 0 ? grace : std::clamp(timeout, kLeastGrace, kMostGrace);
   impl_->job = job;
   impl_->port = port;
   if (serve) {
@@ -277,6 +292,17 @@ std::string TcpStore::local_address() const {
 
 void TcpStore::close() {
   impl_->close();
+}
+
+void TcpStore::leave_will(const std::string& key, const std::string& value) {
+  if (!impl_->will) impl_->will = impl_->connect();
+  NW_CHECK(impl_->tell_will(impl_->will, key, value), "[TcpStore] the store at ", impl_->place(),
+           " went away (", key, "): did its process, rank 0 or the launcher, end?");
+}
+
+void TcpStore::withdraw_will() {
+  if (impl_->will) impl_->tell_will(impl_->will, {}, {});  // false: the server went first
+  impl_->will = Socket();
 }
 
 void TcpStore::set(const std::string& key, std::string value) {

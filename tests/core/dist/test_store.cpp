@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -12,6 +13,7 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <random>
 
 #include "core/dist/sockets.h"
@@ -97,6 +99,8 @@ class TestStore : public QObject {
   void waitsForTheServer();
   void tellsWhatIsMissing();
   void noticesALostServer();
+  void carriesOutWills();
+  void waitsNoLongerThanItsGrace();
   void speaksIpv6();
   void refusesAForeignFile();
   void mendsABrokenFile();
@@ -331,6 +335,54 @@ void TestStore::tellsWhatIsMissing() {
   const std::string name = error_of([&] { TcpStore("no-such-host.invalid", 4000, false, 100ms); });
   QVERIFY2(name.find("no-such-host.invalid") != name.npos, name.c_str());
   QVERIFY(!error_of([&] { TcpStore("127.0.0.1", 70000, false, 100ms); }).empty());
+}
+
+/// When a client is gone, unless it took its will back or somebody was there before.
+void TestStore::carriesOutWills() {
+  const std::shared_ptr<TcpStore> server = serve_store();
+  const auto ended = [&](const std::string& key, bool withdraws, bool changes_it) {
+    const std::shared_ptr<TcpStore> client = client_of(*server);
+    client->leave_will(key, "first");
+    if (changes_it) client->leave_will(key, "second");
+    QVERIFY(!server->look(key) || *server->look(key) == "taken");
+    if (withdraws) client->withdraw_will();
+  };
+  ended("gone", false, false);
+  QCOMPARE(server->get("gone", patient(5s)), std::string("first"));
+  ended("changed", false, true);
+  QCOMPARE(server->get("changed", patient(5s)), std::string("second"));
+  server->set("before", "taken");
+  ended("before", false, false);
+  ended("kept", true, false);
+  ended("marker", false, false);  // the server is through with those before
+  QCOMPARE(server->get("marker", patient(5s)), std::string("first"));
+  QCOMPARE(server->get("before", patient(5s)), std::string("taken"));
+  QVERIFY(!server->look("kept"));
+}
+
+/// A server that greets and then says nothing, as one behind a cut cable.
+void TestStore::waitsNoLongerThanItsGrace() {
+  const Socket listener = listen_at("127.0.0.1", 0);
+  std::promise<void> over;
+  std::thread silent([&] {
+    pollfd entry{listener.descriptor(), POLLIN, 0};
+    poll(&entry, 1, patient(20'000));
+    const Socket client(accept(listener.descriptor(), nullptr, nullptr));
+    std::string word(kClientWord.size() + sizeof(uint32_t), '\0');
+    receive_all(client, word.data(), word.size(), deadline_in(patient(20s)));
+    send_all(client, std::string(kServerWord) + '\0', deadline_in(patient(20s)));
+    over.get_future().wait();
+  });
+  QElapsedTimer timer;
+  {
+    TcpStore client("127.0.0.1", local_port(listener), false, patient(20s), {}, 1, 300ms);
+    timer.start();
+    const std::string text = error_of([&] { client.look("any"); });
+    QVERIFY2(text.find("does not answer") != text.npos, text.c_str());
+  }
+  over.set_value();
+  silent.join();
+  QVERIFY(timer.elapsed() >= 300 && timer.elapsed() < patient(5000));
 }
 
 void TestStore::noticesALostServer() {
