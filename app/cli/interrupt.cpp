@@ -6,9 +6,11 @@
 
 namespace nw::cli {
 
-Interrupt::Interrupt(std::function<void()> stop) : stop_(std::move(stop)) {
+Interrupt::Interrupt(std::function<void()> stop, std::function<void()> hold)
+    : stop_(std::move(stop)), hold_(std::move(hold)) {
   sigemptyset(&watched_);
-  for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
+  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGTSTP}) {
+    if (number == SIGTSTP && !hold_) continue;
     struct sigaction current {};
     sigaction(number, nullptr, &current);
     if (current.sa_handler != SIG_IGN) sigaddset(&watched_, number);
@@ -28,6 +30,10 @@ void Interrupt::wait(std::stop_token ended) {
   while (!ended.stop_requested()) {
     const int number = sigtimedwait(&watched_, nullptr, &kLookUp);
     if (number <= 0) continue;
+    if (number == SIGTSTP) {
+      hold_();
+      continue;
+    }
     int none = 0;
     signal_.compare_exchange_strong(none, number);
     stop_();

@@ -60,8 +60,10 @@ void RankOptions::add_options(CLI::App& verb) {
       ->type_name("N")
       ->needs(processes)
       ->group(group);
-  verb.add_option("--timeout", timeout_s_,
-                  "Seconds without a sign of life after which a process counts as lost")
+  verb.add_option(
+          "--timeout", timeout_s_,
+          "Seconds without a sign of life after which a process, or the store that all share, "
+          "counts as lost")
       ->check(CLI::Range(1.0, kMostSeconds).description(""))
       ->type_name("S")
       ->capture_default_str()

@@ -27,7 +27,9 @@ constexpr milliseconds kEnd = std::chrono::minutes(1);
 
 RankSession::RankSession(const RankOptions& options, const dist::Placement& place,
                          const std::string& device)
-    : place_(place), device_(device_of_rank(device, place.local_rank)), store_(open_store()) {
+    : place_(place),
+      device_(device_of_rank(device, place.local_rank)),
+      store_(open_store(options)) {
   watch(options);
   dist::InitOptions init;
   init.backend = options.backend(device_);
@@ -51,6 +53,7 @@ RankSession::RankSession(const RankOptions& options, const dist::Placement& plac
 
 RankSession::~RankSession() {
   if (group_) dist::destroy_process_group();
+  if (!fault()) connection_->withdraw_will();
   if (is_first() && place_.by != dist::StartedBy::Netwright && !fault()) {
     try {
       watchdog_->await_others(kEnd);
@@ -60,12 +63,13 @@ RankSession::~RankSession() {
   }
 }
 
-std::shared_ptr<dist::Store> RankSession::open_store() const {
+std::shared_ptr<dist::Store> RankSession::open_store(const RankOptions& options) {
   const bool launched = place_.by == dist::StartedBy::Netwright;
   const bool serves = is_first() && !launched;
   auto store = std::make_shared<dist::TcpStore>(place_.master_address, place_.master_port, serves,
                                                 kJoin, launched ? dist::keys::kJob : place_.job,
-                                                place_.master_ports);
+                                                place_.master_ports, options.silence());
+  connection_ = store;
   return std::make_shared<dist::PrefixedStore>(std::move(store),
                                                dist::keys::attempt_prefix(place_.restart));
 }
@@ -90,6 +94,13 @@ void RankSession::watch(const RankOptions& options) {
     note(concat("netwright-cli: ", self, ": ", fault.text(), "\n"));
     _exit(kFailure);
   };
+  // Our launcher sees a rank's end itself, and why. Otherwise the store does.
+  if (place_.by != dist::StartedBy::Netwright) {
+    const dist::Fault gone{watch.rank, watch.host, watch.device,
+                           "went away: its process or the connection to it ended"};
+    connection_->leave_will(dist::keys::attempt_prefix(place_.restart) + dist::keys::kFault,
+                            to_record(gone));
+  }
   watchdog_ = std::make_unique<dist::Watchdog>(std::move(watch));
 }
 

@@ -49,13 +49,14 @@ class RankSession {
   void conclude();
 
  private:
-  std::shared_ptr<dist::Store> open_store() const;
+  std::shared_ptr<dist::Store> open_store(const RankOptions& options);
   void watch(const RankOptions& options);
   void request_stop();
 
   dist::Placement place_;
   Device device_;
-  std::shared_ptr<dist::Store> store_;
+  std::shared_ptr<dist::TcpStore> connection_;
+  std::shared_ptr<dist::Store> store_;  // behind it
   std::shared_ptr<dist::WatchedGroup> group_;
   train::Joined joined_;
   std::mutex mutex_;

@@ -179,6 +179,7 @@ class Run {
     if (is_first_) folder_.emplace(folder_of(options_), stem_);
     std::optional<train::Checkpoint> resume = start();
     resumed_ = resume.has_value();
+    if (resume) report_.go_on(resume->curves);
     trainer_ = std::make_unique<train::Trainer>(
         loaded_.project, [this](const train::Event& event) { take(event); }, std::move(resume),
         session_ ? session_->group() : nullptr);
@@ -311,9 +312,8 @@ void add_train(CLI::App& app) {
       "the\nbatch.\n"
       "With --ema-decay the average of the weights is validated, tested and saved in NAME.pt and\n"
       "NAME.safetensors; NAME-trained.pt holds the weights as the optimiser left them.\n"
-      "Several processes share out every batch. Started by torchrun, mpirun or srun, this takes "
-      "its\n"
-      "rank and their number from the environment.\n\n"
+      "Several processes share out every batch; Ctrl+Z holds all of them. Started by torchrun,\n"
+      "mpirun or srun, this takes its rank and their number from the environment.\n\n"
       "Examples:\n"
       "  netwright-cli train resources/examples/lenet.netwright --epochs 5 --out lenet-run\n"
       "  netwright-cli train lenet.netwright --epochs 9 --resume run.pt --checkpoint run.pt\n"

@@ -126,7 +126,7 @@ void launch_training(const RankOptions& ranks, const TrainLaunch& launch) {
     first.restart(attempt);
   };
   dist::Launcher launcher(std::move(options));
-  const Interrupt interrupt([&] { launcher.stop(); });
+  const Interrupt interrupt([&] { launcher.stop(); }, [&] { launcher.hold(); });
   stopped = [&] { return interrupt.signal() != 0; };
   const dist::LaunchResult result = launcher.run();
   first.finish(result);

@@ -3,10 +3,10 @@
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 
-#include "app/cli/curves.h"
 #include "app/cli/output_folder.h"
 #include "app/cli/progress.h"
 #include "app/cli/project.h"
+#include "core/train/curves.h"
 #include "core/train/events.h"
 
 namespace nw::cli {
@@ -33,14 +33,16 @@ class Report {
   const std::optional<train::EpochDone>& last_epoch() const { return epoch_; }
   double samples_per_second() const { return samples_per_second_; }
   double learning_rate() const { return learning_rate_; }
-  const Curves& curves() const { return curves_; }
+  const train::Curves& curves() const { return curves_; }
+  /// Before the first event: what the run that goes on has had.
+  void go_on(const train::Curves& curves) { curves_ = curves; }
 
  private:
   std::string epoch_line(const train::EpochDone& event) const;
 
   Shows shows_;
   ProgressBar bar_;
-  Curves curves_;
+  train::Curves curves_;
   train::Started started_;
   train::Finished finished_;
   std::optional<train::EpochDone> epoch_;

@@ -20,12 +20,14 @@ std::optional<Checkpoint> LiveState::checkpoint() const {
   out.samples = sums.samples;
   out.generator = progress.generator;
   out.epoch_generator = progress.epoch_generator;
+  out.curves = curves;
   return out;
 }
 
 void LiveState::load(const Checkpoint& checkpoint) {
   model->load_state_dict(checkpoint.model);
   updates->load(checkpoint);
+  curves = checkpoint.curves;
 }
 
 void LiveState::begin_epoch(int64_t step, int64_t epoch) {
@@ -41,7 +43,18 @@ void LiveState::skip_to(const Checkpoint& checkpoint) {
   sums = {checkpoint.loss, checkpoint.correct, checkpoint.samples};
 }
 
-void LiveState::end_epoch() {
+void LiveState::end_batch(const StepDone& done, int64_t correct, int64_t samples) {
+  sums.loss += done.loss * static_cast<double>(samples);
+  sums.correct += correct;
+  sums.samples += samples;
+  progress.step = done.step;
+  progress.batch = done.batch;
+  progress.generator = default_generator();
+  curves.add(done);
+}
+
+void LiveState::end_epoch(const EpochDone& done) {
+  curves.add(done);
   ++progress.epoch;
   progress.batch = 0;
   progress.epoch_generator = progress.generator;

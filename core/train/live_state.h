@@ -38,6 +38,7 @@ struct LiveState {
   std::unique_ptr<Updates> updates;
   EpochSums sums;
   Progress progress;
+  Curves curves;
 
   /// A copy: of the model that is evaluated, or of the one that the optimiser changes.
   nn::StateDict weights(bool trained) const;
@@ -51,8 +52,10 @@ struct LiveState {
   void begin_epoch(int64_t step, int64_t epoch);
   /// In that epoch, the checkpoint's batches are done.
   void skip_to(const Checkpoint& checkpoint);
+  /// A batch is over, with so many right answers among its samples.
+  void end_batch(const StepDone& done, int64_t correct, int64_t samples);
   /// The epoch is over: a checkpoint stands at the beginning of the next one.
-  void end_epoch();
+  void end_epoch(const EpochDone& done);
 };
 
 }  // namespace nw::train

@@ -88,9 +88,11 @@ bool uses_all_parameters(const graph::Project& project, const data::Signature& s
 
 }  // namespace
 
-Ranks::Ranks(std::shared_ptr<dist::ProcessGroup> group, const graph::Project& project)
+Ranks::Ranks(std::shared_ptr<dist::ProcessGroup> group, const graph::Project& project,
+             RunControl& control)
     : group_(std::move(group)),
       seed_(static_cast<uint64_t>(project.run.seed)),
+      control_(control),
       device_(group_->device_type() == DeviceType::Cpu ? kCpu
                                                        : device_from_string(project.run.device)) {}
 
@@ -137,21 +139,27 @@ RunControl::Wish Ranks::agreed(RunControl::Wish own) {
   return static_cast<RunControl::Wish>(all.data<int32_t>()[0]);
 }
 
-bool Ranks::admit(RunControl& control, RunControl::Batch batch,
-                  const std::function<void()>& on_pause, const std::function<void()>& on_resume) {
+/// The same, which is known already after a batch of training.
+RunControl::Wish Ranks::next_wish(RunControl::Batch batch) {
+  const std::optional<Wishes> known = std::exchange(wishes_, std::nullopt);
+  return known ? (*known)[static_cast<size_t>(batch)] : agreed(control_.wish(batch));
+}
+
+bool Ranks::admit(RunControl::Batch batch, const std::function<void()>& on_pause,
+                  const std::function<void()>& on_resume) {
   using Wish = RunControl::Wish;
   // A rank that waits shows itself often enough for the others not to give up on it.
   const auto most = std::min(std::chrono::milliseconds(1000), group_->timeout() / 4);
   bool paused = false;
   Wish wish = Wish::Go;
-  while ((wish = agreed(control.wish(batch))) == Wish::Wait) {
+  while ((wish = next_wish(batch)) == Wish::Wait) {
     if (!std::exchange(paused, true)) on_pause();
-    control.wait_while_paused(batch, most);
+    control_.wait_while_paused(batch, most);
   }
   stopped_ = wish == Wish::Stop;
   if (stopped_) return false;
   if (paused && wish == Wish::Go) on_resume();
-  control.let_through(batch);
+  control_.let_through(batch);
   return true;
 }
 
@@ -180,7 +188,7 @@ std::vector<double> Ranks::sums(std::vector<double> own) {
 
 /// Forward and backward of the samples that are here, whose gradients count by `scale`.
 Ranks::Figures Ranks::look_at_share(const data::Batch& batch, double weight, double scale,
-                                    bool classifies) {
+                                    bool classifies, const Scaled& scaled) {
   if (batch.size() == 0 || weight == 0) {
     ddp_->step_without_input();
     return {};
@@ -190,32 +198,46 @@ Ranks::Figures Ranks::look_at_share(const data::Batch& batch, double weight, dou
   Figures figures;
   figures.loss = loss.item() * (model_->loss_adds_up() ? 1.0 : weight);
   if (classifies) figures.correct = count_correct(prediction, batch.y).value_or(0);
-  autograd::backward(loss, full(loss.sizes(), scale, loss.dtype(), loss.device()));
+  const Tensor root = scaled(loss);
+  autograd::backward(root, full(root.sizes(), scale, root.dtype(), root.device()));
   return figures;
 }
 
-/// Makes them those of all ranks, and takes the others' times.
+/// Makes them those of all ranks, and takes the others' times and wishes along: one exchange a
+/// batch.
 void Ranks::exchange(Figures& figures) {
+  constexpr size_t kFigures = 2, kLevels = 3, kTimes = 4;
   const auto ranks = static_cast<size_t>(group_->size());
   const dist::StepTimes own = ddp_->reducer().last_step();
-  std::vector<double> numbers(2 + 4 * ranks);
-  numbers[0] = figures.loss;
-  numbers[1] = static_cast<double>(figures.correct);
-  double* const mine = &numbers[2 + 4 * static_cast<size_t>(group_->rank())];
+  std::vector<double> numbers{figures.loss, static_cast<double>(figures.correct)};
+  for (size_t kind = 0; kind < Wishes().size(); ++kind) {
+    // How many ranks wish for that much or more.
+    const auto wish = static_cast<size_t>(control_.wish(static_cast<RunControl::Batch>(kind)));
+    for (size_t level = 1; level <= kLevels; ++level) numbers.push_back(wish >= level ? 1 : 0);
+  }
+  const size_t times = numbers.size();
+  numbers.resize(times + kTimes * ranks);
+  double* const mine = &numbers[times + kTimes * static_cast<size_t>(group_->rank())];
   mine[0] = own.compute;
   mine[1] = own.wait;
   mine[2] = own.reduce;
   mine[3] = static_cast<double>(own.bytes);
   numbers = sums(std::move(numbers));
   figures = {numbers[0], static_cast<int64_t>(numbers[1])};
+  Wishes wishes{};
+  for (size_t i = 0; i < wishes.size() * kLevels; ++i) {
+    if (numbers[kFigures + i] == 0) continue;
+    wishes[i / kLevels] = static_cast<RunControl::Wish>(i % kLevels + 1);
+  }
+  wishes_ = wishes;
   times_.resize(ranks);
   for (size_t r = 0; r < ranks; ++r) {
-    const double* const of_rank = &numbers[2 + 4 * r];
+    const double* const of_rank = &numbers[times + kTimes * r];
     times_[r] = {of_rank[0], of_rank[1], of_rank[2], static_cast<uint64_t>(of_rank[3])};
   }
 }
 
-Look Ranks::look(const data::Batch& batch, int64_t step, bool classifies) {
+Look Ranks::look(const data::Batch& batch, int64_t step, bool classifies, const Scaled& scaled) {
   const OwnStream stream(
       mixed(seed_, static_cast<uint64_t>(step), static_cast<uint64_t>(group_->rank())));
   const double weight = batch.size() == 0 ? 0 : model_->loss_weight(batch.y, batch.size());
@@ -223,7 +245,7 @@ Look Ranks::look(const data::Batch& batch, int64_t step, bool classifies) {
       model_->loss_weighs_targets() ? sums({weight})[0] : static_cast<double>(batch.whole);
   // The ranks' gradients are averaged; what is wanted is the gradient of the joined batch.
   const double part = model_->loss_adds_up() ? 1.0 : weight / whole;
-  Figures figures = look_at_share(batch, weight, part * group_->size(), classifies);
+  Figures figures = look_at_share(batch, weight, part * group_->size(), classifies, scaled);
   exchange(figures);
   const double loss = model_->loss_adds_up() ? figures.loss : figures.loss / whole;
   return {full({}, loss, DType::Float32, kCpu), model_->loss_per_sample(loss, batch.whole),

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -31,8 +32,12 @@ struct Look {
 /// from a stream of each rank and step.
 class Ranks {
  public:
-  /// Of two ranks or more, which train `project`.
-  Ranks(std::shared_ptr<dist::ProcessGroup> group, const graph::Project& project);
+  using Scaled = std::function<Tensor(const Tensor& loss)>;
+
+  /// Of two ranks or more, which train `project`. `control`, which must outlive this: what is asked
+  /// of this rank.
+  Ranks(std::shared_ptr<dist::ProcessGroup> group, const graph::Project& project,
+        RunControl& control);
 
   data::Share share() const;
   /// Throws Error, on all ranks, unless all give the same numbers.
@@ -41,7 +46,7 @@ class Ranks {
   std::optional<Checkpoint> of_first_rank(const std::optional<Checkpoint>& own);
 
   /// As RunControl::admit(): who pauses or stops on one rank does so on all.
-  bool admit(RunControl& control, RunControl::Batch batch, const std::function<void()>& on_pause,
+  bool admit(RunControl::Batch batch, const std::function<void()>& on_pause,
              const std::function<void()>& on_resume);
   /// Whether the ranks have agreed to stop.
   bool stopped() const { return stopped_; }
@@ -50,8 +55,9 @@ class Ranks {
   /// run that goes on, may be empty.
   void take_model(graph::Model& model, const graph::Project& project,
                   const data::Signature& signature, std::vector<int64_t> gradient_order);
-  /// One forward and backward of a batch; its gradients are there afterwards.
-  Look look(const data::Batch& batch, int64_t step, bool classifies);
+  /// One forward and backward of a batch; its gradients are there afterwards. `scaled` gives what
+  /// backward is called with.
+  Look look(const data::Batch& batch, int64_t step, bool classifies, const Scaled& scaled);
   /// Where each rank's time went in the last look.
   const std::vector<dist::StepTimes>& last_times() const { return times_; }
   std::vector<int64_t> gradient_order() const { return ddp_->reducer().gradient_order(); }
@@ -69,14 +75,21 @@ class Ranks {
     int64_t correct = 0;
   };
 
+  /// What all ranks together wish, before a batch of each kind.
+  using Wishes = std::array<RunControl::Wish, 2>;
+
   RunControl::Wish agreed(RunControl::Wish own);
+  RunControl::Wish next_wish(RunControl::Batch batch);
   std::vector<double> sums(std::vector<double> own);
-  Figures look_at_share(const data::Batch& batch, double weight, double scale, bool classifies);
+  Figures look_at_share(const data::Batch& batch, double weight, double scale, bool classifies,
+                        const Scaled& scaled);
   void exchange(Figures& figures);
 
   std::shared_ptr<dist::ProcessGroup> group_;
   uint64_t seed_;
+  RunControl& control_;
   bool stopped_ = false;
+  std::optional<Wishes> wishes_;  // that came with the figures of the last batch
   graph::Model* model_ = nullptr;
   Device device_;
   std::unique_ptr<dist::DistributedDataParallel> ddp_;

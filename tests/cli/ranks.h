@@ -47,7 +47,10 @@ class Running {
     out.err = child_.readAllStandardError();
     return out;
   }
-  void signal(int number) { ::kill(static_cast<pid_t>(child_.processId()), number); }
+  /// Nothing once it has ended: a process id of 0 would mean all that run with the test.
+  void signal(int number) {
+    if (child_.processId() > 0) ::kill(static_cast<pid_t>(child_.processId()), number);
+  }
 
  private:
   QProcess child_;

@@ -98,6 +98,8 @@ class TestCliRanks : public QObject {
         run_with({}, train("two", {"--epochs", "4", "--nproc-per-node", "2", "--resume", kept}));
     VERIFY_CHILD(two.code == 0, two);
     QCOMPARE(read(path("two/spirals.pt")), read(path("with-2/spirals.pt")));
+    // Also of what was trained before the checkpoint.
+    QCOMPARE(read(path("two/curves.csv")), read(path("with-2/curves.csv")));
     const Result one = run_with({}, train("one", {"--epochs", "4", "--resume", kept}));
     VERIFY_CHILD(one.code == 0, one);
     QVERIFY(difference(path("one/spirals.pt"), path("alone/spirals.pt")) < 1e-4);
@@ -228,6 +230,38 @@ class TestCliRanks : public QObject {
     VERIFY_CHILD(result.out.contains("stopped after "), result);
     VERIFY_CHILD(result.err.isEmpty(), result);
     QVERIFY(QFile::exists(path("stopped/spirals.pt")));
+  }
+
+  void ctrl_z_holds_all_until_they_are_continued() {
+    const QByteArray token = "held-" + QByteArray::number(QCoreApplication::applicationPid());
+    Running running(train("held", {"--epochs", "100000", "--nproc-per-node", "2", "--timeout", "1",
+                                   "--checkpoint", path("held.pt")}),
+                    {{"NETWRIGHT_TEST", token}});
+    const auto state_of_all = [&] {  // as /proc tells it: T is stopped
+      QByteArray states;
+      for (const Member& member : members(token)) {
+        const QByteArray stat = read(QString("/proc/%1/stat").arg(member.pid));
+        states += stat.mid(stat.lastIndexOf(')') + 2, 1);
+      }
+      return states;
+    };
+    QVERIFY(QTest::qWaitFor([&] { return QFile::exists(path("held.pt")); }, 60000));
+    running.signal(SIGTSTP);
+    QVERIFY(QTest::qWaitFor([&] { return state_of_all() == "TTT"; }, 5000));
+    const QDateTime before = QFileInfo(path("held.pt")).lastModified();
+    QTest::qWait(4000);  // far more than what counts as lost
+    QCOMPARE(state_of_all(), QByteArray("TTT"));
+    QCOMPARE(QFileInfo(path("held.pt")).lastModified(), before);
+    running.signal(SIGCONT);
+    QVERIFY(
+        QTest::qWaitFor([&] { return QFileInfo(path("held.pt")).lastModified() > before; }, 20000));
+    QTest::qWait(2000);  // for who might find somebody silent
+    running.signal(SIGINT);
+    QVERIFY(running.ends_within(10000));
+    const Result result = running.result();
+    VERIFY_CHILD(result.code == 130, result);
+    VERIFY_CHILD(result.err.isEmpty(), result);
+    QVERIFY(members(token).empty());
   }
 
   void events_and_commands_data() {

@@ -163,9 +163,13 @@ class TestTwoNodes : public QObject {
     QTest::qWait(4000);
     QVERIFY(rank_of(1, 3) != 0);
     QCOMPARE(failure_of({"ip", "-n", node(1), "link", "set", cable(1), "down"}), QByteArray());
+    QElapsedTimer clock;
+    clock.start();
     for (const auto& node : {first.get(), second.get()}) {
       const Result result = node->result(kPatienceMs);
       VERIFY_CHILD(result.code == 1, result);
+      // The timeout, and what it takes to tell and to end.
+      VERIFY_CHILD(clock.elapsed() < 3000 + 8000, result);
     }
     QVERIFY(all_gone());
   }
