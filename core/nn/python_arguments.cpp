@@ -114,13 +114,14 @@ Value raw_value(const Param& param, const Syntax& syntax, std::string_view op) {
   if (param.real_list && syntax.kind != Kind::None) return tensor_text(param, syntax, op);
   const bool is_type = param.type == ParamType::Bool || param.type == ParamType::Int;
   // torch only asks whether it is true, so that bias=None is bias=False.
-  const bool by_truth = param.type == ParamType::Bool && !param.strict && !param.optional;
+  const bool is_none = param.optional && syntax.kind == Kind::None;
+  const bool by_truth = param.type == ParamType::Bool && !param.strict && !is_none;
   if (const auto value = truth(syntax); by_truth && value) return *value;
   switch (syntax.kind) {
     case Kind::None:
       return nn::None{};
     case Kind::Bool:
-      if (param.type == ParamType::Real) return syntax.boolean ? 1.0 : 0.0;
+      if (param.type == ParamType::Real && !param.strict) return syntax.boolean ? 1.0 : 0.0;
       return syntax.boolean;
     case Kind::Int:
       return syntax.integer;

@@ -66,9 +66,10 @@ Tensor places(const Tensor& x, const OutputSize& kernel, const OutputSize& outpu
   return add(unsqueeze(begin, -1), offset);
 }
 
-void check(const Tensor& x, const OutputSize& kernel, const OutputSize& output_size,
+/// x with a batch in front; no size from dimension `first` on may be 0.
+void check(const Tensor& x, size_t first, const OutputSize& kernel, const OutputSize& output_size,
            std::string_view op) {
-  for (size_t i = 1; i < x.sizes().size(); ++i) {
+  for (size_t i = first; i < x.sizes().size(); ++i) {
     NW_CHECK(x.sizes()[i] > 0, "[", op, "] cannot pool an empty input, gets ",
              to_string(x.sizes()));
   }
@@ -103,7 +104,7 @@ std::pair<Tensor, Tensor> fractional_max_pool(const Tensor& given, const OutputS
   check_floating(given, op);
   const bool unbatched = is_unbatched(given, kernel.size(), op);
   const Tensor x = unbatched ? unsqueeze(given, 0) : given;
-  check(x, kernel, output_size, op);
+  check(x, unbatched ? 2 : 1, kernel, output_size, op);
   Dims sizes{x.size(0), x.size(1)};
   for (int64_t size : output_size) sizes.push_back(size);
   Tensor y = new_result(sizes, x);

@@ -65,7 +65,8 @@ std::vector<std::string> strangers(const nn::Param& param) {
 
 /// Where torch takes what it has not looked at: MaxUnpool reads as many items of a tuple as it
 /// needs, a convolution that pads by its own numbers none of one, and a lazy transposed convolution
-/// leaves out the channels that its groups do not share evenly. A Transformer with an encoder and
+/// leaves out the channels that its groups do not share evenly. FractionalMaxPool needs no window
+/// and paddings no sides to give something. A Transformer with an encoder and
 /// a decoder of its own needs no numbers.
 bool is_overlooked(const BlockCase& base, const nn::Param& param, const std::string& text) {
   const std::string& id = base.block->id;
@@ -75,7 +76,10 @@ bool is_overlooked(const BlockCase& base, const nn::Param& param, const std::str
   if (id == "Transformer") {
     return !base.args.is_none("custom_encoder") && !base.args.is_none("custom_decoder");
   }
+  const bool fraction = id.starts_with("FractionalMaxPool") && param.name == "kernel_size";
+  if (fraction) return text.find_first_of("-0") != text.npos;
   if (!text.starts_with("(") && !text.starts_with("[")) return false;
+  if (text == "()" && param.name == "padding") return true;
   if (id.starts_with("MaxUnpool")) return true;
   const bool pads = base.args.has("padding_mode") && base.args.text("padding_mode") != "zeros";
   return pads && param.name == "padding";

@@ -96,7 +96,8 @@ void rrelu_factors(Generator& generator, double from, double to, const Tensor& x
         out[i] = 1;
         continue;
       }
-      NW_CHECK(from <= to, "[RReLU] lower must be at most upper, is ", from, " of ", to);
+      NW_CHECK(from <= to && std::isfinite(to - from),
+               "[RReLU] lower must be at most upper, and both finite, are ", from, " and ", to);
       out[i] = static_cast<T>(std::fma(generator.uniform_double(), to - from, from));
     }
   });

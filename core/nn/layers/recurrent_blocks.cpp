@@ -102,7 +102,8 @@ std::vector<Param> common_params() {
        .help = "While training, the probability with which a number between two layers becomes 0; "
                "without effect on one layer.",
        .min = 0,
-       .max = 1},
+       .max = 1,
+       .strict = true},
       {.name = "bidirectional",
        .type = ParamType::Bool,
        .fallback = false,
