@@ -8,6 +8,8 @@
 #include "plugins/cuda/kernels/activation.cu"
 #include "plugins/cuda/kernels/fault.cpp"
 #include "plugins/cuda/kernels/loss.cu"
+#include "plugins/cuda/kernels/loss_ctc.cu"
+#include "plugins/cuda/kernels/loss_margin.cu"
 #include "plugins/cuda/kernels/optimizer.cu"
 #include "plugins/cuda/kernels/softmax.cu"
 #include "tests/plugins/cuda_kernels/kernel_check.h"
