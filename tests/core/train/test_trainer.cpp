@@ -16,7 +16,7 @@ using nw::test::text;
 namespace {
 
 template <typename T>
-bool is(const Event& event) {
+bool is(const train::Event& event) {
   return std::holds_alternative<T>(event);
 }
 
@@ -91,7 +91,7 @@ class TestTrainer : public QObject {
     const graph::Project project = test::spirals(0.2);
     const test::Story plain = test::run(project);
     const test::Story watched =
-        test::run(project, [](Trainer& trainer, const Event&) { trainer.state_dict(); });
+        test::run(project, [](Trainer& trainer, const train::Event&) { trainer.state_dict(); });
     QVERIFY(plain.losses() == watched.losses());
   }
 
@@ -145,14 +145,15 @@ class TestTrainer : public QObject {
   void pausesBetweenBatches() {
     int64_t paused_at = 0;
     nn::StateDict before;
-    const test::Story story = test::run(test::spirals(), [&](Trainer& trainer, const Event& event) {
-      const auto* step = std::get_if<StepDone>(&event);
-      if (step != nullptr && step->step == 7) trainer.pause();
-      if (const auto* paused = std::get_if<Paused>(&event)) {
-        paused_at = paused->step;
-        trainer.resume();
-      }
-    });
+    const test::Story story =
+        test::run(test::spirals(), [&](Trainer& trainer, const train::Event& event) {
+          const auto* step = std::get_if<StepDone>(&event);
+          if (step != nullptr && step->step == 7) trainer.pause();
+          if (const auto* paused = std::get_if<Paused>(&event)) {
+            paused_at = paused->step;
+            trainer.resume();
+          }
+        });
     QCOMPARE(paused_at, int64_t{7});
     QCOMPARE(story.all<Resumed>().size(), size_t{1});
     QCOMPARE(story.all<Resumed>()[0].step, int64_t{7});
@@ -161,7 +162,7 @@ class TestTrainer : public QObject {
 
   void stepsOneBatchAtATime() {
     QStringList order;
-    test::run(test::spirals(), [&](Trainer& trainer, const Event& event) {
+    test::run(test::spirals(), [&](Trainer& trainer, const train::Event& event) {
       if (is<Started>(event)) trainer.pause();
       if (const auto* step = std::get_if<StepDone>(&event)) order << QString::number(step->step);
       if (is<EpochDone>(event)) order << "epoch";
@@ -181,7 +182,7 @@ class TestTrainer : public QObject {
     graph::Project project = test::spirals();
     project.run.batch_size = 320;  // two batches
     QStringList order;
-    test::run(project, [&](Trainer& trainer, const Event& event) {
+    test::run(project, [&](Trainer& trainer, const train::Event& event) {
       if (is<Started>(event)) trainer.step();
       if (const auto* step = std::get_if<StepDone>(&event)) order << QString::number(step->step);
       if (is<EpochDone>(event)) order << "epoch";
@@ -195,10 +196,11 @@ class TestTrainer : public QObject {
   }
 
   void stopsBetweenBatches() {
-    const test::Story story = test::run(test::spirals(), [&](Trainer& trainer, const Event& event) {
-      const auto* step = std::get_if<StepDone>(&event);
-      if (step != nullptr && step->step == 27) trainer.stop();
-    });
+    const test::Story story =
+        test::run(test::spirals(), [&](Trainer& trainer, const train::Event& event) {
+          const auto* step = std::get_if<StepDone>(&event);
+          if (step != nullptr && step->step == 27) trainer.stop();
+        });
     QVERIFY(story.end().outcome == Outcome::Stopped);
     QCOMPARE(story.end().step, int64_t{27});
     QCOMPARE(story.all<StepDone>().size(), size_t{27});
@@ -207,10 +209,11 @@ class TestTrainer : public QObject {
   }
 
   void stopsWhileValidating() {
-    const test::Story story = test::run(test::spirals(), [&](Trainer& trainer, const Event& event) {
-      const auto* step = std::get_if<StepDone>(&event);
-      if (step != nullptr && step->step == 20) trainer.stop();
-    });
+    const test::Story story =
+        test::run(test::spirals(), [&](Trainer& trainer, const train::Event& event) {
+          const auto* step = std::get_if<StepDone>(&event);
+          if (step != nullptr && step->step == 20) trainer.stop();
+        });
     QVERIFY(story.end().outcome == Outcome::Stopped);
     QCOMPARE(story.all<EpochDone>().size(), size_t{1});
     QVERIFY(!story.all<EpochDone>()[0].validation_loss);
@@ -218,16 +221,17 @@ class TestTrainer : public QObject {
 
   void pausesWhileValidatingAndTesting() {
     int pauses = 0;
-    const test::Story story = test::run(test::spirals(), [&](Trainer& trainer, const Event& event) {
-      const auto* step = std::get_if<StepDone>(&event);
-      const auto* epoch = std::get_if<EpochDone>(&event);
-      if ((step != nullptr && step->step == 20) || (epoch != nullptr && epoch->epoch == 3)) {
-        trainer.pause();
-      }
-      if (!is<Paused>(event)) return;
-      ++pauses;
-      trainer.resume();
-    });
+    const test::Story story =
+        test::run(test::spirals(), [&](Trainer& trainer, const train::Event& event) {
+          const auto* step = std::get_if<StepDone>(&event);
+          const auto* epoch = std::get_if<EpochDone>(&event);
+          if ((step != nullptr && step->step == 20) || (epoch != nullptr && epoch->epoch == 3)) {
+            trainer.pause();
+          }
+          if (!is<Paused>(event)) return;
+          ++pauses;
+          trainer.resume();
+        });
     QCOMPARE(pauses, 2);
     QVERIFY(story.end().outcome == Outcome::Completed);
     QVERIFY(is<Paused>(story.events.at(21)));  // Started, 20 steps, before the epoch's end
@@ -236,7 +240,7 @@ class TestTrainer : public QObject {
   }
 
   void stopsBeforeItBegins() {
-    Trainer trainer(test::spirals(), [&](const Event& event) {
+    Trainer trainer(test::spirals(), [&](const train::Event& event) {
       QVERIFY(is<Finished>(event));
       QVERIFY(std::get<Finished>(event).outcome == Outcome::Stopped);
     });
