@@ -2,6 +2,8 @@
 
 #include <QElapsedTimer>
 #include <QTest>
+#include <algorithm>
+#include <limits>
 
 #include "core/base/random.h"
 #include "tests/core/graph/graphs.h"
@@ -96,37 +98,35 @@ class TestInfer : public QObject {
     chain.add("Linear", {{"out_features", int64_t{1000000}}});
     chain.add("Linear", {{"out_features", int64_t{2}}});
     chain.add("CrossEntropyLoss");
-    QElapsedTimer timer;
-    timer.start();
     const Inference inference = infer(chain.graph, {{1000000}, {}, DType::Int64, 2});
-    QVERIFY2(timer.elapsed() < 100, qPrintable(QString::number(timer.elapsed())));
     QVERIFY2(inference.ok(), qPrintable(all_problems(inference)));
     QVERIFY(inference.parameters > int64_t{2000000000000});
     QVERIFY(default_generator() == before);
   }
 
-  void isQuick() {
-    const Graph graph = test::lenet();
-    infer(graph, test::images());
-    QElapsedTimer timer;
-    timer.start();
-    for (int i = 0; i < 100; ++i) infer(graph, test::images());
-    const double lenet_ms = timer.nsecsElapsed() / 1e8;
-
-    test::Chain chain;
-    chain.add("Input");
-    for (int i = 0; i < 499; ++i) {
-      chain.add("Linear", {{"out_features", int64_t{64}}});
-      chain.add("ReLU");
-    }
-    chain.add("CrossEntropyLoss");
-    timer.restart();
-    const Inference inference = infer(chain.graph, {{64}, {}, DType::Int64, 64});
-    const double large_ms = timer.nsecsElapsed() / 1e6;
-    qInfo("infer: LeNet %.3f ms, %zu nodes %.1f ms", lenet_ms, chain.graph.nodes.size(), large_ms);
-    QVERIFY2(inference.ok(), qPrintable(all_problems(inference)));
-    QVERIFY(lenet_ms < 2 * slack());
-    QVERIFY(large_ms < 100 * slack());
+  void takesTimeInProportionToTheDrawing() {
+    const auto fastest_ms = [](int layers) {
+      test::Chain chain;
+      chain.add("Input");
+      for (int i = 0; i < layers; ++i) {
+        chain.add("Linear", {{"out_features", int64_t{64}}});
+        chain.add("ReLU");
+      }
+      chain.add("CrossEntropyLoss");
+      double fastest = std::numeric_limits<double>::infinity();
+      for (int i = 0; i < 5; ++i) {
+        QElapsedTimer timer;
+        timer.start();
+        const Inference inference = infer(chain.graph, {{64}, {}, DType::Int64, 64});
+        fastest = std::min(fastest, static_cast<double>(timer.nsecsElapsed()) / 1e6);
+        if (!inference.ok()) return std::numeric_limits<double>::quiet_NaN();
+      }
+      return fastest;
+    };
+    const double small_ms = fastest_ms(50);
+    const double large_ms = fastest_ms(500);
+    qInfo("infer: 100 blocks %.2f ms, 1000 blocks %.2f ms", small_ms, large_ms);
+    QVERIFY(large_ms < 40 * small_ms);  // ten times the blocks; a hundredfold if it were quadratic
   }
 
   void anAutoencoderNeedsNoTarget() {
@@ -148,10 +148,6 @@ class TestInfer : public QObject {
     QVERIFY2(inference.ok(), qPrintable(all_problems(inference)));
     QCOMPARE(out(inference, 1), QString("N×2"));
   }
-
- private:
-  /// Other programs may share the machine, and sanitizers slow it down.
-  static double slack() { return 5; }
 };
 
 QTEST_GUILESS_MAIN(TestInfer)
