@@ -1,9 +1,9 @@
-#include "app/cli/curves.h"
 #include "app/cli/output_folder.h"
 #include "app/cli/progress.h"
 #include "app/cli/text.h"
 #include "core/backend/creation.h"
 #include "core/base/error.h"
+#include "core/train/curves.h"
 #include "tests/cli/child.h"
 
 using namespace nw;
@@ -70,7 +70,7 @@ class TestCliOutput : public QObject {
   }
 
   void curves_keep_every_digit() {
-    cli::Curves curves;
+    train::Curves curves;
     train::StepDone step;
     step.step = 1;
     step.epoch = 1;
