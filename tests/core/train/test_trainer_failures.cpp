@@ -138,7 +138,7 @@ class TestTrainerFailures : public QObject {
     nn::StateDict state;
     const test::Story story = test::run(
         project,
-        [&](Trainer& trainer, const Event& event) {
+        [&](Trainer& trainer, const train::Event& event) {
           if (std::holds_alternative<StepDone>(event)) last = test::numbers(trainer.state_dict());
         },
         &state);

@@ -152,7 +152,7 @@ class TestTrainerOracle : public QObject {
     nn::StateDict state;
     const test::Story story = test::run(
         project,
-        [&](Trainer& trainer, const Event& event) {
+        [&](Trainer& trainer, const train::Event& event) {
           const auto* step = std::get_if<StepDone>(&event);
           if (std::holds_alternative<Started>(event)) initial = test::numbers(trainer.state_dict());
           if (cut && step != nullptr && step->step == steps) trainer.stop();

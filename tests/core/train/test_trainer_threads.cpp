@@ -17,7 +17,7 @@ class Worker {
  public:
   explicit Worker(graph::Project project, bool keep_states = false)
       : keep(keep_states),
-        trainer(std::move(project), [this](const Event& event) { note(event); }),
+        trainer(std::move(project), [this](const train::Event& event) { note(event); }),
         thread_([this] { trainer.run(); }) {}
   ~Worker() {
     trainer.stop();
@@ -46,7 +46,7 @@ class Worker {
   Trainer trainer;
 
  private:
-  void note(const Event& event) {
+  void note(const train::Event& event) {
     if (keep &&
         (std::holds_alternative<Started>(event) || std::holds_alternative<StepDone>(event))) {
       std::vector<float> state = test::numbers(trainer.state_dict());

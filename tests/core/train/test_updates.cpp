@@ -119,7 +119,7 @@ class TestUpdates : public QObject {
     std::vector<double> average;
     const test::Story story = test::run(
         project,
-        [&](Trainer& trainer, const Event& event) {
+        [&](Trainer& trainer, const train::Event& event) {
           if (std::holds_alternative<Started>(event)) {
             QVERIFY(std::get<Started>(event).averages);
             // Before the first update both are the initial weights.
@@ -155,7 +155,7 @@ class TestUpdates : public QObject {
     const auto reach = [&] {
       std::vector<double> ways;
       nn::StateDict before;
-      test::run(project, [&](Trainer& trainer, const Event& event) {
+      test::run(project, [&](Trainer& trainer, const train::Event& event) {
         if (std::holds_alternative<StepDone>(event)) {
           ways.push_back(distance(before, trainer.state_dict()));
           trainer.stop();
