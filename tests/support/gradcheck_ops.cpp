@@ -1,6 +1,8 @@
 #include "tests/support/gradcheck_ops.h"
 
 #include <QtTest>
+#include <algorithm>
+#include <cmath>
 #include <complex>
 
 #include "core/autograd/gradcheck.h"
@@ -29,16 +31,22 @@ constexpr Case kCases[] = {
 };
 
 /// Distinct numbers at least 0.01 apart and from 0, and at odd distances from one another, so that
-/// no two of those are equal: no difference quotient crosses a kink.
-void fill_apart(Draw& draw, const Tensor& x) {
+/// no two of those are equal: no difference quotient crosses a kink. `taken` are those of the
+/// inputs before, which they keep off, too.
+void fill_apart(Draw& draw, const Tensor& x, std::vector<double>& taken) {
   const int64_t parts = is_complex(x.dtype()) ? 2 : 1;
   const int64_t count = x.numel() * parts;
   std::vector<double> values;
   for (int64_t i = 0; i < count; ++i) {
-    const double place = static_cast<double>(i) + 0.5 + draw.real(-0.2, 0.2);
-    const double size = 0.1 + 1.5 * place / static_cast<double>(count);
-    values.push_back(i % 2 == 0 ? size : -size);
+    double value = 0;
+    do {
+      const double place = static_cast<double>(i) + 0.5 + draw.real(-0.2, 0.2);
+      value = (0.1 + 1.5 * place / static_cast<double>(count)) * (i % 2 == 0 ? 1 : -1);
+    } while (std::any_of(taken.begin(), taken.end(),
+                         [&](double other) { return std::abs(value - other) < 1e-5; }));
+    values.push_back(value);
   }
+  taken.insert(taken.end(), values.begin(), values.end());
   for (int64_t i = count - 1; i > 0; --i) {
     std::swap(values[static_cast<size_t>(i)], values[static_cast<size_t>(draw.integer(0, i))]);
   }
@@ -94,9 +102,10 @@ std::string problem_of(Draw& draw, const GradRow& row, const Case& one, DType dt
   const bool repeated = one.layout == Layout::Repeated;
   if (repeated) sizes[0][0] = 1;
   Tensors inputs;
+  std::vector<double> taken;
   for (const Dims& own : sizes) {
     inputs.push_back(laid_out(own, one.layout, dtype));
-    fill_apart(draw, inputs.back());
+    fill_apart(draw, inputs.back(), taken);
     inputs.back().set_requires_grad();
   }
   try {

@@ -65,6 +65,10 @@ bool divides(const Args& args) {
   return args.is_none("d_model") || args.integer("d_model") % args.integer("nhead") == 0;
 }
 
+bool has_encoder(const Args& args) {
+  return !args.is_none("custom_encoder") || args.integer("num_encoder_layers") >= 0;
+}
+
 std::string heads_text(int64_t heads) {
   return concat(heads, heads == 1 ? " head" : " heads");
 }
@@ -343,8 +347,12 @@ Block transformer_block() {
                   integer("nhead", 8, 1, "How many attentions run side by side."),
                   integer("num_encoder_layers", 6, 0, "Layers of the encoder."),
                   integer("num_decoder_layers", 6, 0, "Layers of the decoder.")};
-  block.params.back().min.reset();  // torch takes none for any number below 1
-  block.params.back().usual_min = 0;
+  // torch takes no layers for any number below 1 of the decoder's, and of those that it does not
+  // read.
+  for (size_t i = block.params.size() - 2; i < block.params.size(); ++i) {
+    block.params[i].min.reset();
+    block.params[i].usual_min = 0;
+  }
   append(block.params, feedforward_params());
   append(block.params,
          {nested_param("custom_encoder", "TransformerEncoder",
@@ -352,7 +360,8 @@ Block transformer_block() {
           nested_param("custom_decoder", "TransformerDecoder",
                        "A decoder in place of the one that the numbers above describe.")});
   append(block.params, order_params());
-  block.constraints = {{"d_model must be divisible by nhead", divides}};
+  block.constraints = {{"d_model must be divisible by nhead", divides},
+                       {"num_encoder_layers must be at least 0", has_encoder}};
   block.inputs = {
       sequence("src", "What is read (S, N, d_model), or with the batch first", source_layout),
       sequence("tgt", "What was written so far (T, N, d_model)", target_layout),
