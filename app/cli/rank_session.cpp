@@ -81,6 +81,7 @@ void RankSession::watch(const RankOptions& options) {
   watch.host = dist::host_name();
   watch.device = to_string(device_);
   watch.store = store_;
+  watch.serves = is_first() && place_.by != dist::StartedBy::Netwright;
   const std::string where = concat(place_.master_address, ":", place_.master_port);
   watch.store_lost = place_.by == dist::StartedBy::Netwright
                          ? dist::Fault{-1, where, "", "can no longer be reached"}

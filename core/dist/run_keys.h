@@ -31,6 +31,10 @@ inline std::string who(int rank) {
 inline std::string beat(int rank) {
   return "beat/" + std::to_string(rank);
 }
+/// There once a rank knows of the fault.
+inline std::string told(int rank) {
+  return "told/" + std::to_string(rank);
+}
 /// There once a rank has ended in order.
 inline std::string done(int rank) {
   return "done/" + std::to_string(rank);

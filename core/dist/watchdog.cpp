@@ -14,6 +14,8 @@ constexpr milliseconds kBetween{250};
 // Once an exchange has failed, a rank without a sign of life for so long was lost.
 constexpr milliseconds kSuspiciousSilence{2000};
 constexpr milliseconds kExplanation{3000};
+/// How long the store stays for those who have not heard of a fault yet.
+constexpr milliseconds kLastLooks{2000};
 /// How long a process may live on after a fault, to tell of it.
 constexpr milliseconds kLastWords{3000};
 
@@ -34,15 +36,34 @@ Watchdog::~Watchdog() {
   {
     const std::lock_guard lock(mutex_);
     ending_ = true;
-    in_order = !fault_;
+    in_order = !fault_ && !failed_;
   }
   changed_.notify_all();
   thread_.join();
-  if (!in_order) return;
+  if (!has_store_) return;
   try {
-    options_.store->set(keys::done(options_.rank), "");
+    leave(in_order);
   } catch (const Error&) {
     return;  // the store went first: the others see that, too
+  }
+}
+
+void Watchdog::leave(bool in_order) {
+  options_.store->set(in_order ? keys::done(options_.rank) : keys::told(options_.rank), "");
+  if (!in_order && options_.serves) await_told();
+}
+
+/// Until all ranks but the lost one know of the fault.
+void Watchdog::await_told() {
+  const auto record = options_.store->look(keys::kFault);
+  const int lost = record ? fault_from_record(*record).rank : -1;
+  const Clock::time_point deadline = Clock::now() + kLastLooks;
+  for (int rank = 0; rank < options_.size; ++rank) {
+    if (rank == options_.rank || rank == lost) continue;
+    while (!options_.store->look(keys::told(rank)) && !is_done(rank)) {
+      if (Clock::now() >= deadline) return;
+      std::this_thread::sleep_for(kBetween / 10);
+    }
   }
 }
 
@@ -75,6 +96,7 @@ Fault Watchdog::explain(const std::string& text, bool in_exchange) {
     changed_.wait_for(lock, kExplanation, [this] { return fault_.has_value(); });
   }
   if (fault_) return *fault_;
+  failed_ = true;
   lock.unlock();
   const Fault own{options_.rank, options_.host, options_.device, concat("failed: ", text)};
   try {
@@ -95,11 +117,10 @@ void Watchdog::await_others(milliseconds timeout) {
 }
 
 void Watchdog::run() {
-  bool has_store = true;
   std::unique_lock lock(mutex_);
   while (!ending_) {
     lock.unlock();
-    if (has_store) has_store = tick();
+    if (has_store_) has_store_ = tick();
     look_at_clock();
     lock.lock();
     changed_.wait_for(lock, kBetween, [this] { return ending_; });

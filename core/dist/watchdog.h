@@ -20,6 +20,7 @@ struct WatchOptions {
   std::string host;
   std::string device;
   std::shared_ptr<Store> store;
+  bool serves = false;                       // the store ends with this process
   Fault store_lost;                          // what it means when the store no longer answers
   std::chrono::milliseconds silence{30000};  // how long a rank may give no sign of life
 
@@ -36,7 +37,8 @@ struct WatchOptions {
 class Watchdog {
  public:
   explicit Watchdog(WatchOptions options);
-  /// Without a fault, tells the others that this rank ends in order.
+  /// Without a fault, tells the others that this rank ends in order. After one, the rank whose
+  /// process serves the store waits a moment until the others know of it, too.
   ~Watchdog();
   Watchdog(const Watchdog&) = delete;
   Watchdog& operator=(const Watchdog&) = delete;
@@ -69,6 +71,8 @@ class Watchdog {
   void take_pulse(int rank, std::chrono::milliseconds passed, std::chrono::milliseconds most);
   bool is_done(int rank);
   void look_at_clock();
+  void leave(bool in_order);
+  void await_told();
   void accept(const Fault& fault);
 
   WatchOptions options_;
@@ -79,8 +83,10 @@ class Watchdog {
   Clock::time_point fault_time_;
   bool ending_ = false;
   bool suspicious_ = false;  // an exchange failed: look at all ranks
+  bool failed_ = false;      // this rank told the others of a fault of its own
 
   // The thread's own:
+  bool has_store_ = true;
   int64_t beats_ = 0;
   bool stop_seen_ = false;
   bool overdue_ = false;

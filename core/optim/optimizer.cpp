@@ -1,6 +1,7 @@
 #include "core/optim/optimizer.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "core/autograd/node.h"
 #include "core/backend/creation.h"
@@ -86,15 +87,16 @@ void Optimizer::set_learning_rate(double lr) {
   for (size_t i = 0; i < groups_.size(); ++i) set_option(i, "lr", lr);
 }
 
-/// Parameters whose next step is the same: one call of a kernel.
+/// Parameters whose next step is the same: one call of a kernel. Its lists keep their memory from
+/// step to step.
 struct Optimizer::Batch {
-  StepRule rule;
+  std::optional<StepRule> rule;
   std::vector<Tensor> grads, params;
   std::array<std::vector<Tensor>, kMostKept> kept;
 
-  Batch(const StepRule& given, const Tensor& param) : rule(given), like_(param) {}
   bool takes(const StepRule& given, const Tensor& param) const {
-    return param.dtype() == like_.dtype() && param.device() == like_.device() && given == rule;
+    return param.dtype() == params[0].dtype() && param.device() == params[0].device() &&
+           given == *rule;
   }
   void add(const Tensor& grad, const Tensor& param, std::span<const Slot> slots,
            const State& state) {
@@ -104,20 +106,35 @@ struct Optimizer::Batch {
     for (size_t i = 0; i < slots.size(); ++i) {
       if (slots[i].kept != Kept::Tensor) continue;
       const int place = next++;
-      if (keeps(rule, place)) kept[static_cast<size_t>(place)].push_back(state.tensors[i]);
+      if (keeps(*rule, place)) kept[static_cast<size_t>(place)].push_back(state.tensors[i]);
     }
   }
   void run() const {
-    kernels_of(like_).optimizer->step(rule, grads, params, kept[0], kept[1], kept[2]);
+    kernels_of(params[0]).optimizer->step(*rule, grads, params, kept[0], kept[1], kept[2]);
   }
-
- private:
-  Tensor like_;
+  void clear() {
+    grads.clear();
+    params.clear();
+    for (std::vector<Tensor>& list : kept) list.clear();
+  }
 };
+
+Optimizer::~Optimizer() = default;
+
+Optimizer::Batch& Optimizer::batch_for(const StepRule& rule, const Tensor& param) {
+  const auto end = std::find_if(batches_.begin(), batches_.end(),
+                                [](const Batch& batch) { return batch.params.empty(); });
+  const auto same = std::find_if(batches_.begin(), end,
+                                 [&](const Batch& batch) { return batch.takes(rule, param); });
+  if (same != end) return *same;
+  Batch& fresh = end != batches_.end() ? *end : batches_.emplace_back();
+  fresh.rule = rule;
+  return fresh;
+}
 
 void Optimizer::step() {
   const autograd::NoGrad no_grad;
-  std::vector<Batch> batches;
+  for (Batch& batch : batches_) batch.clear();
   const std::span<const Slot> slots = layout();
   for (size_t g = 0; g < groups_.size(); ++g) {
     Group& group = groups_[g];
@@ -129,14 +146,15 @@ void Optimizer::step() {
       State& state = group.states[i];
       const StepRule rule = next_rule(g, memory, state);
       state.started = true;
-      const auto same = std::find_if(batches.rbegin(), batches.rend(),
-                                     [&](const Batch& batch) { return batch.takes(rule, memory); });
-      Batch& batch = same != batches.rend() ? *same : batches.emplace_back(rule, memory);
-      batch.add(grad, memory, slots, state);
+      batch_for(rule, memory).add(grad, memory, slots, state);
       param.storage()->bump_version();
     }
   }
-  for (const Batch& batch : batches) batch.run();
+  for (Batch& batch : batches_) {
+    if (batch.params.empty()) break;
+    batch.run();
+    batch.clear();
+  }
 }
 
 Tensor Optimizer::step(const Closure& closure) {

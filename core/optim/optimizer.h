@@ -26,7 +26,7 @@ class Optimizer {
   /// Computes the loss anew, with gradients.
   using Closure = std::function<Tensor()>;
 
-  virtual ~Optimizer() = default;
+  virtual ~Optimizer();
   Optimizer(const Optimizer&) = delete;
   Optimizer& operator=(const Optimizer&) = delete;
 
@@ -110,6 +110,7 @@ class Optimizer {
 
  private:
   struct Batch;
+  Batch& batch_for(const StepRule& rule, const Tensor& param);
   void check_params(const std::vector<Tensor>& params) const;
   StateEntries entries_of(const State& state, const Tensor& param) const;
   State state_from(const StateEntries& entries, const Tensor& param) const;
@@ -117,6 +118,7 @@ class Optimizer {
   const OptimizerSpec& spec_;
   nn::Args defaults_;
   std::vector<Group> groups_;
+  std::vector<Batch> batches_;  // of a step; empty between steps, their memory kept
 };
 
 /// Description of an optimiser: "SGD" (torch name "optim.SGD"), its parameters, and how to make it.

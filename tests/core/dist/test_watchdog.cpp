@@ -2,6 +2,7 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <thread>
 
 #include "core/base/error.h"
 #include "core/dist/prefixed_store.h"
@@ -202,6 +203,32 @@ class TestWatchdog : public QObject {
     QVERIFY(within(milliseconds(3000), [&] { return watchdog->fault().has_value(); }));
     QCOMPARE(watchdog->fault()->text(),
              std::string("the launcher on node0:1 can no longer be reached"));
+  }
+
+  void the_store_stays_until_all_know_of_a_fault() {
+    Ranks ranks(3);
+    auto a = ranks.start(0, [](WatchOptions& options) { options.serves = true; });
+    ranks.client()->set(keys::kFault, to_record(Fault{1, "node1", "cpu", "went away"}));
+    QVERIFY(within(milliseconds(2000), [&] { return a->fault().has_value(); }));
+    std::atomic<bool> knows{false};
+    std::thread slow([&, store = ranks.client()] {  // rank 2, on a busy processor
+      std::this_thread::sleep_for(milliseconds(700));
+      knows = true;
+      store->set(keys::told(2), "");
+    });
+    a.reset();
+    QVERIFY(knows);
+    slow.join();
+  }
+
+  void who_never_hears_of_a_fault_is_not_waited_for_long() {
+    Ranks ranks(3);
+    auto a = ranks.start(0, [](WatchOptions& options) { options.serves = true; });
+    ranks.client()->set(keys::kFault, to_record(Fault{1, "node1", "cpu", "went away"}));
+    QVERIFY(within(milliseconds(2000), [&] { return a->fault().has_value(); }));
+    const auto began = std::chrono::steady_clock::now();
+    a.reset();
+    QVERIFY(std::chrono::steady_clock::now() - began < milliseconds(4000));
   }
 
   void a_wish_to_stop_reaches_rank_0_once() {
