@@ -37,9 +37,9 @@ class Trainer {
   ///
   /// `group`: the ranks that train this project together, each with a Trainer of its own; batches
   /// are shared out among them (see train::Ranks), and every one tells the same events. Pause, stop
-  /// and step on one act on all, after one more batch at most. `resume` is rank 0's. Checkpoints are
-  /// alike on all ranks but for statistics of norms: rank 0's are those that count; with any number
-  /// of ranks a run goes on from them. Null, or a group of one: none.
+  /// and step on one act on all, after one more batch at most. `resume` is rank 0's. Checkpoints
+  /// are alike on all ranks but for statistics of norms: rank 0's are those that count; with any
+  /// number of ranks a run goes on from them. Null, or a group of one: none.
   Trainer(graph::Project project, Sink sink, std::optional<Checkpoint> resume = {},
           std::shared_ptr<dist::ProcessGroup> group = {});
   ~Trainer();
