@@ -90,8 +90,8 @@ class Module {
   /// Copies of nothing: the tensors share the module's numbers. A parameter that still waits for
   /// its sizes is there undefined.
   StateDict state_dict() const;
-  /// Copies what fits. With `strict`, throws Error listing missing, unexpected and mismatched keys,
-  /// and changes nothing then.
+  /// Copies the tensors. Throws Error where sizes do not fit, and with `strict` where keys are
+  /// missing or unexpected, too; it lists them all, and changes nothing then.
   LoadReport load_state_dict(const StateDict& state, bool strict = true);
 
   Module& train(bool on = true);

@@ -107,7 +107,8 @@ LoadReport Module::load_state_dict(const StateDict& given, bool strict) {
     if (value.defined()) state.entries.push_back({entry.key, value});
   }
   LoadReport report = match(own, state, copies);
-  NW_CHECK(!strict || report.ok(), "[", kind(), "] the weights do not fit:\n", report.text());
+  const bool fits = strict ? report.ok() : report.mismatched.empty();
+  NW_CHECK(fits, "[", kind(), "] the weights do not fit:\n", report.text());
   load_lazy("", state);
   for (const auto& [target, source] : copies) raw::copy_(target, source);
   return report;

@@ -94,14 +94,18 @@ class TestModule : public QObject {
             std::string::npos);
   }
 
-  void lenient_loading_takes_what_fits() {
+  void lenient_loading_passes_over_keys_but_not_over_sizes() {
     Linear linear({2, 3});
     StateDict state;
-    state.entries = {{"weight", full({3, 2}, 5)}, {"bias", zeros({4})}, {"extra", zeros({1})}};
+    state.entries = {{"weight", full({3, 2}, 5)}, {"extra", zeros({1})}};
     const LoadReport report = linear.load_state_dict(state, false);
     QVERIFY(!report.ok());
     QCOMPARE(report.unexpected, (std::vector<std::string>{"extra"}));
-    QCOMPARE(report.mismatched.size(), size_t{1});
+    QCOMPARE(report.missing, (std::vector<std::string>{"bias"}));
+    QCOMPARE(linear.state_dict().find("weight")->data<float>()[5], 5.0f);
+    state.entries = {{"weight", full({3, 2}, 7)}, {"bias", zeros({4})}};
+    const Error error = error_of([&] { linear.load_state_dict(state, false); });
+    QVERIFY2(error.text().find("bias: expects 3, gets 4") != std::string::npos, error.what());
     QCOMPARE(linear.state_dict().find("weight")->data<float>()[5], 5.0f);
   }
 
