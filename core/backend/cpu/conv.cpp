@@ -85,8 +85,11 @@ void conv_grad_weight(const Tensor& grad, const Tensor& x, const Window& window,
     geometry.innermost = innermost(grad) || innermost(x);
     const auto run =
         prefers_direct_grad_weight(geometry) ? direct_conv_grad_weight : onednn_conv_grad_weight;
+    // oneDNN adds up one number after the other, PyTorch in three dimensions more exactly.
+    const bool apart = grad_bias.defined() && grad.dim() == 5;
     run(geometry, grad.data<float>(), x.data<float>(), grad_weight.data<float>(),
-        data_or_null<float>(grad_bias));
+        apart ? nullptr : data_or_null<float>(grad_bias));
+    if (apart) conv_grad_bias(geometry, grad.data<float>(), grad_bias.data<float>());
     return;
   }
   const Tensor from = raw::contiguous(grad);

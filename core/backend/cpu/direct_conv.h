@@ -11,6 +11,10 @@ bool prefers_direct(const ConvGeometry& geometry);
 bool prefers_direct_grad_input(const ConvGeometry& geometry);
 bool prefers_direct_grad_weight(const ConvGeometry& geometry);
 
+/// grad_bias[channel] = the sum of grad (N, out, …) over all else, in float64 from sample to
+/// sample.
+void conv_grad_bias(const ConvGeometry& geometry, const float* grad, float* grad_bias);
+
 void direct_conv(const ConvGeometry& geometry, const float* x, const float* weight,
                  const float* bias, float* y);
 void direct_conv_grad_input(const ConvGeometry& geometry, const float* grad, const float* weight,

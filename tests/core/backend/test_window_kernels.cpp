@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "core/backend/backend.h"
@@ -143,6 +145,30 @@ class TestWindowKernels : public QObject {
     kernels().conv_grad_weight(empty(c.y), x, c.window, slope, bias_slope);
     QVERIFY(same(slope, zeros(c.weight), "grad_weight of no samples"));
     QVERIFY(same(bias_slope, zeros({4}), "grad_bias of no samples"));
+  }
+
+  /// Thousands of numbers of both signs: one float32 after the other would miss by some 1e-4.
+  void slopes_of_biases_in_three_dimensions_are_exact() {
+    Case c;
+    c.window = {{1, 1, 1}, {1, 1, 1}, {0, 0, 0}, {1, 1, 1}, 1};
+    c.x = {1, 5, 20, 20, 20};
+    c.weight = {6, 5, 1, 1, 1};
+    c.y = output_sizes(c.x, 6, c.window);
+    const Tensor x = draw_->numbers(c.x, DType::Float32);
+    const Tensor grad = draw_->numbers(c.y, DType::Float32);
+    const Tensor slope = empty(c.weight);
+    const Tensor bias_slope = empty({6});
+    kernels().conv_grad_weight(grad, x, c.window, slope, bias_slope);
+    for (int64_t channel = 0; channel < 6; ++channel) {
+      double exact = 0;
+      double largest = 0;
+      for (int64_t i = 0; i < 8000; ++i) {
+        exact += grad.data<float>()[channel * 8000 + i];
+        largest = std::max(largest, std::abs(exact));
+      }
+      const double off = std::abs(bias_slope.data<float>()[channel] - exact);
+      QVERIFY2(off < 1e-6 * std::abs(exact) + 1e-7 * largest, qPrintable(QString::number(off)));
+    }
   }
 
   void convolution_repeats_bit_for_bit() {
