@@ -216,7 +216,8 @@ void CurvePlot::Parts::placeLabels() {
     place(trainingLabel, curves.smoothed.isEmpty() ? curves.raw : curves.smoothed);
   }
   place(validationLabel, curves.validation);
-  stepsLabel->position->setCoords(x, area.bottom() + 14);
+  // Clear of the last number of the axis, which stands half beyond its end.
+  stepsLabel->position->setCoords(x + 8, area.bottom() + 14);
 
   if (!trainingLabel->visible() || !validationLabel->visible()) return;
   const double a = trainingLabel->position->coords().y();
