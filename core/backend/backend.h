@@ -15,6 +15,7 @@ namespace nw {
 class Generator;
 struct ActivationKernels;
 struct AttentionKernels;
+struct ChainKernels;
 struct IndexKernels;
 struct LossKernels;
 struct NormKernels;
@@ -88,7 +89,7 @@ struct Kernels {
   void (*conv_grad_weight)(const Tensor& grad, const Tensor& x, const Window& window,
                            const Tensor& grad_weight, const Tensor& grad_bias);
   /// indices int64, flat within each plane: of NaN, else of the first among the largest; −1 (and y
-  /// −∞) where a dilated window has no point inside
+  /// −∞) where a dilated window has no point inside. Undefined: not wanted
   void (*max_pool)(const Tensor& x, const Window& window, const Tensor& y, const Tensor& indices);
   void (*max_pool_grad)(const Tensor& grad, const Tensor& indices, const Tensor& grad_x);
   void (*avg_pool)(const Tensor& x, const Window& window, const AvgPoolMode& mode, const Tensor& y);
@@ -140,6 +141,7 @@ struct Kernels {
   const LossKernels* loss = nullptr;
   const AttentionKernels* attention = nullptr;  // optional
   const OptimizerKernels* optimizer = nullptr;
+  const ChainKernels* chain = nullptr;  // optional
 };
 
 /// What a device is. Compute capability 0.0: not a GPU. A figure of 0 is not known.

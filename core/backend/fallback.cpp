@@ -17,7 +17,8 @@ using namespace kernel_table;
 
 /// Kernels that front code does without where they are null.
 bool is_optional(const std::string& name) {
-  return name == "cross_entropy" || name == "attention" || name.starts_with("attention.");
+  return name == "cross_entropy" || name == "attention" || name.starts_with("attention.") ||
+         name == "chain" || name.starts_with("chain.");
 }
 
 // --- what is known of the one backend that has fallbacks ---
@@ -221,6 +222,7 @@ const Kernels& complete(const Kernels& native, const KernelHooks& hooks) {
   completed = kMade<Completed>;
   if (native.cross_entropy == nullptr) completed.cross_entropy = nullptr;
   if (native.attention == nullptr) completed.attention = nullptr;
+  if (native.chain == nullptr) completed.chain = nullptr;
   return completed;
 }
 
@@ -234,7 +236,7 @@ bool has_native_kernel(const std::string& name) {
          group_has(table.index, name) || group_has(table.norm, name) ||
          group_has(table.recurrent, name) || group_has(table.resample, name) ||
          group_has(table.loss, name) || group_has(table.optimizer, name) ||
-         group_has(table.attention, name);
+         group_has(table.attention, name) || group_has(table.chain, name);
 }
 
 std::map<std::string, uint64_t> fallback_counts() {

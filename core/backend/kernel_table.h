@@ -13,6 +13,7 @@
 #include "core/backend/activation_kernels.h"
 #include "core/backend/attention_kernels.h"
 #include "core/backend/backend.h"
+#include "core/backend/chain_kernels.h"
 #include "core/backend/index_kernels.h"
 #include "core/backend/loss_kernels.h"
 #include "core/backend/norm_kernels.h"

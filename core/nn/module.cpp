@@ -276,6 +276,11 @@ HookHandle Module::register_full_backward_hook(BackwardHook hook) {
   return {hooks_, hooks().next++};
 }
 
+bool Module::has_hooks() const {
+  return hooks_ != nullptr &&
+         !(hooks_->before.empty() && hooks_->after.empty() && hooks_->backward.empty());
+}
+
 Tensors Module::call_with_hooks(const Tensors& given) {
   if (lazy_) {
     if (has_uninitialized_parameters()) initialize_parameters(given);

@@ -119,6 +119,8 @@ class Module {
   HookHandle register_forward_pre_hook(ForwardPreHook hook);
   HookHandle register_forward_hook(ForwardHook hook);
   HookHandle register_full_backward_hook(BackwardHook hook);
+  /// Whether anything watches the calls of this module.
+  bool has_hooks() const;
 
   /// True from construction until the first call of a module that takes sizes from its input.
   bool is_lazy() const { return lazy_; }
