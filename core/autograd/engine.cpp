@@ -154,6 +154,8 @@ class Engine {
     afterwards_.push_back(std::move(function));
   }
 
+  bool retains_graph() const { return retain_graph_; }
+
   /// Tells of an edge along which the walk will start, before it starts.
   void announce(const Edge& edge) {
     if (captured_ == nullptr && AccumulateGrad::any_awaited()) awaited_.add(edge, goals_);
@@ -260,6 +262,11 @@ void after_backward(std::function<void()> function) {
   Engine* const engine = Engine::current();
   NW_CHECK(engine != nullptr, "[after_backward] expects to be called by a hook within backward");
   engine->call_afterwards(std::move(function));
+}
+
+bool keeps_graph() {
+  const Engine* const engine = Engine::current();
+  return engine == nullptr || engine->retains_graph();
 }
 
 namespace {

@@ -55,9 +55,15 @@ using GradReadyHook = std::function<void(const Tensor& grad)>;
 /// while the rest of backward has yet to come. Throws Error for any other tensor.
 TensorHookHandle register_post_accumulate_grad_hook(const Tensor& leaf, GradReadyHook hook);
 
+/// How many hooks of both kinds a leaf has.
+size_t hooks_on(const Tensor& leaf);
+
 /// Lets the backward that runs on this thread call `function` when all gradients are there. Throws
 /// Error when none runs. Dropped when the backward throws.
 void after_backward(std::function<void()> function);
+/// Whether the backward that runs on this thread leaves the graph as it is, so that another one may
+/// come (retain_graph): what was saved must not be written over. True when none runs.
+bool keeps_graph();
 
 /// Lets a tensor that is no leaf add up its gradients in grad(); leaves do so anyway. Throws Error
 /// when it requires none.

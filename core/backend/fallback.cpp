@@ -1,5 +1,6 @@
 #include "core/backend/fallback.h"
 
+#include <bit>
 #include <cstring>
 #include <mutex>
 #include <tuple>
@@ -18,7 +19,7 @@ using namespace kernel_table;
 /// Kernels that front code does without where they are null.
 bool is_optional(const std::string& name) {
   return name == "cross_entropy" || name == "attention" || name.starts_with("attention.") ||
-         name == "chain" || name.starts_with("chain.");
+         name == "chain" || name.starts_with("chain.") || name.starts_with("recurrent.stack_");
 }
 
 // --- what is known of the one backend that has fallbacks ---
@@ -202,6 +203,20 @@ struct Completed {
   }
 };
 
+/// `made` with null for what need not be there and is not in `native`, which may be null.
+template <typename Group>
+const Group* without_missing(const Group* native, const Group* made) {
+  const auto names = names_of<Group>();
+  auto entries = entries_of(*made);
+  for (size_t i = 0; i < entries.size(); ++i) {
+    const bool has = native != nullptr && entries_of(*native)[i] != nullptr;
+    if (!has && is_optional(names[i])) entries[i] = nullptr;
+  }
+  static Group group;  // complete() is called once
+  group = std::bit_cast<Group>(entries);
+  return &group;
+}
+
 template <typename Group>
 bool group_has(const Group* group, const std::string& name) {
   const auto names = names_of<Group>();
@@ -223,6 +238,7 @@ const Kernels& complete(const Kernels& native, const KernelHooks& hooks) {
   if (native.cross_entropy == nullptr) completed.cross_entropy = nullptr;
   if (native.attention == nullptr) completed.attention = nullptr;
   if (native.chain == nullptr) completed.chain = nullptr;
+  completed.recurrent = without_missing(native.recurrent, completed.recurrent);
   return completed;
 }
 

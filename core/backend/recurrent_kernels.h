@@ -1,5 +1,7 @@
 #pragma once
 
+#include <span>
+
 #include "core/backend/recurrent_cell.h"
 #include "core/tensor/tensor.h"
 
@@ -19,7 +21,35 @@ struct RecurrentSteps {
   }
 };
 
-/// Recurrent layers over whole sequences, in float32 or float64. rows: of all steps together;
+/// Layers of cells over one batch of sequences, each over what the one before gives; the directions
+/// of a layer side by side. cells: layers · directions.
+struct RecurrentStack {
+  RecurrentCell cell = RecurrentCell::Tanh;
+  int64_t layers = 1;
+  bool bidirectional = false;
+  int64_t steps = 0;
+  int64_t batch = 0;
+  int64_t features = 0;  // of the first layer's inputs
+  int64_t hidden = 0;
+  int64_t state = 0;      // of h: hidden, unless it is projected
+  bool biased = false;    // each cell has both biases
+  bool projects = false;  // Lstm only: each cell has weight_hr
+  bool learns = false;    // stack_backward() may follow
+  Tensor batch_sizes;     // as in RecurrentSteps
+
+  int64_t directions() const { return bidirectional ? 2 : 1; }
+  int64_t cells() const { return layers * directions(); }
+  /// Weights of one cell: ih, hh, bias_ih and bias_hh if biased, hr if it projects.
+  int64_t weights_of_cell() const { return 2 + (biased ? 2 : 0) + (projects ? 1 : 0); }
+};
+
+/// What became of a stack.
+struct RecurrentStackResult {
+  bool done = false;  // false: the backend leaves it to the layers one by one; nothing was written
+  Tensor kept;        // what stack_backward() wants, as only the backend knows it; if it learns
+};
+
+/// Recurrent layers over whole sequences, cells in float32 or float64. rows: of all steps together;
 /// gates: gate_count · hidden; state: of h, which is hidden unless an Lstm projects it; all tensors
 /// are dense. "Saved" is what backward wants; forward leaves it out where it is undefined.
 struct RecurrentKernels {
@@ -45,6 +75,23 @@ struct RecurrentKernels {
                    const Tensor& grad_y, const Tensor& grad_h_n, const Tensor& grad_c_n,
                    const Tensor& grad_x_gates, const Tensor& grad_h_gates, const Tensor& grad_h,
                    const Tensor& grad_h_0, const Tensor& grad_c_0);
+
+  /// May be null, and then the next one is, too: a whole stack at once, in any floating dtype, as
+  /// forward() of each cell gives it or more exactly. x (rows, features); h_0 (cells, batch, state)
+  /// and c_0 (cells, batch, hidden) may be undefined: 0; weights: of each cell in turn, as
+  /// weights_of_cell() says -> y (rows, directions · state), h_n, c_n
+  void (*stack_forward)(const RecurrentStack& stack, const Tensor& x, const Tensor& h_0,
+                        const Tensor& c_0, std::span<const Tensor> weights, const Tensor& y,
+                        const Tensor& h_n, const Tensor& c_n,
+                        RecurrentStackResult& result) = nullptr;
+  /// kept: of the forward of the same stack; written over. grad_y, grad_h_n and grad_c_n may be
+  /// undefined: 0 -> grad_x, grad_h_0, grad_c_0 and grad_weights, which has an entry for each of
+  /// the weights; undefined where it is not wanted.
+  void (*stack_backward)(const RecurrentStack& stack, const Tensor& x, const Tensor& h_0,
+                         const Tensor& c_0, std::span<const Tensor> weights, const Tensor& y,
+                         const Tensor& kept, const Tensor& grad_y, const Tensor& grad_h_n,
+                         const Tensor& grad_c_n, const Tensor& grad_x, const Tensor& grad_h_0,
+                         const Tensor& grad_c_0, std::span<const Tensor> grad_weights) = nullptr;
 };
 
 }  // namespace nw

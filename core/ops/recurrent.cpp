@@ -7,6 +7,7 @@
 #include "core/ops/checks.h"
 #include "core/ops/dropout.h"
 #include "core/ops/join.h"
+#include "core/ops/promotion.h"
 #include "core/ops/recurrent_sequence.h"
 #include "core/ops/shape.h"
 #include "core/ops/slice.h"
@@ -68,73 +69,115 @@ Sizes check(const Tensor& x, const Tensor& batch_sizes, const RecurrentState& in
   return sizes;
 }
 
+/// The states of `count` cells from `first` on, among those of all.
+RecurrentState states_of(const RecurrentState& all, int64_t first, int64_t count) {
+  const auto part = [&](const Tensor& x) {
+    return x.defined() && x.size(0) != count ? narrow(x, 0, first, count) : x;
+  };
+  return {part(all.h), part(all.c)};
+}
+
 /// The state of one cell among those of all.
 RecurrentState state_of(const RecurrentState& all, int64_t cell) {
   return {all.h.defined() ? select(all.h, 0, cell) : Tensor(),
           all.c.defined() ? select(all.c, 0, cell) : Tensor()};
 }
 
-/// (cells, N, …) of the states of all.
 Tensor joined(const Tensors& states) {
-  return states.size() == 1 ? unsqueeze(states[0], 0) : stack(states, 0);
+  return states.size() == 1 ? states[0] : cat(states, 0);
 }
 
-/// One kernel for a layer computes in float32 or float64. Other dtypes go step by step, so that
-/// each operation rounds its result as PyTorch's does.
+/// One kernel for a cell computes in float32 or float64. Other dtypes go step by step, so that each
+/// operation rounds its result as PyTorch's does.
 bool fuses(const Tensor& x) {
   const bool wide = x.dtype() == DType::Float32 || x.dtype() == DType::Float64;
   return wide && kernels_of(x).recurrent != nullptr && !autocast::is_on(x.device());
 }
 
-/// As cuDNN under autocast: of numbers in its dtype, added up in float32, results in its dtype.
-RecurrentResult lowered(const Tensor& x, const Tensor& batch_sizes, const RecurrentState& initial,
-                        std::span<const RecurrentWeights> weights, const RecurrentOptions& options,
-                        Generator& generator) {
-  const DeviceType device = x.device().type;
-  const autocast::Caster lower(device, autocast::Rule::Lower);
-  const autocast::Caster widen(device, autocast::Rule::Float32);
-  const auto cast = [&](const Tensor& tensor) { return widen(lower(tensor)); };
-  std::vector<RecurrentWeights> all;
-  for (const RecurrentWeights& w : weights) {
-    all.push_back({cast(w.ih), cast(w.hh), cast(w.bias_ih), cast(w.bias_hh), cast(w.hr)});
-  }
-  const RecurrentState state{cast(initial.h), cast(initial.c)};
-  const Tensor input = cast(x);
-  const autocast::detail::Off off(device);
-  const RecurrentResult result = recurrent(input, batch_sizes, state, all, options, generator);
-  return {lower(result.output), {lower(result.final.h), lower(result.final.c)}};
+bool may_stack(const Tensor& x) {
+  const RecurrentKernels* kernels = kernels_of(x).recurrent;
+  return kernels != nullptr && kernels->stack_forward != nullptr && !autocast::is_on(x.device());
 }
 
-}  // namespace
-
-RecurrentResult recurrent(const Tensor& x, const Tensor& batch_sizes, const RecurrentState& initial,
-                          std::span<const RecurrentWeights> weights,
-                          const RecurrentOptions& options, Generator& generator) {
-  if (x.defined() && autocast::rule_of(kRules, x.device().type) == autocast::Rule::Lower) {
-    return lowered(x, batch_sizes, initial, weights, options, generator);
-  }
-  const Sizes sizes = check(x, batch_sizes, initial, weights[0], options);
+/// Layer after layer, cell by cell. x: rows, or where no kernel takes them also (T, N, features).
+SequenceResult cell_by_cell(const RecurrentStack& stack, const Tensor& x,
+                            const RecurrentState& initial,
+                            std::span<const RecurrentWeights> weights) {
+  const auto directions = static_cast<size_t>(stack.directions());
   const bool fused = fuses(x);
-  const size_t directions = options.bidirectional ? 2 : 1;
-  const Dims flat{sizes.steps * sizes.batch, sizes.features};
-  Tensor rows = fused && !batch_sizes.defined() ? reshape(x, flat) : x;
+  Tensor rows = x;
   Tensors h;
   Tensors c;
   for (size_t cell = 0; cell < weights.size(); cell += directions) {
     Tensors ys;
     for (size_t i = 0; i < directions; ++i) {
-      const RecurrentSteps steps{options.cell, i == 1, sizes.steps, sizes.batch, batch_sizes};
+      const RecurrentSteps steps{stack.cell, i == 1, stack.steps, stack.batch, stack.batch_sizes};
       const auto state = state_of(initial, static_cast<int64_t>(cell + i));
       const SequenceResult result = fused
                                         ? fused_sequence(steps, rows, state, weights[cell + i])
                                         : composed_sequence(steps, rows, state, weights[cell + i]);
       ys.push_back(result.y);
-      h.push_back(result.final.h);
-      c.push_back(result.final.c);
+      h.push_back(unsqueeze(result.final.h, 0));
+      if (result.final.c.defined()) c.push_back(unsqueeze(result.final.c, 0));
     }
     rows = directions == 1 ? ys[0] : cat(ys, 1);
-    const bool last = cell + directions == weights.size();
-    if (options.dropout > 0 && !last) rows = dropout(rows, options.dropout, generator);
+  }
+  return {rows, {joined(h), c.empty() ? Tensor() : joined(c)}};
+}
+
+/// Of numbers in a dtype of 16 bits, added up in float32, results in that dtype: what a backend's
+/// own kernel for a stack gives or comes close to.
+SequenceResult widened(const RecurrentStack& stack, const Tensor& x, const RecurrentState& initial,
+                       std::span<const RecurrentWeights> weights) {
+  const auto cast = [](const Tensor& tensor) {
+    return tensor.defined() ? to(tensor, DType::Float32) : tensor;
+  };
+  const auto back = [&](const Tensor& tensor) {
+    return tensor.defined() ? to(tensor, x.dtype()) : tensor;
+  };
+  std::vector<RecurrentWeights> all;
+  for (const RecurrentWeights& w : weights) {
+    all.push_back({cast(w.ih), cast(w.hh), cast(w.bias_ih), cast(w.bias_hh), cast(w.hr)});
+  }
+  const SequenceResult result =
+      cell_by_cell(stack, cast(x), {cast(initial.h), cast(initial.c)}, all);
+  return {back(result.y), {back(result.final.h), back(result.final.c)}};
+}
+
+/// What takes the place of a stack where the backend has no kernel for it.
+using Instead = decltype(cell_by_cell);
+
+RecurrentResult layers(const Tensor& x, const Tensor& batch_sizes, const RecurrentState& initial,
+                       std::span<const RecurrentWeights> weights, const RecurrentOptions& options,
+                       Generator& generator, Instead* instead) {
+  const Sizes sizes = check(x, batch_sizes, initial, weights[0], options);
+  RecurrentStack stack{.cell = options.cell,
+                       .layers = options.dropout > 0 ? 1 : options.layers,
+                       .bidirectional = options.bidirectional,
+                       .steps = sizes.steps,
+                       .batch = sizes.batch,
+                       .features = sizes.features,
+                       .hidden = sizes.hidden,
+                       .state = sizes.state,
+                       .biased = weights[0].bias_ih.defined(),
+                       .projects = weights[0].hr.defined(),
+                       .batch_sizes = batch_sizes};
+  const bool stacks = may_stack(x);
+  const Dims flat{sizes.steps * sizes.batch, sizes.features};
+  const bool dense = (stacks || fuses(x)) && !batch_sizes.defined();
+  Tensor rows = dense ? reshape(x, flat) : x;
+  Tensors h;
+  Tensors c;
+  for (int64_t cell = 0; cell < sizes.cells; cell += stack.cells()) {
+    if (cell > 0) rows = dropout(rows, options.dropout, generator);
+    stack.features = rows.size(-1);
+    const auto state = states_of(initial, cell, stack.cells());
+    const auto own = weights.subspan(static_cast<size_t>(cell), static_cast<size_t>(stack.cells()));
+    auto result = stacks ? stacked_sequence(stack, rows, state, own) : std::nullopt;
+    if (!result) result = instead(stack, rows, state, own);
+    rows = result->y;
+    h.push_back(result->final.h);
+    c.push_back(result->final.c);
   }
   RecurrentResult result{rows, {joined(h), {}}};
   if (options.cell == RecurrentCell::Lstm) result.final.c = joined(c);
@@ -142,6 +185,29 @@ RecurrentResult recurrent(const Tensor& x, const Tensor& batch_sizes, const Recu
     result.output = reshape(rows, Dims{sizes.steps, sizes.batch, rows.size(1)});
   }
   return result;
+}
+
+}  // namespace
+
+RecurrentResult recurrent(const Tensor& x, const Tensor& batch_sizes, const RecurrentState& initial,
+                          std::span<const RecurrentWeights> weights,
+                          const RecurrentOptions& options, Generator& generator) {
+  using autocast::Rule;
+  if (!x.defined() || autocast::rule_of(kRules, x.device().type) != Rule::Lower) {
+    return layers(x, batch_sizes, initial, weights, options, generator, cell_by_cell);
+  }
+  const DeviceType device = x.device().type;
+  const autocast::Caster lower(device, Rule::Lower);
+  std::vector<RecurrentWeights> all;
+  for (const RecurrentWeights& w : weights) {
+    all.push_back({lower(w.ih), lower(w.hh), lower(w.bias_ih), lower(w.bias_hh), lower(w.hr)});
+  }
+  const RecurrentState state{lower(initial.h), lower(initial.c)};
+  const Tensor input = lower(x);
+  const autocast::detail::Off off(device);
+  const bool rounded = is_half(input.dtype());
+  return layers(input, batch_sizes, state, all, options, generator,
+                rounded ? widened : cell_by_cell);
 }
 
 }  // namespace nw::ops

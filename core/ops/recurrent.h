@@ -45,8 +45,9 @@ struct RecurrentResult {
 /// Layers of cells over whole sequences. x (T, N, features), or with `batch_sizes` (int64 (T) on
 /// the CPU, never growing) the rows of packed sequences (rows, features), step by step those of the
 /// first batch_sizes[t] sequences. initial (layers · directions, N, …), or undefined: 0. weights:
-/// layer by layer, forward direction first. Each layer is one kernel over all steps. Throws Error
-/// when sizes do not fit. Sources: torch.nn.RNN, LSTM, GRU.
+/// layer by layer, forward direction first. Where the backend has a kernel for whole stacks it is
+/// one call, else one kernel for each cell. Throws Error when sizes do not fit. Sources:
+/// torch.nn.RNN, LSTM, GRU.
 RecurrentResult recurrent(const Tensor& x, const Tensor& batch_sizes, const RecurrentState& initial,
                           std::span<const RecurrentWeights> weights,
                           const RecurrentOptions& options, Generator& generator);

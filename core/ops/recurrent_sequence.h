@@ -1,9 +1,11 @@
 #pragma once
 
+#include <optional>
+
 #include "core/backend/recurrent_kernels.h"
 #include "core/ops/recurrent.h"
 
-/// Parts of recurrent(): one cell over all steps. Sizes are checked.
+/// Parts of recurrent(): one cell over all steps, or whole layers. Sizes are checked.
 namespace nw::ops {
 
 /// What comes out of one layer in one direction.
@@ -19,5 +21,12 @@ SequenceResult fused_sequence(const RecurrentSteps& steps, const Tensor& x,
 /// kernel, and its oracle. x may also be (T, N, features) of any strides.
 SequenceResult composed_sequence(const RecurrentSteps& steps, const Tensor& x,
                                  const RecurrentState& state, const RecurrentWeights& weights);
+
+/// Whole layers, as one kernel with a backward of its own: x (rows, features), states (cells, N,
+/// …), weights of each cell -> y (rows, directions · state), final (cells, N, …). Nothing where the
+/// backend has no such kernel, or none for these. `stack`: all but `learns`.
+std::optional<SequenceResult> stacked_sequence(RecurrentStack stack, const Tensor& x,
+                                               const RecurrentState& state,
+                                               std::span<const RecurrentWeights> weights);
 
 }  // namespace nw::ops

@@ -7,12 +7,15 @@
 #include "core/autograd/node.h"
 #include "core/backend/creation.h"
 #include "core/base/parallel.h"
+#include "core/base/random.h"
 #include "core/ops/arithmetic.h"
+#include "core/ops/autocast.h"
 #include "core/ops/recurrent_sequence.h"
 #include "core/ops/shape.h"
 #include "core/ops/slice.h"
 #include "tests/support/compare.h"
 #include "tests/support/draw.h"
+#include "tests/support/stacking_device.h"
 
 using namespace nw;
 using namespace nw::test;
@@ -128,6 +131,37 @@ Tensors outcome(const Case& drawn, const Tensors& outputs, const Tensors& grads)
   return all;
 }
 
+constexpr Device kGpu{DeviceType::Cuda, 0};
+
+/// The same case on the device whose kernel takes a whole stack.
+Case on_device(const Case& drawn) {
+  stacking_device();
+  Case other = drawn;
+  for (Tensor& input : other.inputs) {
+    if (!input.defined()) continue;
+    const bool learns = input.requires_grad();
+    input = raw::to(input.detach(), kGpu);
+    input.set_requires_grad(learns);
+  }
+  return other;
+}
+
+Tensors to_device(const Tensors& tensors, Device device) {
+  Tensors all;
+  for (const Tensor& x : tensors) all.push_back(x.defined() ? raw::to(x.detach(), device) : x);
+  return all;
+}
+
+/// Gradients for the outputs of a case, the first and now and then others.
+Tensors some_grads(Draw& draw, const Tensors& outputs) {
+  Tensors grads;
+  for (const Tensor& output : outputs) {
+    const bool there = grads.empty() || draw.chance(0.7);
+    grads.push_back(there ? draw.numbers(output.sizes(), output.dtype()) : Tensor());
+  }
+  return grads;
+}
+
 std::string first_difference(const Tensors& a, const Tensors& b, double slack) {
   for (size_t i = 0; i < a.size(); ++i) {
     if (a[i].defined() != b[i].defined()) return concat("number ", i, " is missing in one");
@@ -215,6 +249,100 @@ class TestRecurrent : public QObject {
       for (size_t i = 0; i < plain.size(); ++i) {
         QVERIFY(!plain[i].requires_grad());
         QCOMPARE(bit_difference(plain[i], learned[i].detach(), "output"), std::string());
+      }
+    }
+  }
+
+  void stacks_equal_cells_data() { add_cells(); }
+  void stacks_equal_cells() {
+    QFETCH(int, cell);
+    Draw draw(test_seed() + 40 + static_cast<uint64_t>(cell));
+    for (int i = 0; i < 40; ++i) {
+      Case drawn = draw_case(draw, RecurrentCell(cell), DType::Float64, 7);
+      int frozen = 0;
+      for (size_t at = 0; at < drawn.inputs.size(); ++at) {
+        if (!drawn.inputs[at].defined() || !draw.chance(0.2)) continue;
+        drawn.inputs[at].set_requires_grad(false);
+        ++frozen;
+      }
+      const Case other = on_device(drawn);
+      const Tensors outputs = run(drawn, drawn.inputs);
+      if (!outputs[0].requires_grad()) continue;
+      const Tensors grads = some_grads(draw, outputs);
+      take_stacks_seen();
+      // Each output goes back by itself, through the same graph.
+      const Tensors ours = outcome(other, run(other, other.inputs), to_device(grads, kGpu));
+      const StacksSeen seen = take_stacks_seen();
+      const std::string text = first_difference(to_device(ours, kCpu),
+                                                to_device(outcome(drawn, outputs, grads), kCpu), 1);
+      QVERIFY2(text.empty(), (describe(drawn) + ": " + text).c_str());
+      int backwards = 0;
+      for (const Tensor& grad : grads) backwards += grad.defined();
+      QCOMPARE(seen.forward, 1);
+      QCOMPARE(seen.learning, 1);
+      QCOMPARE(seen.most_layers, static_cast<int>(drawn.options.layers));
+      QCOMPARE(seen.backward, backwards);
+      QCOMPARE(seen.grads_not_wanted, frozen * backwards);
+    }
+  }
+
+  void stacks_keep_nothing_where_nothing_learns() {
+    Draw draw(test_seed() + 50);
+    const Case drawn = on_device(draw_case(draw, RecurrentCell::Lstm, DType::Float32, 9));
+    const autograd::NoGrad no_grad;
+    take_stacks_seen();
+    for (const Tensor& output : run(drawn, drawn.inputs)) QVERIFY(!output.requires_grad());
+    const StacksSeen seen = take_stacks_seen();
+    QCOMPARE(seen.forward, 1);
+    QCOMPARE(seen.learning, 0);
+  }
+
+  /// What is dropped between layers is ours: each layer is a stack then, and the backend may take
+  /// some of them only.
+  void layers_are_stacks_where_numbers_are_dropped() {
+    Draw draw(test_seed() + 60);
+    for (int i = 0; i < 30; ++i) {
+      Case drawn = draw_case(draw, RecurrentCell(i % 4), DType::Float64, 7);
+      drawn.options.dropout = 0.4;
+      const Case other = on_device(drawn);
+      const int64_t features = drawn.inputs[0].size(-1);
+      const bool declines = draw.chance(0.5);
+      if (declines) decline_stacks(features);
+      take_stacks_seen();
+      manual_seed(100 + static_cast<uint64_t>(i));
+      const Tensors ours = run(other, other.inputs);
+      decline_stacks(std::numeric_limits<int64_t>::max());
+      const StacksSeen seen = take_stacks_seen();
+      manual_seed(100 + static_cast<uint64_t>(i));
+      const Tensors expected = run(drawn, drawn.inputs);
+      const Tensors grads = some_grads(draw, expected);
+      const std::string text =
+          first_difference(to_device(outcome(other, ours, to_device(grads, kGpu)), kCpu),
+                           to_device(outcome(drawn, expected, grads), kCpu), 1);
+      QVERIFY2(text.empty(), (describe(drawn) + ": " + text).c_str());
+      QCOMPARE(seen.forward + seen.declined, static_cast<int>(drawn.options.layers));
+      QVERIFY(seen.declined >= (declines ? 1 : 0));
+      QCOMPARE(seen.most_layers, seen.forward > 0 ? 1 : 0);
+    }
+  }
+
+  void stacks_take_sixteen_bits_under_autocast() {
+    Draw draw(test_seed() + 70);
+    for (int i = 0; i < 30; ++i) {
+      const Case drawn = on_device(draw_case(draw, RecurrentCell(i % 4), DType::Float32, 7));
+      const Autocast autocast(DeviceType::Cuda,
+                              draw.chance(0.5) ? DType::Float16 : DType::BFloat16);
+      take_stacks_seen();
+      const Tensors ours = run(drawn, drawn.inputs);
+      QCOMPARE(take_stacks_seen().forward, 1);
+      QCOMPARE(ours[0].dtype(), autocast_dtype(DeviceType::Cuda));
+      decline_stacks(0);
+      const Tensors expected = run(drawn, drawn.inputs);
+      decline_stacks(std::numeric_limits<int64_t>::max());
+      QCOMPARE(take_stacks_seen().declined, 1);
+      for (size_t at = 0; at < ours.size(); ++at) {
+        const Tensors pair = to_device({ours[at], expected[at]}, kCpu);
+        QCOMPARE(bit_difference(pair[0], pair[1], "output"), std::string());
       }
     }
   }
