@@ -10,6 +10,7 @@
 #include "plugins/cuda/libraries.h"
 #include "plugins/cuda/memory_source.h"
 #include "plugins/cuda/peak.h"
+#include "plugins/cuda/recurrent_cudnn.h"
 #include "plugins/cuda/stream.h"
 #include "plugins/cuda/trace.h"
 
@@ -63,6 +64,7 @@ Kernels kernels_with_libraries() {
   kernels.conv = WithLibrary<cudnn, &Kernels::conv>::run;
   kernels.conv_grad_input = WithLibrary<cudnn, &Kernels::conv_grad_input>::run;
   kernels.conv_grad_weight = WithLibrary<cudnn, &Kernels::conv_grad_weight>::run;
+  kernels.recurrent = &recurrent_kernels();
   return kernels;
 }
 
