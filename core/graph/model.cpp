@@ -25,13 +25,15 @@ Tensors Model::forward(const Tensors& inputs) {
 
 Tensor Model::run_steps(const Tensor& x) {
   slots_[0] = x;
-  for (const Step& step : steps_) {
-    Tensors arguments;
-    for (int slot : step.inputs) arguments.push_back(slot < 0 ? Tensor() : slots_[slot]);
-    const Tensors results = step.module->call(arguments);
-    const size_t given = std::min(results.size(), step.outputs.size());
-    for (size_t i = 0; i < given; ++i) slots_[step.outputs[i]] = results[i];
-    for (int slot : step.finished) slots_[slot] = Tensor();
+  auto fused = fused_.begin();
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    const bool begins = fused != fused_.end() && fused->first() == i;
+    FusedSteps* const several = begins ? &*fused++ : nullptr;
+    if (several != nullptr && run_fused(*several)) {
+      i = several->last();
+    } else {
+      run_step(steps_[i]);
+    }
   }
   const Tensor prediction = slots_[prediction_];
   const auto keeps = [&](int slot) {
@@ -40,6 +42,27 @@ Tensor Model::run_steps(const Tensor& x) {
   if (!keeps(prediction_)) slots_[prediction_] = Tensor();
   if (!keeps(0)) slots_[0] = Tensor();
   return prediction;
+}
+
+void Model::run_step(const Step& step) {
+  Tensors arguments;
+  for (int slot : step.inputs) arguments.push_back(slot < 0 ? Tensor() : slots_[slot]);
+  const Tensors results = step.module->call(arguments);
+  const size_t given = std::min(results.size(), step.outputs.size());
+  for (size_t i = 0; i < given; ++i) slots_[step.outputs[i]] = results[i];
+  drop_finished(step);
+}
+
+bool Model::run_fused(FusedSteps& fused) {
+  std::optional<Tensor> result = fused.run(steps_, slots_);
+  if (!result) return false;
+  slots_[steps_[fused.last()].outputs[0]] = std::move(*result);
+  for (size_t i = fused.first(); i <= fused.last(); ++i) drop_finished(steps_[i]);
+  return true;
+}
+
+void Model::drop_finished(const Step& step) {
+  for (int slot : step.finished) slots_[slot] = Tensor();
 }
 
 Tensor Model::loss(const Tensor& prediction, const Tensor& target, const Tensor& x) {
@@ -87,6 +110,9 @@ class ModelBuilder {
     add_loss(*s_.nodes.at(s_.loss));
     release_after_last_use();
     model_->slots_.resize(slots_.size());
+    std::vector<int> read_later = model_->loss_inputs_;
+    read_later.push_back(model_->prediction_);
+    model_->fused_ = FusedSteps::find(model_->steps_, read_later);
     return std::move(model_);
   }
 
@@ -117,8 +143,11 @@ class ModelBuilder {
 
   void add_layer(const Node& node) {
     const nn::Block& block = *find_block(node);
-    Model::Step step;
-    step.module = &add_module(s_.keys.at(node.id), block.make(inference_.nodes.at(node.id).args));
+    const nn::Args& args = inference_.nodes.at(node.id).args;
+    Step step;
+    step.module = &add_module(s_.keys.at(node.id), block.make(args));
+    step.overwrites = args.has("inplace") && args.boolean("inplace");
+    step.has_parameters = !step.module->parameters().empty() || step.module->is_lazy();
     for (const nn::Port& port : block.inputs) step.inputs.push_back(slot_into(node.id, port.name));
     for (const nn::Port& port : block.outputs) {
       const int slot = static_cast<int>(slots_.size());
@@ -149,8 +178,8 @@ class ModelBuilder {
 
   /// Outputs that no layer reads are dropped by the step that makes them.
   void release_after_last_use() {
-    std::map<int, Model::Step*> last;
-    for (Model::Step& step : model_->steps_) {
+    std::map<int, Step*> last;
+    for (Step& step : model_->steps_) {
       for (int slot : step.outputs) last[slot] = &step;
       for (int slot : step.inputs) {
         if (slot >= 0) last[slot] = &step;

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "core/data/dataset.h"
+#include "core/graph/fusion.h"
 #include "core/graph/graph.h"
 #include "core/nn/module.h"
 #include "core/ops/autocast.h"
@@ -34,6 +35,7 @@ class Model : public nn::Module {
 
   /// Lets forward and loss run under torch.autocast with this dtype; none: not.
   void set_autocast(std::optional<DType> dtype) { autocast_ = dtype; }
+  std::optional<DType> autocast() const { return autocast_; }
 
   /// Whether the loss compares the prediction with the data set's target (an autoencoder's does
   /// not); only then an accuracy has a meaning.
@@ -43,19 +45,17 @@ class Model : public nn::Module {
   friend class ModelBuilder;
   static constexpr int kNothing = -1;  // no wire
   static constexpr int kTarget = -2;   // the data set's target
-  struct Step {
-    nn::Module* module;
-    std::vector<int> inputs;    // slots; 0 is x, kNothing
-    std::vector<int> outputs;   // slots
-    std::vector<int> finished;  // slots that nobody reads later
-  };
   Tensor run_steps(const Tensor& x);
+  void run_step(const Step& step);
+  bool run_fused(FusedSteps& fused);
+  void drop_finished(const Step& step);
   Autocast cast_on(const Tensor& x) const;
 
   std::vector<Step> steps_;
-  std::vector<Tensor> slots_;
-  int prediction_ = 0;            // slot
-  std::vector<int> loss_inputs_;  // slots behind the prediction
+  std::vector<FusedSteps> fused_;  // in the order of the steps
+  std::vector<Tensor> slots_;      // 0 is x
+  int prediction_ = 0;             // slot
+  std::vector<int> loss_inputs_;   // slots behind the prediction
   bool loss_adds_up_ = false;
   std::unique_ptr<nn::Module> loss_;
   std::optional<DType> autocast_;

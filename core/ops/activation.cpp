@@ -9,9 +9,9 @@
 #include "core/ops/autocast.h"
 #include "core/ops/checks.h"
 #include "core/ops/comparison.h"
+#include "core/ops/elements.h"
 #include "core/ops/promotion.h"
 #include "core/ops/slice.h"
-#include "core/tensor/half.h"
 
 namespace nw::ops {
 namespace {
@@ -40,48 +40,28 @@ Tensor laid_out_as(const Tensor& like, const Tensor& x) {
   return copy;
 }
 
-/// y = f(x) by a kernel of its own. `slope` is f, but for numbers that PyTorch rounds on the way
-/// back.
-Tensor activate(const Tensor& x, const Activation& f, std::string_view name,
-                const Activation& slope) {
+/// y = f(x) by a kernel of its own.
+Tensor activate(const Tensor& x, const ElementOp& op, std::string_view name) {
   check_floating(x, name);
   const Tensor dense = is_dense_in_some_order(x) ? x : raw::contiguous(x);
   const Tensor y = new_alike(dense, x.dtype());
-  kernels_of(x).activation->forward(f, row_of(dense), row_of(y));
+  kernels_of(x).activation->forward(op.f, row_of(dense), row_of(y));
   if (autograd::needs_record(x)) {
     autograd::record(name, y, std::array{x}, std::array{dense.is_same(x) ? x : dense},
-                     [slope](const autograd::Node&, const Tensors& grads, Tensors& grad_inputs,
-                             const std::array<Tensor, 1>& saved) {
+                     [slope = op.slope](const autograd::Node&, const Tensors& grads,
+                                        Tensors& grad_inputs, const std::array<Tensor, 1>& saved) {
                        grad_inputs[0] = activation_gradient(slope, grads[0], saved[0]);
                      });
   }
   return y;
 }
 
-Tensor activate(const Tensor& x, const Activation& f, std::string_view name) {
-  return activate(x, f, name, f);
+/// What the makers of elements ask; the check of a tensor that is not there comes behind them.
+DType dtype_of(const Tensor& x) {
+  return x.defined() ? x.dtype() : DType::Float32;
 }
 
 }  // namespace
-
-Activation celu_of(double alpha) {
-  NW_CHECK(alpha != 0, "[CELU] alpha cannot be 0");
-  return {ActivationKind::Elu, alpha, 1, 1 / alpha};
-}
-
-Activation celu_slope(double alpha) {
-  Activation slope = celu_of(alpha);
-  slope.c = 1 / static_cast<double>(static_cast<float>(alpha));
-  return slope;
-}
-
-double limit_for(const Tensor& x, double limit) {
-  if (!x.defined() || !is_half(x.dtype())) return limit;
-  const auto near = static_cast<float>(limit);
-  return x.dtype() == DType::BFloat16
-             ? static_cast<double>(static_cast<float>(BFloat16::from(near)))
-             : static_cast<double>(static_cast<Half>(near));
-}
 
 Tensor row_of(const Tensor& dense) {
   return dense.as_strided(Dims{dense.numel()}, Dims{1}, dense.offset());
@@ -114,86 +94,83 @@ Tensor sigmoid(const Tensor& given) {
 }
 
 Tensor elu(const Tensor& x, double alpha, double scale, double input_scale) {
-  return activate(x, {ActivationKind::Elu, alpha * scale, scale, input_scale}, "ELU");
+  return activate(x, elements::elu(alpha, scale, input_scale), "ELU");
 }
 
 Tensor selu(const Tensor& x) {
-  return activate(x, kSelu, "SELU");
+  return activate(x, elements::kSelu, "SELU");
 }
 
 Tensor celu(const Tensor& x, double alpha) {
-  return activate(x, celu_of(alpha), "CELU", celu_slope(alpha));
+  return activate(x, elements::celu(alpha), "CELU");
 }
 
 Tensor leaky_relu(const Tensor& x, double slope) {
-  return activate(x, {ActivationKind::LeakyRelu, slope}, "LeakyReLU");
+  return activate(x, elements::leaky_relu(slope), "LeakyReLU");
 }
 
 Tensor threshold(const Tensor& x, double limit, double value) {
   if (is_whole(x)) return whole_threshold(x, limit, value);
-  return activate(x, {ActivationKind::Threshold, limit_for(x, limit), value}, "Threshold");
+  return activate(x, elements::threshold(limit, value, dtype_of(x)), "Threshold");
 }
 
 Tensor gelu(const Tensor& x, GeluForm form) {
-  const auto kind = form == GeluForm::Tanh ? ActivationKind::GeluTanh : ActivationKind::Gelu;
-  return activate(x, {kind}, "GELU");
+  return activate(x, elements::gelu(form), "GELU");
 }
 
 Tensor silu(const Tensor& x) {
   if (x.defined() && is_complex(x.dtype())) return composed_silu(x);
-  return activate(x, {ActivationKind::Silu}, "SiLU");
+  return activate(x, elements::kSilu, "SiLU");
 }
 
 Tensor mish(const Tensor& x) {
-  return activate(x, {ActivationKind::Mish}, "Mish");
+  return activate(x, elements::kMish, "Mish");
 }
 
 Tensor softplus(const Tensor& x, double beta, double threshold) {
   if (const auto cast = autocast::run(autocast::kFloat32OnGpu, softplus, x, beta, threshold))
     return *cast;
-  return activate(x, {ActivationKind::Softplus, beta, threshold}, "Softplus");
+  return activate(x, elements::softplus(beta, threshold), "Softplus");
 }
 
 Tensor softsign(const Tensor& x) {
   if (x.defined() && !is_floating(x.dtype())) return composed_softsign(x);
-  return activate(x, {ActivationKind::Softsign}, "Softsign");
+  return activate(x, elements::kSoftsign, "Softsign");
 }
 
 Tensor log_sigmoid(const Tensor& x) {
-  return activate(x, {ActivationKind::LogSigmoid}, "LogSigmoid");
+  return activate(x, elements::kLogSigmoid, "LogSigmoid");
 }
 
 Tensor tanhshrink(const Tensor& x) {
   if (x.defined() && !is_floating(x.dtype())) return composed_tanhshrink(x);
-  return activate(x, {ActivationKind::Tanhshrink}, "Tanhshrink");
+  return activate(x, elements::kTanhshrink, "Tanhshrink");
 }
 
 Tensor hardtanh(const Tensor& x, double least, double most) {
   if (is_whole(x)) return whole_hardtanh(x, least, most);
-  return activate(x, {ActivationKind::Hardtanh, least, most}, "Hardtanh");
+  return activate(x, elements::hardtanh(least, most), "Hardtanh");
 }
 
 Tensor relu6(const Tensor& x) {
   if (is_whole(x)) return whole_hardtanh(x, 0, 6);
-  return activate(x, {ActivationKind::Hardtanh, 0, 6}, "ReLU6");
+  return activate(x, elements::kRelu6, "ReLU6");
 }
 
 Tensor hardsigmoid(const Tensor& x) {
-  return activate(x, {ActivationKind::Hardsigmoid}, "Hardsigmoid");
+  return activate(x, elements::kHardsigmoid, "Hardsigmoid");
 }
 
 Tensor hardswish(const Tensor& x) {
-  return activate(x, {ActivationKind::Hardswish}, "Hardswish");
+  return activate(x, elements::kHardswish, "Hardswish");
 }
 
 Tensor hardshrink(const Tensor& x, double limit) {
-  return activate(x, {ActivationKind::Hardshrink, limit_for(x, limit)}, "Hardshrink");
+  return activate(x, elements::hardshrink(limit, dtype_of(x)), "Hardshrink");
 }
 
 Tensor softshrink(const Tensor& x, double limit) {
-  NW_CHECK(limit >= 0, "[Softshrink] lambd cannot be negative, is ", limit);
-  return activate(x, {ActivationKind::Softshrink, limit}, "Softshrink",
-                  {ActivationKind::Softshrink, limit_for(x, limit)});
+  return activate(x, elements::softshrink(limit, dtype_of(x)), "Softshrink");
 }
 
 Tensor prelu(const Tensor& x, const Tensor& weight) {

@@ -6,6 +6,7 @@
 #include "core/ops/arithmetic.h"
 #include "core/ops/checks.h"
 #include "core/ops/comparison.h"
+#include "core/ops/elements.h"
 #include "core/ops/in_place.h"
 
 namespace nw::ops {
@@ -44,37 +45,37 @@ Tensor gradient_by_result(const Activation& f, const Tensor& grad, const Tensor&
   return f.kind == ActivationKind::Elu ? elu_gradient(f, grad, y) : activation_gradient(f, grad, y);
 }
 
-/// x = f(x) by a kernel of its own. `slope` is f as activation.cpp has it for the way back.
-Tensor activate_(const Tensor& x, const Activation& f, std::string_view name,
-                 const Activation& slope) {
+/// x = f(x) by a kernel of its own.
+Tensor activate_(const Tensor& x, const ElementOp& op, std::string_view name) {
   const bool recording = autograd::needs_record(x);
   autograd::check_in_place(name, x, recording);
-  const bool by_result = tells_slope(f.kind);
+  const bool by_result = tells_slope(op.f.kind);
   const Tensor before = recording && !by_result ? raw::clone(x) : Tensor();
   overwrite(x, [&](const Tensor& dense) {
-    kernels_of(x).activation->forward(f, row_of(dense), row_of(dense));
+    kernels_of(x).activation->forward(op.f, row_of(dense), row_of(dense));
   });
   if (!recording) {
     x.storage()->bump_version();
     return x;
   }
-  autograd::record_in_place(
-      name, std::array{x}, std::array{by_result ? x : before},
-      [slope, name, by_result](const autograd::Node&, const Tensors& grads, Tensors& grad_inputs,
-                               const std::array<Tensor, 1>& saved) {
-        grad_inputs[0] = by_result ? gradient_by_result(slope, grads[0], saved[0], name)
-                                   : activation_gradient(slope, grads[0], saved[0]);
-      });
+  autograd::record_in_place(name, std::array{x}, std::array{by_result ? x : before},
+                            [slope = op.slope, name, by_result](
+                                const autograd::Node&, const Tensors& grads, Tensors& grad_inputs,
+                                const std::array<Tensor, 1>& saved) {
+                              grad_inputs[0] =
+                                  by_result ? gradient_by_result(slope, grads[0], saved[0], name)
+                                            : activation_gradient(slope, grads[0], saved[0]);
+                            });
   return x;
 }
 
 /// The same for floating-point numbers; others become what `other` makes of them. `name` is a
 /// literal.
 template <typename Other>
-Tensor activate_(const Tensor& x, const Activation& f, std::string_view name, const Other& other) {
+Tensor activate_(const Tensor& x, const ElementOp& op, std::string_view name, const Other& other) {
   if (x.defined() && !is_floating(x.dtype())) return apply_(name, x, {}, other);
   check_floating(x, name);
-  return activate_(x, f, name, f);
+  return activate_(x, op, name);
 }
 
 }  // namespace
@@ -101,52 +102,52 @@ Tensor relu_(const Tensor& x) {
 }
 
 Tensor elu_(const Tensor& x, double alpha, double scale, double input_scale) {
-  return activate_(x, {ActivationKind::Elu, alpha * scale, scale, input_scale}, "ELU",
+  return activate_(x, elements::elu(alpha, scale, input_scale), "ELU",
                    [&](const Tensor& old) { return elu(old, alpha, scale, input_scale); });
 }
 
 Tensor selu_(const Tensor& x) {
-  return activate_(x, kSelu, "SELU", selu);
+  return activate_(x, elements::kSelu, "SELU", selu);
 }
 
 Tensor celu_(const Tensor& x, double alpha) {
   check_floating(x, "CELU");
-  return activate_(x, celu_of(alpha), "CELU", celu_slope(alpha));
+  return activate_(x, elements::celu(alpha), "CELU");
 }
 
 Tensor leaky_relu_(const Tensor& x, double slope) {
-  return activate_(x, {ActivationKind::LeakyRelu, slope}, "LeakyReLU",
+  return activate_(x, elements::leaky_relu(slope), "LeakyReLU",
                    [&](const Tensor& old) { return leaky_relu(old, slope); });
 }
 
 Tensor threshold_(const Tensor& x, double limit, double value) {
-  return activate_(x, {ActivationKind::Threshold, limit_for(x, limit), value}, "Threshold",
-                   [&](const Tensor& old) { return threshold(old, limit, value); });
+  return activate_(x, elements::threshold(limit, value, x.defined() ? x.dtype() : DType::Float32),
+                   "Threshold", [&](const Tensor& old) { return threshold(old, limit, value); });
 }
 
 Tensor silu_(const Tensor& x) {
-  return activate_(x, {ActivationKind::Silu}, "SiLU", silu);
+  return activate_(x, elements::kSilu, "SiLU", silu);
 }
 
 Tensor mish_(const Tensor& x) {
-  return activate_(x, {ActivationKind::Mish}, "Mish", mish);
+  return activate_(x, elements::kMish, "Mish", mish);
 }
 
 Tensor hardtanh_(const Tensor& x, double least, double most) {
-  return activate_(x, {ActivationKind::Hardtanh, least, most}, "Hardtanh",
+  return activate_(x, elements::hardtanh(least, most), "Hardtanh",
                    [&](const Tensor& old) { return hardtanh(old, least, most); });
 }
 
 Tensor relu6_(const Tensor& x) {
-  return activate_(x, {ActivationKind::Hardtanh, 0, 6}, "ReLU6", relu6);
+  return activate_(x, elements::kRelu6, "ReLU6", relu6);
 }
 
 Tensor hardsigmoid_(const Tensor& x) {
-  return activate_(x, {ActivationKind::Hardsigmoid}, "Hardsigmoid", hardsigmoid);
+  return activate_(x, elements::kHardsigmoid, "Hardsigmoid", hardsigmoid);
 }
 
 Tensor hardswish_(const Tensor& x) {
-  return activate_(x, {ActivationKind::Hardswish}, "Hardswish", hardswish);
+  return activate_(x, elements::kHardswish, "Hardswish", hardswish);
 }
 
 }  // namespace nw::ops

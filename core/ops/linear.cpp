@@ -3,7 +3,9 @@
 #include "core/autograd/kept.h"
 #include "core/autograd/record.h"
 #include "core/backend/backend.h"
+#include "core/backend/chain_kernels.h"
 #include "core/backend/creation.h"
+#include "core/ops/activation.h"
 #include "core/ops/arithmetic.h"
 #include "core/ops/autocast.h"
 #include "core/ops/checks.h"
@@ -63,10 +65,10 @@ Tensor composed_linear(const Tensor& x, const Tensor& weight, const Tensor& bias
   return bias.defined() ? add(y, bias) : y;
 }
 
-void linear_backward(const Node& node, const Tensors& grads, Tensors& grad_inputs,
-                     const std::array<Tensor, 2>& saved, const Dims& x_sizes) {
-  const auto& [x, weight] = saved;
-  const Tensor grad = as_rows(grads[0]);
+/// given: the gradient of the product's result
+void linear_backward(const Node& node, const Tensor& given, Tensors& grad_inputs, const Tensor& x,
+                     const Tensor& weight, const Dims& x_sizes) {
+  const Tensor grad = as_rows(given);
   if (node.needs_grad(0)) {
     const Tensor grad_x = product(grad, weight);
     grad_inputs[0] = x_sizes.size() == 2 ? grad_x : view_dense(grad_x, x_sizes);
@@ -75,32 +77,98 @@ void linear_backward(const Node& node, const Tensors& grads, Tensors& grad_input
   if (node.needs_grad(2)) grad_inputs[2] = sum_to(grad, Dims{grad.sizes()[1]});
 }
 
+/// What PyTorch computes in one product, and so do we.
+bool is_one_product(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  // PyTorch rounds the product before it adds the bias unless x is one matrix in memory.
+  const bool one_matrix = x.dim() == 2 || (x.dim() == 3 && x.is_contiguous());
+  const bool rounds_twice = is_half(x.dtype()) && bias.defined() && !one_matrix;
+  return is_floating(x.dtype()) && !rounds_twice && weight.numel() > 0;
+}
+
+/// x, weight and bias as the kernels take them.
+struct Operands {
+  Tensor rows, weight, bias;
+
+  Operands(const Tensor& x, const Tensor& given_weight, const Tensor& given_bias)
+      : rows(as_rows(x)),
+        weight(raw::contiguous(given_weight)),
+        bias(given_bias.defined() ? raw::contiguous(given_bias) : given_bias) {}
+
+  Tensor new_result() const {
+    return ops::new_result(Dims{rows.sizes()[0], weight.sizes()[0]}, rows);
+  }
+};
+
+/// y (rows, out) with x's leading dimensions.
+Tensor shaped_as(const Tensor& x, const Tensor& y) {
+  Dims sizes = x.sizes();
+  sizes.back() = y.sizes()[1];
+  return sizes.size() == 2 ? y : view_dense(y, sizes);
+}
+
+BinaryOp slope_of(ElementKind f) {
+  switch (f) {
+    case ElementKind::Tanh:
+      return BinaryOp::TanhGrad;
+    case ElementKind::Sigmoid:
+      return BinaryOp::SigmoidGrad;
+    default:
+      return BinaryOp::ReluGrad;
+  }
+}
+
+Tensor activated(const Tensor& x, ElementKind f) {
+  switch (f) {
+    case ElementKind::Tanh:
+      return tanh(x);
+    case ElementKind::Sigmoid:
+      return sigmoid(x);
+    default:
+      return relu(x);
+  }
+}
+
 }  // namespace
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   if (const auto cast = autocast::run(autocast::kLower, linear, x, weight, bias)) return *cast;
   check_linear(x, weight, bias);
-  // PyTorch rounds the product before it adds the bias unless x is one matrix in memory.
-  const bool one_matrix = x.dim() == 2 || (x.dim() == 3 && x.is_contiguous());
-  const bool rounds_twice = is_half(x.dtype()) && bias.defined() && !one_matrix;
-  if (!is_floating(x.dtype()) || rounds_twice || weight.numel() == 0) {
-    return composed_linear(x, weight, bias);
-  }
-  const Tensor rows = as_rows(x);
-  const Tensor dense_weight = raw::contiguous(weight);
-  const Tensor y = new_result(Dims{rows.sizes()[0], weight.sizes()[0]}, x);
-  if (y.numel() > 0) {
-    kernels_of(x).linear(rows, dense_weight, bias.defined() ? raw::contiguous(bias) : bias, y);
-  }
-  Dims sizes = x.sizes();
-  sizes.back() = weight.sizes()[0];
-  const Tensor out = sizes.size() == 2 ? y : view_dense(y, sizes);
+  if (!is_one_product(x, weight, bias)) return composed_linear(x, weight, bias);
+  const Operands operands(x, weight, bias);
+  const Tensor y = operands.new_result();
+  if (y.numel() > 0) kernels_of(x).linear(operands.rows, operands.weight, operands.bias, y);
+  const Tensor out = shaped_as(x, y);
   if (needs_record(x, weight, bias)) {
     record("Linear", out, std::array{x, weight, bias},
-           std::array{kept_for(weight, rows), kept_for(x, dense_weight)},
+           std::array{kept_for(weight, operands.rows), kept_for(x, operands.weight)},
            [x_sizes = x.sizes()](const Node& node, const Tensors& grads, Tensors& grad_inputs,
                                  const std::array<Tensor, 2>& saved) {
-             linear_backward(node, grads, grad_inputs, saved, x_sizes);
+             linear_backward(node, grads[0], grad_inputs, saved[0], saved[1], x_sizes);
+           });
+  }
+  return out;
+}
+
+Tensor activated_linear(const Tensor& x, const Tensor& weight, const Tensor& bias, ElementKind f) {
+  if (const auto cast = autocast::run(autocast::kLower, activated_linear, x, weight, bias, f))
+    return *cast;
+  check_linear(x, weight, bias);
+  const ChainKernels* kernels = kernels_of(x).chain;
+  if (kernels == nullptr || kernels->linear == nullptr || !is_one_product(x, weight, bias)) {
+    return activated(linear(x, weight, bias), f);
+  }
+  const Operands operands(x, weight, bias);
+  const Tensor y = operands.new_result();
+  if (y.numel() > 0) kernels->linear(operands.rows, operands.weight, operands.bias, f, y);
+  const Tensor out = shaped_as(x, y);
+  if (needs_record(x, weight, bias)) {
+    record("Linear and activation", out, std::array{x, weight, bias},
+           std::array{kept_for(weight, operands.rows), kept_for(x, operands.weight), out},
+           [f, x_sizes = x.sizes()](const Node& node, const Tensors& grads, Tensors& grad_inputs,
+                                    const std::array<Tensor, 3>& saved) {
+             const Tensor grad = new_alike(saved[2], saved[2].dtype());
+             kernels_of(grad).binary(slope_of(f), grads[0], saved[2], grad);
+             linear_backward(node, grad, grad_inputs, saved[0], saved[1], x_sizes);
            });
   }
   return out;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/backend/element_op.h"
 #include "core/tensor/tensor.h"
 
 /// Products of vectors and matrices of one dtype: floating point, complex or whole numbers.
@@ -27,5 +28,8 @@ Tensor addmm(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& be
 /// x (…, in) · weightᵀ (out, in) + bias (out) -> (…, out); bias may be undefined. Throws Error with
 /// a Remedy for in_features when x's last dimension does not fit.
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias);
+/// f(linear(x, weight, bias)) in one, f a kind whose slope is told by its result: the same numbers,
+/// and nothing in between is written to memory where the backend can do without.
+Tensor activated_linear(const Tensor& x, const Tensor& weight, const Tensor& bias, ElementKind f);
 
 }  // namespace nw::ops

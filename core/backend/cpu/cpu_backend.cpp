@@ -8,6 +8,7 @@
 #include "core/backend/cpu/activation_parts.h"
 #include "core/backend/cpu/attention.h"
 #include "core/backend/cpu/caching_allocator.h"
+#include "core/backend/cpu/chain.h"
 #include "core/backend/cpu/index.h"
 #include "core/backend/cpu/kernels.h"
 #include "core/backend/cpu/loss_parts.h"
@@ -62,6 +63,7 @@ constexpr Kernels kKernels{
     .loss = &kLossKernels,
     .attention = &kAttentionKernels,
     .optimizer = &kOptimizerKernels,
+    .chain = &kChainKernels,
 };
 
 /// The CPU has done its work when the call returns.

@@ -1,9 +1,13 @@
+#include <optional>
+
+#include "core/backend/cpu/chain.h"
 #include "core/backend/cpu/dispatch.h"
 #include "core/backend/cpu/isa_kernels.h"
 #include "core/backend/cpu/kernels.h"
 #include "core/backend/cpu/matmul_any.h"
 #include "core/backend/cpu/onednn.h"
 #include "core/backend/cpu/scratch.h"
+#include "core/backend/cpu/widen.h"
 #include "core/base/parallel.h"
 
 namespace nw::cpu {
@@ -32,11 +36,28 @@ void part_of_product(Gemm<T> part) {
   fast<T>().gemm(part);
 }
 
-/// Divides C into stripes of rows or of columns, whichever is the longer side, one for each thread.
+/// C = f(C), on the calling thread.
 template <typename T>
-void product(const Gemm<T>& whole) {
+void activate(UnaryOp f, const Gemm<T>& part) {
+  const bool dense = part.c_row == part.n;
+  const int64_t rows = dense ? 1 : part.m;
+  const int64_t length = dense ? part.m * part.n : part.n;
+  for (int64_t i = 0; i < rows; ++i) {
+    T* row = part.c + i * part.c_row;
+    fast<T>().unary(f, row, 1, row, length);
+  }
+}
+
+/// Divides C into stripes of rows or of columns, whichever is the longer side, one for each thread;
+/// `f` is put behind it while a stripe is still near the processor.
+template <typename T>
+void product(const Gemm<T>& whole, std::optional<UnaryOp> f = {}) {
   if (whole.m == 0 || whole.n == 0) return;
-  if (whole.k == 0) return sum_of_nothing(whole);
+  if (whole.k == 0) {
+    sum_of_nothing(whole);
+    if (f) activate(*f, whole);
+    return;
+  }
   const bool by_rows = whole.m >= whole.n;
   const int64_t side = by_rows ? whole.m : whole.n;
   const int64_t slice = (by_rows ? whole.n : whole.m) * whole.k;
@@ -54,6 +75,7 @@ void product(const Gemm<T>& whole) {
       if (part.bias != nullptr) part.bias += begin;
     }
     part_of_product(part);
+    if (f) activate(*f, part);
   });
 }
 
@@ -120,14 +142,38 @@ void bmm(const Tensor& a, const Tensor& b, const Tensor& out) {
   });
 }
 
-void linear(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& y) {
+namespace {
+
+void linear_through(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                    std::optional<UnaryOp> f, const Tensor& y) {
   with_floating(y, "linear", [&](auto type) {
     using T = decltype(type);
     const int64_t inputs = weight.size(1);
     const int64_t outputs = weight.size(0);
     product(Gemm<T>{x.size(0), outputs, inputs, x.data<T>(), inputs, 1, weight.data<T>(), 1, inputs,
-                    y.data<T>(), outputs, data_or_null<T>(bias), nullptr});
+                    y.data<T>(), outputs, data_or_null<T>(bias), nullptr},
+            f);
   });
+}
+
+UnaryOp unary_of(ElementKind kind) {
+  return kind == ElementKind::Relu   ? UnaryOp::Relu
+         : kind == ElementKind::Tanh ? UnaryOp::Tanh
+                                     : UnaryOp::Sigmoid;
+}
+
+}  // namespace
+
+void linear(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& y) {
+  linear_through(x, weight, bias, {}, y);
+}
+
+void activated_linear(const Tensor& x, const Tensor& weight, const Tensor& bias, ElementKind f,
+                      const Tensor& y) {
+  if (!is_half(y.dtype())) return linear_through(x, weight, bias, unary_of(f), y);
+  // Rounded once before f and once behind it.
+  widened<linear, 1>(x, weight, bias, y);
+  widened<unary, 1>(unary_of(f), y, y);
 }
 
 }  // namespace nw::cpu

@@ -72,8 +72,16 @@ GELU::GELU(const Options& options) : approximate_(options.approximate) {
            "[GELU] approximate must be 'none' or 'tanh', is '", approximate_, "'");
 }
 
+ops::GeluForm GELU::form() const {
+  return approximate_ == "tanh" ? ops::GeluForm::Tanh : ops::GeluForm::Exact;
+}
+
+std::optional<ElementOp> GELU::element(DType) const {
+  return ops::elements::gelu(form());
+}
+
 Tensor GELU::forward(const Tensor& input) {
-  return ops::gelu(input, approximate_ == "tanh" ? ops::GeluForm::Tanh : ops::GeluForm::Exact);
+  return ops::gelu(input, form());
 }
 
 std::string Softplus::extra_repr() const {

@@ -1,7 +1,9 @@
 #pragma once
 
 #include "core/nn/block.h"
+#include "core/nn/fusable.h"
 #include "core/ops/activation.h"
+#include "core/ops/elements.h"
 
 // Elementwise activations: x (*) -> y (*), floating point. Gradients at kinks are torch's.
 // With `inplace` x itself becomes y, so that only one of them is kept: what else reads x gets y.
@@ -9,7 +11,7 @@
 namespace nw::nn {
 
 /// What activations without numbers share.
-class PlainActivation : public UnaryModule {
+class PlainActivation : public UnaryModule, public Elementwise {
  public:
   struct Options {
     bool inplace = false;
@@ -22,6 +24,9 @@ class PlainActivation : public UnaryModule {
 
  protected:
   bool inplace() const { return inplace_; }
+  std::optional<ElementOp> unless_in_place(const ElementOp& op) const {
+    return inplace_ ? std::nullopt : std::optional(op);
+  }
 
  private:
   bool inplace_ = false;
@@ -32,6 +37,8 @@ class ReLU : public PlainActivation {
  public:
   using PlainActivation::PlainActivation;
   std::string kind() const override { return "ReLU"; }
+  std::optional<ElementOp> element(DType) const override { return ops::elements::kRelu; }
+  bool overwrites() const override { return inplace(); }
   using UnaryModule::forward;
   Tensor forward(const Tensor& input) override {
     return inplace() ? ops::relu_(input) : ops::relu(input);
@@ -43,6 +50,9 @@ class ReLU6 : public PlainActivation {
  public:
   using PlainActivation::PlainActivation;
   std::string kind() const override { return "ReLU6"; }
+  std::optional<ElementOp> element(DType) const override {
+    return unless_in_place(ops::elements::kRelu6);
+  }
   using UnaryModule::forward;
   Tensor forward(const Tensor& input) override {
     return inplace() ? ops::relu6_(input) : ops::relu6(input);
@@ -54,6 +64,9 @@ class SELU : public PlainActivation {
  public:
   using PlainActivation::PlainActivation;
   std::string kind() const override { return "SELU"; }
+  std::optional<ElementOp> element(DType) const override {
+    return unless_in_place(ops::elements::kSelu);
+  }
   using UnaryModule::forward;
   Tensor forward(const Tensor& input) override {
     return inplace() ? ops::selu_(input) : ops::selu(input);
@@ -65,6 +78,9 @@ class SiLU : public PlainActivation {
  public:
   using PlainActivation::PlainActivation;
   std::string kind() const override { return "SiLU"; }
+  std::optional<ElementOp> element(DType) const override {
+    return unless_in_place(ops::elements::kSilu);
+  }
   using UnaryModule::forward;
   Tensor forward(const Tensor& input) override {
     return inplace() ? ops::silu_(input) : ops::silu(input);
@@ -76,6 +92,9 @@ class Mish : public PlainActivation {
  public:
   using PlainActivation::PlainActivation;
   std::string kind() const override { return "Mish"; }
+  std::optional<ElementOp> element(DType) const override {
+    return unless_in_place(ops::elements::kMish);
+  }
   using UnaryModule::forward;
   Tensor forward(const Tensor& input) override {
     return inplace() ? ops::mish_(input) : ops::mish(input);
@@ -87,6 +106,9 @@ class Hardswish : public PlainActivation {
  public:
   using PlainActivation::PlainActivation;
   std::string kind() const override { return "Hardswish"; }
+  std::optional<ElementOp> element(DType) const override {
+    return unless_in_place(ops::elements::kHardswish);
+  }
   std::string extra_repr() const override { return {}; }
   using UnaryModule::forward;
   Tensor forward(const Tensor& input) override {
@@ -99,6 +121,9 @@ class Hardsigmoid : public PlainActivation {
  public:
   using PlainActivation::PlainActivation;
   std::string kind() const override { return "Hardsigmoid"; }
+  std::optional<ElementOp> element(DType) const override {
+    return unless_in_place(ops::elements::kHardsigmoid);
+  }
   std::string extra_repr() const override { return {}; }
   using UnaryModule::forward;
   Tensor forward(const Tensor& input) override {
@@ -107,47 +132,52 @@ class Hardsigmoid : public PlainActivation {
 };
 
 /// y = tanh(x). Source: torch.nn.Tanh.
-class Tanh : public UnaryModule {
+class Tanh : public UnaryModule, public Elementwise {
  public:
   std::string kind() const override { return "Tanh"; }
+  std::optional<ElementOp> element(DType) const override { return ops::elements::kTanh; }
   using UnaryModule::forward;
   Tensor forward(const Tensor& input) override { return ops::tanh(input); }
 };
 
 /// y = 1 / (1 + e⁻ˣ). Source: torch.nn.Sigmoid.
-class Sigmoid : public UnaryModule {
+class Sigmoid : public UnaryModule, public Elementwise {
  public:
   std::string kind() const override { return "Sigmoid"; }
+  std::optional<ElementOp> element(DType) const override { return ops::elements::kSigmoid; }
   using UnaryModule::forward;
   Tensor forward(const Tensor& input) override { return ops::sigmoid(input); }
 };
 
 /// y = ln sigmoid(x). Source: torch.nn.LogSigmoid.
-class LogSigmoid : public UnaryModule {
+class LogSigmoid : public UnaryModule, public Elementwise {
  public:
   std::string kind() const override { return "LogSigmoid"; }
+  std::optional<ElementOp> element(DType) const override { return ops::elements::kLogSigmoid; }
   using UnaryModule::forward;
   Tensor forward(const Tensor& input) override { return ops::log_sigmoid(input); }
 };
 
 /// y = x / (1 + |x|). Source: torch.nn.Softsign.
-class Softsign : public UnaryModule {
+class Softsign : public UnaryModule, public Elementwise {
  public:
   std::string kind() const override { return "Softsign"; }
+  std::optional<ElementOp> element(DType) const override { return ops::elements::kSoftsign; }
   using UnaryModule::forward;
   Tensor forward(const Tensor& input) override { return ops::softsign(input); }
 };
 
 /// y = x − tanh(x). Source: torch.nn.Tanhshrink.
-class Tanhshrink : public UnaryModule {
+class Tanhshrink : public UnaryModule, public Elementwise {
  public:
   std::string kind() const override { return "Tanhshrink"; }
+  std::optional<ElementOp> element(DType) const override { return ops::elements::kTanhshrink; }
   using UnaryModule::forward;
   Tensor forward(const Tensor& input) override { return ops::tanhshrink(input); }
 };
 
 /// y = x above 0, else alpha · (eˣ − 1). Source: torch.nn.ELU; Clevert et al. 2015.
-class ELU : public UnaryModule {
+class ELU : public UnaryModule, public Elementwise {
  public:
   struct Options {
     double alpha = 1;
@@ -156,6 +186,10 @@ class ELU : public UnaryModule {
   explicit ELU(const Options& options) : options_(options) {}
 
   std::string kind() const override { return "ELU"; }
+  std::optional<ElementOp> element(DType) const override {
+    if (options_.inplace) return {};
+    return ops::elements::elu(options_.alpha);
+  }
   std::string extra_repr() const override;
   using UnaryModule::forward;
   Tensor forward(const Tensor& input) override {
@@ -167,12 +201,16 @@ class ELU : public UnaryModule {
 };
 
 /// y = max(0, x) + min(0, alpha · (e^(x/alpha) − 1)). Source: torch.nn.CELU; Barron 2017.
-class CELU : public UnaryModule {
+class CELU : public UnaryModule, public Elementwise {
  public:
   using Options = ELU::Options;
   explicit CELU(const Options& options) : options_(options) {}
 
   std::string kind() const override { return "CELU"; }
+  std::optional<ElementOp> element(DType) const override {
+    if (options_.inplace) return {};
+    return ops::elements::celu(options_.alpha);
+  }
   std::string extra_repr() const override;
   using UnaryModule::forward;
   Tensor forward(const Tensor& input) override {
@@ -184,7 +222,7 @@ class CELU : public UnaryModule {
 };
 
 /// y = x above 0, else negative_slope · x. Source: torch.nn.LeakyReLU.
-class LeakyReLU : public UnaryModule {
+class LeakyReLU : public UnaryModule, public Elementwise {
  public:
   struct Options {
     double negative_slope = 0.01;
@@ -193,6 +231,10 @@ class LeakyReLU : public UnaryModule {
   explicit LeakyReLU(const Options& options) : options_(options) {}
 
   std::string kind() const override { return "LeakyReLU"; }
+  std::optional<ElementOp> element(DType) const override {
+    if (options_.inplace) return {};
+    return ops::elements::leaky_relu(options_.negative_slope);
+  }
   std::string extra_repr() const override;
   using UnaryModule::forward;
   Tensor forward(const Tensor& input) override {
@@ -244,7 +286,7 @@ class PReLU : public UnaryModule {
 };
 
 /// y = x above the threshold, else value. Source: torch.nn.Threshold.
-class Threshold : public UnaryModule {
+class Threshold : public UnaryModule, public Elementwise {
  public:
   struct Options {
     double threshold;
@@ -254,6 +296,10 @@ class Threshold : public UnaryModule {
   explicit Threshold(const Options& options) : options_(options) {}
 
   std::string kind() const override { return "Threshold"; }
+  std::optional<ElementOp> element(DType dtype) const override {
+    if (options_.inplace) return {};
+    return ops::elements::threshold(options_.threshold, options_.value, dtype);
+  }
   std::string extra_repr() const override;
   using UnaryModule::forward;
   Tensor forward(const Tensor& input) override {
@@ -266,7 +312,7 @@ class Threshold : public UnaryModule {
 };
 
 /// y = x · Φ(x), or its approximation by tanh. Source: torch.nn.GELU; Hendrycks & Gimpel 2016.
-class GELU : public UnaryModule {
+class GELU : public UnaryModule, public Elementwise {
  public:
   struct Options {
     std::string approximate = "none";  // or "tanh"
@@ -274,17 +320,19 @@ class GELU : public UnaryModule {
   explicit GELU(const Options& options);
 
   std::string kind() const override { return "GELU"; }
+  std::optional<ElementOp> element(DType) const override;
   std::string extra_repr() const override { return "approximate='" + approximate_ + "'"; }
   using UnaryModule::forward;
   Tensor forward(const Tensor& input) override;
 
  private:
+  ops::GeluForm form() const;
   std::string approximate_;
 };
 
 /// y = ln(1 + e^(beta·x)) / beta; x itself where beta·x is above the threshold. Source:
 /// torch.nn.Softplus.
-class Softplus : public UnaryModule {
+class Softplus : public UnaryModule, public Elementwise {
  public:
   struct Options {
     double beta = 1;
@@ -293,6 +341,9 @@ class Softplus : public UnaryModule {
   explicit Softplus(const Options& options) : options_(options) {}
 
   std::string kind() const override { return "Softplus"; }
+  std::optional<ElementOp> element(DType) const override {
+    return ops::elements::softplus(options_.beta, options_.threshold);
+  }
   std::string extra_repr() const override;
   using UnaryModule::forward;
   Tensor forward(const Tensor& input) override {
@@ -304,7 +355,7 @@ class Softplus : public UnaryModule {
 };
 
 /// y = clamp(x, min_val, max_val); min_val must be the smaller one. Source: torch.nn.Hardtanh.
-class Hardtanh : public UnaryModule {
+class Hardtanh : public UnaryModule, public Elementwise {
  public:
   struct Options {
     double min_val = -1;
@@ -314,6 +365,10 @@ class Hardtanh : public UnaryModule {
   explicit Hardtanh(const Options& options);
 
   std::string kind() const override { return "Hardtanh"; }
+  std::optional<ElementOp> element(DType) const override {
+    if (options_.inplace) return {};
+    return ops::elements::hardtanh(options_.min_val, options_.max_val);
+  }
   std::string extra_repr() const override;
   using UnaryModule::forward;
   Tensor forward(const Tensor& input) override {
@@ -326,7 +381,7 @@ class Hardtanh : public UnaryModule {
 };
 
 /// y = 0 from −lambd to lambd, else x. Source: torch.nn.Hardshrink.
-class Hardshrink : public UnaryModule {
+class Hardshrink : public UnaryModule, public Elementwise {
  public:
   struct Options {
     double lambd = 0.5;
@@ -334,6 +389,9 @@ class Hardshrink : public UnaryModule {
   explicit Hardshrink(const Options& options) : lambd_(options.lambd) {}
 
   std::string kind() const override { return "Hardshrink"; }
+  std::optional<ElementOp> element(DType dtype) const override {
+    return ops::elements::hardshrink(lambd_, dtype);
+  }
   std::string extra_repr() const override;
   using UnaryModule::forward;
   Tensor forward(const Tensor& input) override { return ops::hardshrink(input, lambd_); }
@@ -343,12 +401,15 @@ class Hardshrink : public UnaryModule {
 };
 
 /// y = x moved towards 0 by lambd, 0 from −lambd to lambd. Source: torch.nn.Softshrink.
-class Softshrink : public UnaryModule {
+class Softshrink : public UnaryModule, public Elementwise {
  public:
   using Options = Hardshrink::Options;
   explicit Softshrink(const Options& options) : lambd_(options.lambd) {}
 
   std::string kind() const override { return "Softshrink"; }
+  std::optional<ElementOp> element(DType dtype) const override {
+    return ops::elements::softshrink(lambd_, dtype);
+  }
   std::string extra_repr() const override;
   using UnaryModule::forward;
   Tensor forward(const Tensor& input) override { return ops::softshrink(input, lambd_); }

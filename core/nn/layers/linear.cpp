@@ -33,6 +33,10 @@ Tensor Linear::forward(const Tensor& input) {
   return ops::linear(input, weight_, bias_);
 }
 
+Tensor Linear::forward_through(const Tensor& input, ElementKind f) {
+  return ops::activated_linear(input, weight_, bias_, f);
+}
+
 void LazyLinear::initialize_parameters(const Tensors& inputs) {
   NW_CHECK(inputs.size() == 1 && inputs[0].dim() > 0,
            "[LazyLinear] expects one input with at least one dimension");

@@ -1,12 +1,13 @@
 #pragma once
 
 #include "core/nn/block.h"
+#include "core/nn/fusable.h"
 
 namespace nw::nn {
 
 /// y = x·Wᵀ + b. x (…, in_features) -> (…, out_features), floating point or complex. state_dict:
 /// weight (out, in), bias (out). Source: torch.nn.Linear.
-class Linear : public UnaryModule {
+class Linear : public UnaryModule, public EndsInActivation {
  public:
   struct Options {
     int64_t in_features;
@@ -19,6 +20,7 @@ class Linear : public UnaryModule {
   std::string extra_repr() const override;
   using UnaryModule::forward;
   Tensor forward(const Tensor& input) override;
+  Tensor forward_through(const Tensor& input, ElementKind f) override;
 
  protected:
   struct WithoutSizes {};

@@ -1,20 +1,24 @@
 #pragma once
 
 #include "core/nn/block.h"
+#include "core/nn/fusable.h"
+#include "core/ops/elements.h"
 
 namespace nw::nn {
 
 /// input + other, with torch's broadcasting: what a residual connection ends in.
-class Add : public Module {
+class Add : public Module, public Elementwise {
  public:
   std::string kind() const override { return "Add"; }
+  std::optional<ElementOp> element(DType) const override { return ops::elements::kAdd; }
   Tensors forward(const Tensors& inputs) override;
 };
 
 /// input · other, elementwise, with torch's broadcasting: what a gate is.
-class Multiply : public Module {
+class Multiply : public Module, public Elementwise {
  public:
   std::string kind() const override { return "Multiply"; }
+  std::optional<ElementOp> element(DType) const override { return ops::elements::kMul; }
   Tensors forward(const Tensors& inputs) override;
 };
 
