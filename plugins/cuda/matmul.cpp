@@ -1,19 +1,21 @@
 #include <cublasLt.h>
 
-#include <array>
+#include <cmath>
+#include <limits>
 #include <mutex>
 #include <unordered_map>
 
 #include "core/backend/creation.h"
 #include "core/backend/fallback.h"
+#include "core/backend/fetch.h"
 #include "core/backend/math_mode.h"
 #include "plugins/cuda/kernels/kernels.h"
 #include "plugins/cuda/libraries.h"
 #include "plugins/cuda/product.h"
 #include "plugins/cuda/stream.h"
 
-// Products by cuBLASLt, with the bias added where the result is written. Those of whole numbers,
-// which it has no code for, by a kernel of ours.
+// Products by cuBLASLt, with the bias added, and ReLU applied, where the result is written. Those
+// of whole numbers, which it has no code for, by a kernel of ours.
 namespace nw::cuda {
 namespace {
 
@@ -98,7 +100,12 @@ class Description {
           "cublasLtMatmulDescInit");
     set(CUBLASLT_MATMUL_DESC_TRANSA, key.b.transposed ? CUBLAS_OP_T : CUBLAS_OP_N);
     set(CUBLASLT_MATMUL_DESC_TRANSB, key.a.transposed ? CUBLAS_OP_T : CUBLAS_OP_N);
-    if (key.bias) set(CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
+    if (key.relu) {
+      set(CUBLASLT_MATMUL_DESC_EPILOGUE,
+          key.bias ? CUBLASLT_EPILOGUE_RELU_BIAS : CUBLASLT_EPILOGUE_RELU);
+    } else if (key.bias) {
+      set(CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
+    }
     lay_out(first_, key, key.b.transposed ? key.k : key.n, key.b.transposed ? key.n : key.k,
             key.b.leading, key.b_batch);
     lay_out(second_, key, key.a.transposed ? key.m : key.k, key.a.transposed ? key.k : key.m,
@@ -180,6 +187,52 @@ Plan plan_of(const ProductKey& key, Description& description) {
   return plan;
 }
 
+/// out = scale · a · b, and what the description adds to it.
+void multiply(const ProductKey& key, Description& description, const Plan& plan, const Tensor& a,
+              const Tensor& b, double scale, const Tensor& out) {
+  const Tensor room =
+      plan.workspace_bytes == 0
+          ? Tensor()
+          : empty({static_cast<int64_t>(plan.workspace_bytes)}, DType::UInt8, out.device());
+  // Of complex numbers both parts are read.
+  const double factor[] = {scale, 0};
+  const double zero[] = {0, 0};
+  const float narrow_factor[] = {static_cast<float>(scale), 0};
+  const float narrow_zero[] = {0, 0};
+  const bool wide = is_wide(key.dtype);
+  const void* alpha = wide ? static_cast<const void*>(factor) : narrow_factor;
+  const void* beta = wide ? static_cast<const void*>(zero) : narrow_zero;
+  check(
+      lt().matmul(handle_of(key.device), description.product(), alpha, b.raw(), description.first(),
+                  a.raw(), description.second(), beta, out.raw(), description.out(), out.raw(),
+                  description.out(), &plan.algorithm, room.defined() ? room.raw() : nullptr,
+                  plan.workspace_bytes, current_stream(key.device)),
+      "cublasLtMatmul");
+}
+
+/// Whether a plan's ReLU hands NaN on, as ours does: a net that has gone wrong must show it.
+/// NVIDIA promises max(x, 0) and nothing of NaN, so it is tried out with the first product, which
+/// is written to `out`. Not while work is recorded, when no number can be looked at.
+bool relu_keeps_nan(const ProductKey& key, Description& description, const Plan& plan,
+                    const Tensor& a, const Tensor& b, const Tensor& out) {
+  static std::mutex mutex;
+  static auto& verdicts = *new std::unordered_map<ProductKey, bool, ProductKeyHash>;
+  {
+    const std::lock_guard lock(mutex);
+    const auto known = verdicts.find(key);
+    if (known != verdicts.end()) return known->second;
+  }
+  cudaStreamCaptureStatus recording = cudaStreamCaptureStatusNone;
+  NW_CUDA(cudaStreamIsCapturing(current_stream(key.device), &recording));
+  if (recording != cudaStreamCaptureStatusNone) return false;
+  multiply(key, description, plan, a, b, std::numeric_limits<double>::quiet_NaN(), out);
+  const bool keeps = std::isnan(Fetch(out.as_strided({}, {}, out.offset())).get().to_double());
+  const std::lock_guard lock(mutex);
+  if (verdicts.size() >= kMostPlans) verdicts.clear();
+  verdicts.emplace(key, keeps);
+  return keeps;
+}
+
 /// The bias' values, when they are given, must have out's dtype. False: no such algorithm.
 bool run(ProductKey key, const Tensor& a, const Tensor& b, const Tensor& bias, const Tensor& out) {
   key.alignment = common_alignment({a.raw(), b.raw(), out.raw(), key.bias ? bias.raw() : nullptr});
@@ -190,24 +243,8 @@ bool run(ProductKey key, const Tensor& a, const Tensor& b, const Tensor& bias, c
   }
   const Plan plan = plan_of(key, description);
   if (!plan.there) return false;
-  const Tensor room =
-      plan.workspace_bytes == 0
-          ? Tensor()
-          : empty({static_cast<int64_t>(plan.workspace_bytes)}, DType::UInt8, out.device());
-  // Of complex numbers both parts are read.
-  const double one[] = {1, 0};
-  const double zero[] = {0, 0};
-  const float narrow_one[] = {1, 0};
-  const float narrow_zero[] = {0, 0};
-  const bool wide = is_wide(key.dtype);
-  const void* alpha = wide ? static_cast<const void*>(one) : narrow_one;
-  const void* beta = wide ? static_cast<const void*>(zero) : narrow_zero;
-  check(
-      lt().matmul(handle_of(key.device), description.product(), alpha, b.raw(), description.first(),
-                  a.raw(), description.second(), beta, out.raw(), description.out(), out.raw(),
-                  description.out(), &plan.algorithm, room.defined() ? room.raw() : nullptr,
-                  plan.workspace_bytes, current_stream(key.device)),
-      "cublasLtMatmul");
+  if (key.relu && !relu_keeps_nan(key, description, plan, a, b, out)) return false;
+  multiply(key, description, plan, a, b, 1, out);
   return true;
 }
 
@@ -231,8 +268,8 @@ struct Placed {
   int64_t batch_stride() const { return tensor.dim() == 3 ? tensor.strides()[0] : 0; }
 };
 
-/// False: out was not written.
-bool product(const Tensor& a, const Tensor& b, const Tensor& bias, const Tensor& out) {
+/// False: out was not written, or with `relu` not all of it done.
+bool product(const Tensor& a, const Tensor& b, const Tensor& bias, bool relu, const Tensor& out) {
   const bool known = is_floating(out.dtype()) || is_complex(out.dtype());
   if (!known || a.dtype() != out.dtype() || b.dtype() != out.dtype()) return false;
   if (bias.defined() && bias.dtype() != out.dtype()) return false;
@@ -259,7 +296,9 @@ bool product(const Tensor& a, const Tensor& b, const Tensor& bias, const Tensor&
                  right.batch_stride(),
                  bias.defined() && !is_complex(out.dtype()),
                  math_mode().matmul_tf32 && out.dtype() == DType::Float32,
+                 relu,
                  0};
+  if (relu) return (key.bias || !bias.defined()) && run(key, left.tensor, right.tensor, bias, out);
   const bool done = run(key, left.tensor, right.tensor, bias, out);
   if (done && (key.bias || !bias.defined())) return true;
   if (!done && !key.bias) return false;
@@ -273,24 +312,51 @@ bool product(const Tensor& a, const Tensor& b, const Tensor& bias, const Tensor&
 
 void matmul(const Tensor& a, const Tensor& b, const Tensor& out) {
   if (is_whole(out.dtype())) return whole_product(a, b, out);
-  if (!product(a, b, Tensor(), out)) fallback_kernels().matmul(a, b, out);
+  if (!product(a, b, Tensor(), false, out)) fallback_kernels().matmul(a, b, out);
 }
 
 void bmm(const Tensor& a, const Tensor& b, const Tensor& out) {
   if (is_whole(out.dtype())) return whole_product(a, b, out);
-  if (!product(a, b, Tensor(), out)) fallback_kernels().bmm(a, b, out);
+  if (!product(a, b, Tensor(), false, out)) fallback_kernels().bmm(a, b, out);
 }
 
-void linear(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& y) {
+namespace {
+
+/// weight (out, in) as (in, out), where it lies.
+Tensor turned(const Tensor& weight) {
   const Dims& strides = weight.strides();
-  const Tensor turned = weight.as_strided({weight.size(1), weight.size(0)},
-                                          {strides[1], strides[0]}, weight.offset());
+  return weight.as_strided({weight.size(1), weight.size(0)}, {strides[1], strides[0]},
+                           weight.offset());
+}
+
+UnaryOp unary_of(ElementKind kind) {
+  return kind == ElementKind::Relu   ? UnaryOp::Relu
+         : kind == ElementKind::Tanh ? UnaryOp::Tanh
+                                     : UnaryOp::Sigmoid;
+}
+
+}  // namespace
+
+void linear(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& y) {
   if (is_whole(y.dtype())) {
-    whole_product(x, turned, y);
+    whole_product(x, turned(weight), y);
     if (bias.defined()) binary(BinaryOp::Add, y, raw::expand(bias, y.sizes()), y);
     return;
   }
-  if (!product(x, turned, bias, y)) fallback_kernels().linear(x, weight, bias, y);
+  if (!product(x, turned(weight), bias, false, y)) fallback_kernels().linear(x, weight, bias, y);
+}
+
+void activated_linear(const Tensor& x, const Tensor& weight, const Tensor& bias, ElementKind f,
+                      const Tensor& y) {
+  const bool there = cublas_lt().found();
+  const bool whole = x.numel() > 0 && weight.numel() > 0;
+  if (there && whole && f == ElementKind::Relu && product(x, turned(weight), bias, true, y)) return;
+  if (there) {
+    linear(x, weight, bias, y);
+  } else {
+    fallback_kernels().linear(x, weight, bias, y);
+  }
+  unary(unary_of(f), y, y);
 }
 
 }  // namespace nw::cuda

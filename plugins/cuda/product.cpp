@@ -25,7 +25,7 @@ size_t ProductKeyHash::operator()(const ProductKey& key) const {
        {key.batch, key.m, key.n, key.k, key.a.leading, key.b.leading, key.a_batch, key.b_batch}) {
     mix(value);
   }
-  mix(key.a.transposed + 2 * key.b.transposed + 4 * key.bias + 8 * key.tf32);
+  mix(key.a.transposed + 2 * key.b.transposed + 4 * key.bias + 8 * key.tf32 + 16 * key.relu);
   mix(key.alignment);
   mix(key.device);
   return hash;

@@ -19,14 +19,14 @@ std::optional<MatrixOperand> operand_of(int64_t rows, int64_t columns, int64_t r
                                         int64_t column_stride);
 
 /// All that the choice of a cuBLASLt algorithm depends on: out (m, n) = a (m, k) · b (k, n),
-/// `batch` times, plus a bias (n).
+/// `batch` times, plus a bias (n), and with what is negative cut off (relu).
 struct ProductKey {
   DType dtype;
   int device;
   int64_t batch, m, n, k;
   MatrixOperand a, b;
   int64_t a_batch, b_batch;  // numbers from one matrix to the next
-  bool bias, tf32;
+  bool bias, tf32, relu;
   uint8_t alignment;  // bytes, at most 16, at which all operands begin
   friend bool operator==(const ProductKey&, const ProductKey&) = default;
 };
