@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cmath>
+#include <type_traits>
 
 #include "core/backend/optimizer_kernels.h"
 
@@ -236,6 +237,39 @@ struct StepFormula<AsgdStep, F> {
   NW_FORMULA void apply(const V& g, V& p, V (&kept)[kMostKept]) const {
     p = p * shrink - g * rate;
     kept[0] = mu == 1 ? p : kept[0] + (p - kept[0]) * mu;
+  }
+};
+
+/// All that a step by a rule needs to know, in numbers F.
+template <typename Rule, typename F>
+struct StepNumbers {
+  StepFormula<Rule, F> formula;
+  F sign, decay;  // g becomes sign · g + decay · p first
+
+  explicit StepNumbers(const Rule& rule)
+      : formula(rule),
+        sign(rule.maximize ? F(-1) : F(1)),
+        decay(static_cast<F>(rule.weight_decay)) {
+    static_assert(sizeof(StepNumbers) <= kRuleBytes &&
+                  std::is_trivially_copyable_v<StepFormula<Rule, F>>);
+  }
+};
+
+/// A scale of the loss, its inverse and how many good steps there were; see update_scale().
+struct LossScale {
+  float scale, inverse;
+  int64_t good_steps;
+
+  NW_FORMULA void update(bool found, double growth, double backoff, int64_t interval) {
+    if (found) {
+      scale = static_cast<float>(scale * backoff);
+      good_steps = 0;
+    } else if (++good_steps == interval) {
+      const auto grown = static_cast<float>(scale * growth);
+      if (grown - grown == 0) scale = grown;
+      good_steps = 0;
+    }
+    inverse = static_cast<float>(1 / static_cast<double>(scale));
   }
 };
 

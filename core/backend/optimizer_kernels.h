@@ -89,6 +89,9 @@ using StepRule = std::variant<SgdStep, AdamStep, AdamaxStep, NAdamStep, RAdamSte
 /// How many tensors a rule may keep for a parameter.
 inline constexpr size_t kMostKept = 3;
 
+/// Room for the numbers of any rule in a device's memory (StepNumbers of optimizer_formulas.h).
+inline constexpr size_t kRuleBytes = 128;
+
 /// What is done to many tensors at once. Each is dense in memory, floating point, and of any size;
 /// tensors that stand at the same place of several lists are alike.
 struct OptimizerKernels {
@@ -97,14 +100,28 @@ struct OptimizerKernels {
   void (*step)(const StepRule& rule, std::span<const Tensor> grads, std::span<const Tensor> params,
                std::span<const Tensor> first, std::span<const Tensor> second,
                std::span<const Tensor> third);
+  /// The same by a rule whose numbers are read when the work is done, and may change between the
+  /// replays of a recording: `numbers` (kRuleBytes, uint8, on the device) are the StepNumbers of a
+  /// rule of the kind of `kind`, in float32 for parameters of 16 bits. Does nothing where `skip`
+  /// (scalar, float32, or undefined) is not 0 then.
+  void (*step_by)(const StepRule& kind, const Tensor& numbers, const Tensor& skip,
+                  std::span<const Tensor> grads, std::span<const Tensor> params,
+                  std::span<const Tensor> first, std::span<const Tensor> second,
+                  std::span<const Tensor> third);
   /// out (n), of the n tensors' common dtype = (Σ |x|^p)^(1/p) of each; for p = 0 how many are not
   /// 0, for p = ±∞ the largest or smallest |x|; 0 for an empty one
   void (*norms)(double p, std::span<const Tensor> tensors, const Tensor& out);
   /// Each tensor becomes itself · factor
   void (*scale)(double factor, std::span<const Tensor> tensors);
-  /// Each becomes itself · factor (scalar, float32); found (scalar, float32) becomes 1 where a
-  /// number was infinite or none before, and stays as it is otherwise
-  void (*unscale)(std::span<const Tensor> tensors, const Tensor& factor, const Tensor& found);
+  /// Each becomes itself · factor (scalar, float32 or float64); found (scalar, float32, or
+  /// undefined) becomes 1 where a number was infinite or none before, and stays as it is otherwise
+  void (*scale_by)(std::span<const Tensor> tensors, const Tensor& factor, const Tensor& found);
+  /// What the scale of a loss becomes after a step: smaller by `backoff` where found is not 0, else
+  /// larger by `growth` after `interval` good steps in a row, unless it would be infinite. scale
+  /// and inverse = 1 / scale are float32 scalars, good_steps counts in int64. Source:
+  /// torch._amp_update_scale_.
+  void (*update_scale)(const Tensor& found, double growth, double backoff, int64_t interval,
+                       const Tensor& scale, const Tensor& inverse, const Tensor& good_steps);
 };
 
 }  // namespace nw

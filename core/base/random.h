@@ -46,7 +46,8 @@ class Generator {
   struct Philox {
     uint64_t seed = 0;
     uint64_t offset = 0;
-    /// In the device's memory; null: nothing. What stands there is added to the offset.
+    /// In the device's memory; null: nothing. Of the two numbers that stand there, the first is
+    /// added to the offset, and the second is the seed.
     const uint64_t* base = nullptr;
     friend bool operator==(const Philox&, const Philox&) = default;
   };

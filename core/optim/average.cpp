@@ -26,6 +26,11 @@ AveragedModel::AveragedModel(nn::Module& averaged, const Options& options)
 }
 
 void AveragedModel::update_parameters(const nn::Module& model) {
+  queue_update(model);
+  count_update();
+}
+
+void AveragedModel::queue_update(const nn::Module& model) const {
   const autograd::NoGrad no_grad;
   const std::vector<Tensor> own = numbers_of(averaged_, options_.use_buffers);
   const std::vector<Tensor> theirs = numbers_of(model, options_.use_buffers);
@@ -40,7 +45,6 @@ void AveragedModel::update_parameters(const nn::Module& model) {
     raw::copy_(own[i],
                updates_ == 0 ? current : options_.average(own[i].detach(), current, updates_));
   }
-  ++updates_;
 }
 
 AveragedModel::Average exponential_average(double decay) {

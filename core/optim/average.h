@@ -27,6 +27,11 @@ class AveragedModel {
 
   /// Takes up the numbers of `model`. Throws Error when it is made in another way.
   void update_parameters(const nn::Module& model);
+  /// The same in two parts, of which the first only queues work on the model's device: recorded
+  /// (Backend::capture) once there was an update, it is good for later ones if the average does not
+  /// depend on their number.
+  void queue_update(const nn::Module& model) const;
+  void count_update() { ++updates_; }
   int64_t n_averaged() const { return updates_; }
   void set_n_averaged(int64_t updates) { updates_ = updates; }
   nn::Module& module() const { return averaged_; }

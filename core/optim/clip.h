@@ -15,6 +15,9 @@ enum class NonFinite : uint8_t { Allowed, Error };
 double clip_grad_norm_(std::span<const Tensor> params, double max_norm, double norm_type = 2,
                        NonFinite non_finite = NonFinite::Allowed);
 
+/// The same without waiting for the device, which may record it (Backend::capture).
+void queue_clip_grad_norm_(std::span<const Tensor> params, double max_norm, double norm_type = 2);
+
 /// Holds each number of the gradients between −clip_value and clip_value.
 /// Source: torch.nn.utils.clip_grad_value_.
 void clip_grad_value_(std::span<const Tensor> params, double clip_value);

@@ -1,7 +1,6 @@
 #include "core/optim/grad_scaler.h"
 
-#include <algorithm>
-#include <cmath>
+#include <iterator>
 
 #include "core/autograd/node.h"
 #include "core/backend/backend.h"
@@ -11,14 +10,6 @@
 
 namespace nw::optim {
 namespace {
-
-/// What is kept once for each device: found by device, made on first use.
-const Tensor& scalar_on(Device device, double value, std::vector<Tensor>& all) {
-  const auto there = std::find_if(all.begin(), all.end(),
-                                  [&](const Tensor& one) { return one.device() == device; });
-  if (there != all.end()) return *there;
-  return all.emplace_back(full({}, value, DType::Float32, device));
-}
 
 using Lists = std::map<std::pair<int, DType>, std::vector<Tensor>>;
 
@@ -40,47 +31,69 @@ Lists gradients_of(const Optimizer& optimizer) {
 
 }  // namespace
 
-GradScaler::GradScaler(const Options& options)
-    : options_(options), scale_(static_cast<float>(options.init_scale)) {
+GradScaler::GradScaler(const Options& options) : options_(options) {
   NW_CHECK(!options.enabled || options.growth_factor > 1,
            "[GradScaler] growth_factor must be above 1, is ", options.growth_factor);
   NW_CHECK(!options.enabled || options.backoff_factor < 1,
            "[GradScaler] backoff_factor must be below 1, is ", options.backoff_factor);
 }
 
+void GradScaler::make_scale(Device device) {
+  now_ = {empty({}, DType::Float32, device), empty({}, DType::Float32, device),
+          full({}, first_good_steps_, DType::Int64, device)};
+  set_scale(options_.init_scale);
+}
+
+void GradScaler::set_scale(double scale) {
+  const auto rounded = static_cast<float>(scale);
+  raw::fill_(now_.scale, rounded);
+  raw::fill_(now_.inverse, static_cast<float>(1 / static_cast<double>(rounded)));
+}
+
+double GradScaler::get_scale() const {
+  if (!options_.enabled) return 1;
+  return now_.scale.defined() ? now_.scale.item() : static_cast<float>(options_.init_scale);
+}
+
 Tensor GradScaler::scale(const Tensor& outputs) {
   if (!options_.enabled) return outputs;
-  scaled_ = true;
-  return ops::mul(outputs, scalar_on(outputs.device(), scale_, on_device_));
+  if (!now_.scale.defined()) make_scale(outputs.device());
+  return ops::mul(outputs, raw::to(now_.scale, outputs.device()));
+}
+
+Tensor GradScaler::unscale_to_flag(const Optimizer& optimizer) const {
+  NW_CHECK(now_.scale.defined(), "[GradScaler] unscale_() comes after scale()");
+  const autograd::NoGrad no_grad;
+  const Device home = now_.scale.device();
+  const Tensor found = zeros({}, DType::Float32, home);
+  for (const auto& [place, grads] : gradients_of(optimizer)) {
+    const Device device = grads.front().device();
+    const Tensor own = device == home ? found : zeros({}, DType::Float32, device);
+    kernels_of(own).optimizer->scale_by(grads, raw::to(now_.inverse, device), own);
+    if (device != home) kernels_of(found).axpy(raw::to(own, home), 1.0, found);
+    for (const Tensor& grad : grads) grad.storage()->bump_version();
+  }
+  return found;
+}
+
+void GradScaler::update_by(const Tensor& found) const {
+  kernels_of(found).optimizer->update_scale(found, options_.growth_factor, options_.backoff_factor,
+                                            options_.growth_interval, now_.scale, now_.inverse,
+                                            now_.good_steps);
 }
 
 void GradScaler::unscale_(Optimizer& optimizer) {
   if (!options_.enabled) return;
-  NW_CHECK(scaled_, "[GradScaler] unscale_() comes after scale()");
   const auto known = iterations_.find(&optimizer);
   NW_CHECK(known == iterations_.end(), "[GradScaler] unscale_() ",
            known != iterations_.end() && known->second.stage == Stage::Stepped
                ? "comes before step()"
                : "was called on this optimizer since the last update()");
-  const autograd::NoGrad no_grad;
-  Iteration iteration{Stage::Unscaled, {}};
-  std::vector<Tensor> inverses;
-  const double inverse = static_cast<float>(1 / scale_);
-  for (const auto& [place, grads] : gradients_of(optimizer)) {
-    const Device device = grads.front().device();
-    kernels_of(grads.front())
-        .optimizer->unscale(grads, scalar_on(device, inverse, inverses),
-                            scalar_on(device, 0, iteration.found));
-    for (const Tensor& grad : grads) grad.storage()->bump_version();
-  }
-  iterations_.emplace(&optimizer, std::move(iteration));
+  iterations_.emplace(&optimizer, Iteration{Stage::Unscaled, unscale_to_flag(optimizer)});
 }
 
-bool GradScaler::is_finite(Iteration& iteration) const {
-  if (!iteration.finite) {
-    iteration.finite = std::all_of(iteration.found.begin(), iteration.found.end(),
-                                   [](const Tensor& found) { return found.item() == 0; });
-  }
+bool GradScaler::is_finite(Iteration& iteration) {
+  if (!iteration.finite) iteration.finite = iteration.found.item() == 0;
   return *iteration.finite;
 }
 
@@ -95,35 +108,25 @@ bool GradScaler::step(Optimizer& optimizer) {
   Iteration& iteration = iterations_.at(&optimizer);
   NW_CHECK(iteration.stage != Stage::Stepped,
            "[GradScaler] step() was called since the last update()");
-  NW_CHECK(!iteration.found.empty(), "[GradScaler] expects gradients, finds none");
+  NW_CHECK(!gradients_of(optimizer).empty(), "[GradScaler] expects gradients, finds none");
   const bool finite = is_finite(iteration);
   if (finite) optimizer.step();
   iteration.stage = Stage::Stepped;
   return finite;
 }
 
-void GradScaler::set_scale(double scale) {
-  scale_ = static_cast<float>(scale);
-  for (const Tensor& one : on_device_) raw::fill_(one, scale_);
-}
-
 void GradScaler::update(std::optional<double> new_scale) {
   if (!options_.enabled) return;
-  NW_CHECK(scaled_, "[GradScaler] update() comes after scale()");
+  NW_CHECK(now_.scale.defined(), "[GradScaler] update() comes after scale()");
   if (new_scale) {
     set_scale(*new_scale);
   } else {
     NW_CHECK(!iterations_.empty(), "[GradScaler] update() comes after step()");
-    bool finite = true;
-    for (auto& [optimizer, iteration] : iterations_) finite = is_finite(iteration) && finite;
-    if (!finite) {
-      set_scale(scale_ * options_.backoff_factor);
-      growth_tracker_ = 0;
-    } else if (++growth_tracker_ == options_.growth_interval) {
-      const double grown = static_cast<float>(scale_ * options_.growth_factor);
-      if (std::isfinite(grown)) set_scale(grown);
-      growth_tracker_ = 0;
+    const Tensor found = iterations_.begin()->second.found;
+    for (auto it = std::next(iterations_.begin()); it != iterations_.end(); ++it) {
+      kernels_of(found).axpy(it->second.found, 1.0, found);
     }
+    update_by(found);
   }
   iterations_.clear();
 }
@@ -131,11 +134,13 @@ void GradScaler::update(std::optional<double> new_scale) {
 StateEntries GradScaler::state_dict() const {
   StateEntries state;
   if (!options_.enabled) return state;
-  state.set("scale", {scale_});
+  const Tensor& good_steps = now_.good_steps;
+  state.set("scale", {get_scale()});
   state.set("growth_factor", {options_.growth_factor});
   state.set("backoff_factor", {options_.backoff_factor});
   state.set("growth_interval", {options_.growth_interval});
-  state.set("_growth_tracker", {growth_tracker_});
+  state.set("_growth_tracker",
+            {good_steps.defined() ? static_cast<int64_t>(good_steps.item()) : first_good_steps_});
   return state;
 }
 
@@ -147,8 +152,11 @@ void GradScaler::load_state_dict(const StateEntries& state) {
   options_.growth_factor = state.at("growth_factor").number();
   options_.backoff_factor = state.at("backoff_factor").number();
   options_.growth_interval = static_cast<int64_t>(state.at("growth_interval").number());
-  growth_tracker_ = static_cast<int64_t>(state.at("_growth_tracker").number());
+  options_.init_scale = scale;
+  first_good_steps_ = static_cast<int64_t>(state.at("_growth_tracker").number());
+  if (!now_.scale.defined()) return;
   set_scale(scale);
+  raw::fill_(now_.good_steps, first_good_steps_);
 }
 
 }  // namespace nw::optim

@@ -11,7 +11,8 @@ namespace nw::optim {
 
 /// torch.cuda.amp.GradScaler, for any device: multiplies the loss so that gradients of float16 do
 /// not vanish, divides them again, leaves out steps whose gradients are not finite, and finds the
-/// scale by itself: it shrinks then, and grows after so many good steps. Not thread-safe.
+/// scale by itself: it shrinks then, and grows after so many good steps. The scale lives on the
+/// device of the first loss; get_scale() and state_dict() wait for it. Not thread-safe.
 ///
 ///     autograd::backward(scaler.scale(loss));
 ///     scaler.unscale_(optimizer);  // only where gradients are looked at before the step
@@ -41,8 +42,14 @@ class GradScaler {
   /// At the end of an iteration: the next one's scale, or the given one.
   void update(std::optional<double> new_scale = {});
 
+  /// The same as work that waits for nothing, for an iteration that is recorded or replayed
+  /// (Backend::capture): unscale_(), and a scalar of the device that is not 0 where a gradient is
+  /// not finite; and update() by that scalar.
+  Tensor unscale_to_flag(const Optimizer& optimizer) const;
+  void update_by(const Tensor& found) const;
+
   bool is_enabled() const { return options_.enabled; }
-  double get_scale() const { return options_.enabled ? scale_ : 1; }
+  double get_scale() const;
   const Options& options() const { return options_; }
 
   /// torch's: "scale", "growth_factor", "backoff_factor", "growth_interval", "_growth_tracker".
@@ -54,18 +61,21 @@ class GradScaler {
   enum class Stage : uint8_t { Unscaled, Stepped };
   struct Iteration {
     Stage stage;
-    std::vector<Tensor> found;  // float32 scalars, one for each device: 1 where all is not well
+    Tensor found;  // of unscale_to_flag()
     std::optional<bool> finite = {};
   };
+  /// Scalars on the device: the scale and 1 / scale, float32, and the good steps in a row, int64.
+  struct OnDevice {
+    Tensor scale, inverse, good_steps;
+  };
 
+  void make_scale(Device device);
   void set_scale(double scale);
-  bool is_finite(Iteration& iteration) const;
+  static bool is_finite(Iteration& iteration);
 
   Options options_;
-  double scale_;  // a float32 number
-  int64_t growth_tracker_ = 0;
-  bool scaled_ = false;  // scale() was called
-  std::vector<Tensor> on_device_;
+  int64_t first_good_steps_ = 0;  // and options_.init_scale, until there is a device
+  OnDevice now_;                  // undefined until the first scale()
   std::map<const Optimizer*, Iteration> iterations_;
 };
 

@@ -1,12 +1,11 @@
 #include "core/optim/optimizer.h"
 
 #include <algorithm>
-#include <optional>
 
 #include "core/autograd/node.h"
 #include "core/backend/creation.h"
-#include "core/backend/optimizer_formulas.h"
 #include "core/optim/math.h"
+#include "core/optim/optimizer_batch.h"
 
 namespace nw::optim {
 namespace {
@@ -15,15 +14,6 @@ namespace {
 void check(const OptimizerSpec& spec, const nn::Args& args) {
   const std::vector<std::string> problems = spec.problems(args);
   NW_CHECK(problems.empty(), problems.front());
-}
-
-/// Whether a step by `rule` reads and writes tensor number `place` of a state.
-bool keeps(const StepRule& rule, int place) {
-  return std::visit(
-      [&](const auto& own) {
-        return StepFormula<std::decay_t<decltype(own)>, double>(own).keeps(place);
-      },
-      rule);
 }
 
 Tensor scalar_tensor(double value) {
@@ -87,38 +77,6 @@ void Optimizer::set_learning_rate(double lr) {
   for (size_t i = 0; i < groups_.size(); ++i) set_option(i, "lr", lr);
 }
 
-/// Parameters whose next step is the same: one call of a kernel. Its lists keep their memory from
-/// step to step.
-struct Optimizer::Batch {
-  std::optional<StepRule> rule;
-  std::vector<Tensor> grads, params;
-  std::array<std::vector<Tensor>, kMostKept> kept;
-
-  bool takes(const StepRule& given, const Tensor& param) const {
-    return param.dtype() == params[0].dtype() && param.device() == params[0].device() &&
-           given == *rule;
-  }
-  void add(const Tensor& grad, const Tensor& param, std::span<const Slot> slots,
-           const State& state) {
-    grads.push_back(grad);
-    params.push_back(param);
-    int next = 0;
-    for (size_t i = 0; i < slots.size(); ++i) {
-      if (slots[i].kept != Kept::Tensor) continue;
-      const int place = next++;
-      if (keeps(*rule, place)) kept[static_cast<size_t>(place)].push_back(state.tensors[i]);
-    }
-  }
-  void run() const {
-    kernels_of(params[0]).optimizer->step(*rule, grads, params, kept[0], kept[1], kept[2]);
-  }
-  void clear() {
-    grads.clear();
-    params.clear();
-    for (std::vector<Tensor>& list : kept) list.clear();
-  }
-};
-
 Optimizer::~Optimizer() = default;
 
 Optimizer::Batch& Optimizer::batch_for(const StepRule& rule, const Tensor& param) {
@@ -132,8 +90,8 @@ Optimizer::Batch& Optimizer::batch_for(const StepRule& rule, const Tensor& param
   return fresh;
 }
 
-void Optimizer::step() {
-  const autograd::NoGrad no_grad;
+/// Counts a step, and tells which parameters it changes by which rules.
+std::span<Optimizer::Batch> Optimizer::next_batches() {
   for (Batch& batch : batches_) batch.clear();
   const std::span<const Slot> slots = layout();
   for (size_t g = 0; g < groups_.size(); ++g) {
@@ -142,16 +100,22 @@ void Optimizer::step() {
       const Tensor& param = group.params[i];
       if (!param.grad().defined()) continue;
       const Tensor memory = real_view(memory_of(param));
-      const Tensor grad = real_view(memory_of(laid_out_as(param.grad(), param)));
       State& state = group.states[i];
       const StepRule rule = next_rule(g, memory, state);
       state.started = true;
-      batch_for(rule, memory).add(grad, memory, slots, state);
+      batch_for(rule, memory).add(param, memory, slots, state);
       param.storage()->bump_version();
     }
   }
-  for (Batch& batch : batches_) {
-    if (batch.params.empty()) break;
+  const auto end = std::find_if(batches_.begin(), batches_.end(),
+                                [](const Batch& batch) { return batch.params.empty(); });
+  return {batches_.begin(), end};
+}
+
+void Optimizer::step() {
+  const autograd::NoGrad no_grad;
+  for (Batch& batch : next_batches()) {
+    batch.take_gradients();
     batch.run();
     batch.clear();
   }

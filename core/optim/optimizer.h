@@ -109,8 +109,10 @@ class Optimizer {
   void load_group(size_t group, const OptimizerState::Group& given);
 
  private:
+  friend class RecordableStep;
   struct Batch;
   Batch& batch_for(const StepRule& rule, const Tensor& param);
+  std::span<Batch> next_batches();
   void check_params(const std::vector<Tensor>& params) const;
   StateEntries entries_of(const State& state, const Tensor& param) const;
   State state_from(const StateEntries& entries, const Tensor& param) const;
@@ -118,7 +120,7 @@ class Optimizer {
   const OptimizerSpec& spec_;
   nn::Args defaults_;
   std::vector<Group> groups_;
-  std::vector<Batch> batches_;  // of a step; empty between steps, their memory kept
+  std::vector<Batch> batches_;  // of a step; their memory is kept from step to step
 };
 
 /// Description of an optimiser: "SGD" (torch name "optim.SGD"), its parameters, and how to make it.

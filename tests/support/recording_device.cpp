@@ -1,5 +1,7 @@
 #include "tests/support/recording_device.h"
 
+#include <array>
+#include <atomic>
 #include <cstring>
 #include <map>
 #include <mutex>
@@ -28,8 +30,8 @@ struct Recorder {
 
 thread_local Recorder* recorder = nullptr;
 bool can_record = true;
-int64_t made = 0;
-int64_t replayed = 0;
+std::atomic<int64_t> made = 0;
+std::atomic<int64_t> replayed = 0;
 
 void refuse(const char* what) {
   NW_CHECK(recorder == nullptr, "[recording device] cannot record ", what);
@@ -83,17 +85,6 @@ PooledMemory& memory() {
   return one;
 }
 
-/// Memory that is there already.
-class Given final : public Allocator {
- public:
-  explicit Given(void* start) : start_(start) {}
-  void* allocate(size_t) override { return start_; }
-  void free(void*, size_t) noexcept override {}
-
- private:
-  void* start_;
-};
-
 /// An argument of a kernel as it is kept until the kernel runs.
 template <typename Argument>
 struct Kept {
@@ -106,14 +97,10 @@ struct Kept {
 template <>
 struct Kept<const Tensor&> {
   explicit Kept(const Tensor& given) {
-    if (!given.defined()) return;
-    memory = std::make_shared<Given>(given.storage()->data());
-    tensor = Tensor(make_ref<Storage>(kCpu, given.storage()->bytes(), *memory), given.sizes(),
-                    given.strides(), given.offset(), given.dtype());
+    if (given.defined()) tensor = seen_by_host(given);
   }
   const Tensor& get() { return tensor; }
 
-  std::shared_ptr<Given> memory;
   Tensor tensor;
 };
 
@@ -133,7 +120,9 @@ template <>
 struct Kept<Generator&> {
   explicit Kept(Generator& generator) : place(generator.philox(4)) {}
   Generator& get() {
-    drawn.manual_seed(place.seed * 31 + place.offset + (place.base == nullptr ? 0 : *place.base));
+    const bool recorded = place.base != nullptr;
+    drawn.manual_seed((recorded ? place.base[1] : place.seed) * 31 + place.offset +
+                      (recorded ? place.base[0] : 0));
     return drawn;
   }
 
@@ -172,7 +161,7 @@ class Recording final : public Captured {
         after == nullptr ? std::make_shared<Pool>() : dynamic_cast<const Recording&>(*after).pool_;
     Recorder own{pool_, {}};
     const Generator before = generator;
-    generator.begin_philox_base(&place_);
+    generator.begin_philox_base(place_.data());
     recorder = &own;
     std::exception_ptr failure;
     try {
@@ -194,15 +183,15 @@ class Recording final : public Captured {
   }
 
   void replay(Generator& generator) override {
-    place_ = generator.philox_offset();
-    generator.set_philox_offset(place_ + numbers_);
+    place_ = {generator.philox_offset(), generator.initial_seed()};
+    generator.set_philox_offset(place_[0] + numbers_);
     for (const auto& one : work_) one();
     ++replayed;
   }
 
  private:
   std::shared_ptr<Pool> pool_;
-  uint64_t place_ = 0;
+  std::array<uint64_t, 2> place_{};
   uint64_t numbers_ = 0;
   std::vector<std::function<void()>> work_;
 };
@@ -241,10 +230,41 @@ class RecordingDevice final : public Backend {
   void synchronize(Device) override { refuse("waiting"); }
 
  private:
-  Kernels kernels_ = kMade<Queued>;
+  /// What the CPU has not, and need not have, is not there either.
+  static Kernels made() {
+    static RecurrentKernels recurrent = *kMade<Queued>.recurrent;
+    recurrent.stack_forward = nullptr;
+    recurrent.stack_backward = nullptr;
+    Kernels kernels = kMade<Queued>;
+    kernels.recurrent = &recurrent;
+    return kernels;
+  }
+
+  Kernels kernels_ = made();
+};
+
+/// Memory that is there already.
+class Given final : public Allocator {
+ public:
+  explicit Given(void* start) : start_(start) {}
+  void* allocate(size_t) override { return start_; }
+  void free(void*, size_t) noexcept override { delete this; }  // its one tensor is gone
+
+ private:
+  void* start_;
 };
 
 }  // namespace
+
+void do_or_record(std::function<void()> work) {
+  queue(std::move(work));
+}
+
+Tensor seen_by_host(const Tensor& tensor) {
+  auto& memory = *new Given(tensor.storage()->data());
+  return Tensor(make_ref<Storage>(kCpu, tensor.storage()->bytes(), memory), tensor.sizes(),
+                tensor.strides(), tensor.offset(), tensor.dtype());
+}
 
 Backend& recording_device() {
   static Backend& backend = []() -> Backend& {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 
 #include "core/backend/backend.h"
 
@@ -11,6 +12,11 @@ namespace nw::test {
 /// memory that is given back is spoilt, so that a recording that reads it gives other numbers.
 /// Registered as DeviceType::Cuda at the first call; not to be had beside fake_gpus().
 Backend& recording_device();
+
+/// Does `work` now, or in each replay of the recording that the calling thread makes.
+void do_or_record(std::function<void()> work);
+/// The numbers of a tensor of the device, seen as the CPU's. Does not keep their memory.
+Tensor seen_by_host(const Tensor& tensor);
 
 /// Whether it can record; it can at first.
 void set_can_record(bool can);

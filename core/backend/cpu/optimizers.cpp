@@ -1,8 +1,11 @@
 #include "core/backend/cpu/optimizers.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <bit>
 #include <cmath>
+#include <cstring>
 #include <vector>
 
 #include "core/backend/cpu/dispatch.h"
@@ -19,27 +22,42 @@ const Tensor& at(std::span<const Tensor> list, size_t i) {
   return list.empty() ? none : list[i];
 }
 
+template <typename Rule, typename T>
+void step_by_numbers(const StepNumbers<Rule, T>& numbers, const Tensor& grad, const Tensor& param,
+                     std::array<const Tensor*, kMostKept> states) {
+  T* kept[kMostKept];
+  for (size_t k = 0; k < kMostKept; ++k) {
+    const bool needed = numbers.formula.keeps(static_cast<int>(k));
+    kept[k] = needed ? states[k]->template data<T>() : nullptr;
+  }
+  const auto run = fast<T>().steps.StepEntry<T, Rule>::run;
+  parallel_for(param.numel(), kGrain, [&](int64_t begin, int64_t end) {
+    StepRows<T> rows{grad.data<T>() + begin, param.data<T>() + begin, {}, end - begin, numbers.sign,
+                     numbers.decay};
+    for (size_t k = 0; k < kMostKept; ++k) {
+      rows.kept[k] = kept[k] != nullptr ? kept[k] + begin : nullptr;
+    }
+    run(numbers.formula, rows);
+  });
+}
+
 template <typename Rule>
 void step_one(const Rule& rule, const Tensor& grad, const Tensor& param, const Tensor& first,
               const Tensor& second, const Tensor& third) {
   with_floating(param, "step", [&](auto type) {
-    using T = decltype(type);
-    const StepFormula<Rule, T> formula(rule);
-    const Tensor* const states[kMostKept] = {&first, &second, &third};
-    T* kept[kMostKept];
-    for (size_t k = 0; k < kMostKept; ++k) {
-      kept[k] = formula.keeps(static_cast<int>(k)) ? states[k]->template data<T>() : nullptr;
-    }
-    const auto run = fast<T>().steps.StepEntry<T, Rule>::run;
-    parallel_for(param.numel(), kGrain, [&](int64_t begin, int64_t end) {
-      StepRows<T> rows{
-          grad.data<T>() + begin,       param.data<T>() + begin,          {}, end - begin,
-          rule.maximize ? T{-1} : T{1}, static_cast<T>(rule.weight_decay)};
-      for (size_t k = 0; k < kMostKept; ++k) {
-        rows.kept[k] = kept[k] != nullptr ? kept[k] + begin : nullptr;
-      }
-      run(formula, rows);
-    });
+    step_by_numbers(StepNumbers<Rule, decltype(type)>(rule), grad, param,
+                    {&first, &second, &third});
+  });
+}
+
+template <typename Rule>
+void step_one_by(const void* numbers, const Tensor& grad, const Tensor& param, const Tensor& first,
+                 const Tensor& second, const Tensor& third) {
+  with_floating(param, "step", [&](auto type) {
+    using Numbers = StepNumbers<Rule, decltype(type)>;
+    std::array<std::byte, sizeof(Numbers)> bytes;
+    std::memcpy(bytes.data(), numbers, bytes.size());
+    step_by_numbers(std::bit_cast<Numbers>(bytes), grad, param, {&first, &second, &third});
   });
 }
 
@@ -55,6 +73,22 @@ void step(const StepRule& rule, std::span<const Tensor> grads, std::span<const T
         }
       },
       rule);
+}
+
+void step_by(const StepRule& kind, const Tensor& numbers, const Tensor& skip,
+             std::span<const Tensor> grads, std::span<const Tensor> params,
+             std::span<const Tensor> first, std::span<const Tensor> second,
+             std::span<const Tensor> third) {
+  if (skip.defined() && *skip.data<float>() != 0) return;
+  std::visit(
+      [&](const auto& own) {
+        using Rule = std::decay_t<decltype(own)>;
+        for (size_t i = 0; i < params.size(); ++i) {
+          widened<step_one_by<Rule>, 4, Outputs::Updated>(
+              numbers.raw(), grads[i], params[i], at(first, i), at(second, i), at(third, i));
+        }
+      },
+      kind);
 }
 
 /// Numbers that one thread joins at a time.
@@ -150,7 +184,7 @@ void scale(double factor, std::span<const Tensor> tensors) {
 
 /// Whether all were finite.
 template <typename T>
-bool unscale_rows(T* x, T factor, int64_t count) {
+bool scale_rows(T* x, T factor, int64_t count) {
   // What is finite is 0 when taken from itself; all others become NaN, which stays.
   T apart = 0;
   for (int64_t i = 0; i < count; ++i) {
@@ -160,15 +194,15 @@ bool unscale_rows(T* x, T factor, int64_t count) {
   return apart == 0;
 }
 
-void unscale(std::span<const Tensor> tensors, const Tensor& factor, const Tensor& found) {
+void scale_by(std::span<const Tensor> tensors, const Tensor& factor, const Tensor& found) {
   std::atomic<bool> finite = true;
+  const double times = factor.scalar().to_double();
   const auto one = [&](const Tensor& x) {
-    with_floating(x, "unscale", [&](auto type) {
+    with_floating(x, "scale_by", [&](auto type) {
       using T = decltype(type);
       T* numbers = x.data<T>();
-      const T times = static_cast<T>(*factor.data<float>());
       parallel_for(x.numel(), kGrain, [&](int64_t begin, int64_t end) {
-        if (!unscale_rows(numbers + begin, times, end - begin)) finite = false;
+        if (!scale_rows(numbers + begin, static_cast<T>(times), end - begin)) finite = false;
       });
     });
   };
@@ -183,16 +217,27 @@ void unscale(std::span<const Tensor> tensors, const Tensor& factor, const Tensor
     one(wide);
     copy(wide, x);
   }
-  if (!finite) *found.data<float>() = 1;
+  if (!finite && found.defined()) *found.data<float>() = 1;
+}
+
+void update_scale(const Tensor& found, double growth, double backoff, int64_t interval,
+                  const Tensor& scale, const Tensor& inverse, const Tensor& good_steps) {
+  LossScale now{*scale.data<float>(), *inverse.data<float>(), *good_steps.data<int64_t>()};
+  now.update(*found.data<float>() != 0, growth, backoff, interval);
+  *scale.data<float>() = now.scale;
+  *inverse.data<float>() = now.inverse;
+  *good_steps.data<int64_t>() = now.good_steps;
 }
 
 }  // namespace
 
 const OptimizerKernels kOptimizerKernels{
     .step = step,
+    .step_by = step_by,
     .norms = norms,
     .scale = scale,
-    .unscale = unscale,
+    .scale_by = scale_by,
+    .update_scale = update_scale,
 };
 
 }  // namespace nw::cpu

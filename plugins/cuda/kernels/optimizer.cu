@@ -23,21 +23,28 @@ inline constexpr int kStepLists = 2 + static_cast<int>(kMostKept);
 template <typename T, typename Rule>
 struct Step {
   using F = Wide<T>;
-  StepFormula<Rule, F> formula;
-  F sign, decay;
+  StepNumbers<Rule, F> numbers;
 
   __device__ static constexpr bool writes(int list) { return list > 0; }
   __device__ void operator()(T (&values)[kStepLists]) const {
     F p = widen(values[1]);
     F kept[kMostKept];
     for (int k = 0; k < static_cast<int>(kMostKept); ++k) kept[k] = widen(values[2 + k]);
-    F g = widen(values[0]) * sign;
-    if (decay != 0) g = g + p * decay;
-    formula.template apply<NumberMath>(g, p, kept);
+    F g = widen(values[0]) * numbers.sign;
+    if (numbers.decay != 0) g = g + p * numbers.decay;
+    numbers.formula.template apply<NumberMath>(g, p, kept);
     for (int k = 0; k < static_cast<int>(kMostKept); ++k) values[2 + k] = narrow<T>(kept[k]);
     values[1] = narrow<T>(p);
   }
 };
+
+/// A step whose numbers stand in memory, unless it is to be left out.
+template <typename T, typename Rule>
+__global__ void step_by_kernel(TensorTable<kStepLists> table,
+                               const StepNumbers<Rule, Wide<T>>* numbers, const float* skip) {
+  if (skip != nullptr && *skip != 0) return;
+  for_stretch<T>(table, Step<T, Rule>{*numbers});
+}
 
 template <typename T>
 struct Scale {
@@ -49,18 +56,43 @@ struct Scale {
   }
 };
 
+/// A number in the device's memory, float or double.
+struct Factor {
+  const void* at;
+  bool is_double;
+
+  explicit Factor(const Tensor& scalar)
+      : at(scalar.raw()), is_double(scalar.dtype() == DType::Float64) {}
+  template <typename F>
+  __device__ F get() const {
+    return is_double ? static_cast<F>(*static_cast<const double*>(at))
+                     : static_cast<F>(*static_cast<const float*>(at));
+  }
+};
+
 template <typename T>
-struct Unscale {
-  const float* factor;
-  float* found;
+struct ScaleBy {
+  Factor factor;
+  float* found;  // may be null
 
   __device__ static constexpr bool writes(int) { return true; }
   __device__ void operator()(T (&values)[1]) const {
     const Wide<T> value = widen(values[0]);
-    if (value - value != 0) *found = 1;  // whoever comes first, all write the same
-    values[0] = narrow<T>(value * static_cast<Wide<T>>(*factor));
+    // Whoever comes first, all write the same.
+    if (found != nullptr && value - value != 0) *found = 1;
+    values[0] = narrow<T>(value * factor.get<Wide<T>>());
   }
 };
+
+__global__ void update_scale_kernel(const float* found, double growth, double backoff,
+                                    int64_t interval, float* scale, float* inverse,
+                                    int64_t* good_steps) {
+  LossScale now{*scale, *inverse, *good_steps};
+  now.update(*found != 0, growth, backoff, interval);
+  *scale = now.scale;
+  *inverse = now.inverse;
+  *good_steps = now.good_steps;
+}
 
 /// How the numbers of a tensor become its norm.
 struct Degree {
@@ -149,14 +181,36 @@ void step(const StepRule& rule, std::span<const Tensor> grads, std::span<const T
         using Rule = std::decay_t<decltype(own)>;
         with_real(dtype, [&](auto type) {
           using T = decltype(type);
-          using F = Wide<T>;
-          const StepFormula<Rule, F> formula(own);
           for_tensors<T>({grads, params, first, second, third},
-                         Step<T, Rule>{formula, own.maximize ? F(-1) : F(1),
-                                       static_cast<F>(own.weight_decay)});
+                         Step<T, Rule>{StepNumbers<Rule, Wide<T>>(own)});
         });
       },
       rule);
+}
+
+void step_by(const StepRule& kind, const Tensor& numbers, const Tensor& skip,
+             std::span<const Tensor> grads, std::span<const Tensor> params,
+             std::span<const Tensor> first, std::span<const Tensor> second,
+             std::span<const Tensor> third) {
+  if (params.empty()) return;
+  const DType dtype = params[0].dtype();
+  check_dtypes({grads, params, first, second, third}, dtype);
+  const float* const left_out = skip.defined() ? skip.data<float>() : nullptr;
+  std::visit(
+      [&](const auto& own) {
+        using Rule = std::decay_t<decltype(own)>;
+        with_real(dtype, [&](auto type) {
+          using T = decltype(type);
+          const auto* read = static_cast<const StepNumbers<Rule, Wide<T>>*>(numbers.raw());
+          for_tables({grads, params, first, second, third},
+                     [&](const TensorTable<kStepLists>& table, size_t) {
+                       if (table.blocks() == 0) return;
+                       launch(step_by_kernel<T, Rule>, table.blocks(), kThreads, 0, table, read,
+                              left_out);
+                     });
+        });
+      },
+      kind);
 }
 
 void norms(double p, std::span<const Tensor> tensors, const Tensor& out) {
@@ -184,22 +238,31 @@ void scale(double factor, std::span<const Tensor> tensors) {
   });
 }
 
-void unscale(std::span<const Tensor> tensors, const Tensor& factor, const Tensor& found) {
+void scale_by(std::span<const Tensor> tensors, const Tensor& factor, const Tensor& found) {
   if (tensors.empty()) return;
   check_dtypes({tensors}, tensors[0].dtype());
+  float* const flag = found.defined() ? found.data<float>() : nullptr;
   with_real(tensors[0].dtype(), [&](auto type) {
     using T = decltype(type);
-    for_tensors<T>({tensors}, Unscale<T>{factor.data<float>(), found.data<float>()});
+    for_tensors<T>({tensors}, ScaleBy<T>{Factor(factor), flag});
   });
+}
+
+void update_scale(const Tensor& found, double growth, double backoff, int64_t interval,
+                  const Tensor& scale, const Tensor& inverse, const Tensor& good_steps) {
+  launch(update_scale_kernel, 1, 1, 0, found.data<float>(), growth, backoff, interval,
+         scale.data<float>(), inverse.data<float>(), good_steps.data<int64_t>());
 }
 
 }  // namespace
 
 const OptimizerKernels kOptimizerKernels{
     .step = step,
+    .step_by = step_by,
     .norms = norms,
     .scale = scale,
-    .unscale = unscale,
+    .scale_by = scale_by,
+    .update_scale = update_scale,
 };
 
 }  // namespace nw::cuda

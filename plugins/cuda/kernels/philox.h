@@ -33,8 +33,9 @@ NW_BOTH PhiloxWords philox_words(uint64_t seed, uint64_t offset, uint64_t sequen
 /// The words for numbers 4·group … 4·group + 3; `block` for those that need more than one each.
 NW_BOTH PhiloxWords philox_words(const Generator::Philox& place, int64_t group,
                                  uint64_t block = 0) {
-  const uint64_t offset = place.offset + (place.base == nullptr ? 0 : *place.base);
-  return philox_words(place.seed, offset / 4 + block, static_cast<uint64_t>(group));
+  const uint64_t offset = place.offset + (place.base == nullptr ? 0 : place.base[0]);
+  const uint64_t seed = place.base == nullptr ? place.seed : place.base[1];
+  return philox_words(seed, offset / 4 + block, static_cast<uint64_t>(group));
 }
 
 /// [0, 1) with 24 and with 53 bits.

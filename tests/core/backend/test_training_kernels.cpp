@@ -215,10 +215,10 @@ class TestTrainingKernels : public QObject {
         const Tensor factor = full({}, 0.5, DType::Float32, kCpu);
         const Tensor found = full({}, 0, DType::Float32, kCpu);
         const double before = number(all[1], 20);
-        kernels().optimizer->unscale(all, factor, found);
+        kernels().optimizer->scale_by(all, factor, found);
         QCOMPARE(*found.data<float>(), bad == 1 ? 0.0f : 1.0f);
         QCOMPARE(number(all[1], 20), before / 2);
-        kernels().optimizer->unscale({&factor, 1}, factor, found);
+        kernels().optimizer->scale_by({&factor, 1}, factor, found);
         QCOMPARE(*found.data<float>(), bad == 1 ? 0.0f : 1.0f);
       }
     }
