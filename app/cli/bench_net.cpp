@@ -273,12 +273,21 @@ BenchStep::BenchStep(const BenchNet& net, Device device, Recording recording) {
   x_ = raw::to(x_, device);
   target_ = raw::to(counting(with_batch(net, net.data.target), net.data.classes), device);
   if (recording == Recording::Never || !backend_of(device).can_capture()) return;
-  recorded_ = std::make_unique<train::RecordedStep>(
-      *model_, device,
-      [this](const Tensor& x, const Tensor& y) {
-        return train::StepFigures{model_->loss(model_->call({x})[0], y, x), {}};
-      },
-      [](const Tensor& loss) { autograd::backward(loss); });
+  recordable_ = std::make_unique<optim::RecordableStep>(*optimizer_);
+  recorded_ = std::make_unique<train::RecordedStep>(*model_, device, work());
+}
+
+train::StepWork BenchStep::work() {
+  train::StepWork work;
+  work.forward = [this](const Tensor& x, const Tensor& y) {
+    return train::StepFigures{model_->loss(model_->call({x})[0], y, x), {}};
+  };
+  work.backward = [](const Tensor& loss) { autograd::backward(loss); };
+  work.update.run = [this] { optimizer_->step(); };
+  work.update.prepare = [this] { return recordable_->prepare(); };
+  work.update.queue = [this] { recordable_->queue({}); };
+  work.update.finish = [] {};
+  return work;
 }
 
 BenchStep::BenchStep(const BenchNet& net, std::shared_ptr<dist::ProcessGroup> group)
@@ -300,10 +309,10 @@ Tensor BenchStep::forward(StepTimes& times) {
 double BenchStep::run() {
   if (recorded_ != nullptr) {
     optimizer_->zero_grad();
-    Fetch value(recorded_->forward(x_, target_).loss.detach());
+    Fetch value(recorded_->forward(x_, target_, x_.size(0)).loss.detach());
     recorded_->backward();
     const double read = value.get().to_double();
-    optimizer_->step();
+    recorded_->update();
     return read;
   }
   StepTimes times;

@@ -7,6 +7,7 @@
 #include "core/dist/distributed.h"
 #include "core/graph/model.h"
 #include "core/graph/project.h"
+#include "core/optim/recordable_step.h"
 #include "core/train/recorded_step.h"
 
 namespace nw::cli {
@@ -51,17 +52,24 @@ class BenchStep {
   StepTimes run_timed();
   nn::Module& model() { return *model_; }
   Device device() const { return target_.device(); }
-  /// How many steps were replayed from a recording, and why none is made; empty: it is.
+  /// How many steps were replayed from a recording, and why none is made, or none of the update;
+  /// empty: it is.
   int64_t replays() const { return recorded_ == nullptr ? 0 : recorded_->replays(); }
-  std::string refusal() const { return recorded_ == nullptr ? "" : recorded_->refusal(); }
+  std::string refusal() const {
+    if (recorded_ == nullptr) return {};
+    return recorded_->refusal().empty() ? recorded_->update_refusal() : recorded_->refusal();
+  }
   /// Where the time of the last step went, for one of several ranks.
   const dist::StepTimes& last_times() const { return ddp_->reducer().last_step(); }
 
  private:
   Tensor forward(StepTimes& times);
+  train::StepWork work();
+
   std::shared_ptr<graph::Model> model_;
   std::unique_ptr<dist::DistributedDataParallel> ddp_;  // null: alone
   std::unique_ptr<optim::Optimizer> optimizer_;
+  std::unique_ptr<optim::RecordableStep> recordable_;
   std::unique_ptr<train::RecordedStep> recorded_;  // null: steps are done one by one
   Tensor x_;
   Tensor target_;

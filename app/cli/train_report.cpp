@@ -53,7 +53,9 @@ void Report::operator()(const train::EpochDone& event) {
   curves_.add(event);
   epoch_ = event;
   bar_.clear();
-  if (shows_ == Shows::Lines) print(epoch_line(event));
+  if (shows_ != Shows::Lines) return;
+  print(epoch_line(event));
+  if (!event.note.empty()) print(event.note + "\n");
 }
 
 void Report::operator()(const train::Finished& event) {

@@ -23,8 +23,9 @@ class AccumulateGrad final : public Node {
 
   /// What wants to know when grad() is whole; made where there was none.
   const std::shared_ptr<HookList>& make_after();
-  /// Whether anything does.
-  bool is_awaited() const { return after_ && !after_->entries.empty(); }
+  /// How many that are, and whether there is any.
+  size_t awaiting() const { return after_ ? after_->entries.size() : 0; }
+  bool is_awaited() const { return awaiting() > 0; }
   void run_after() const;
   /// Whether there may be leaves that are awaited, in any graph.
   static bool any_awaited() { return awaited_lists.load(std::memory_order_relaxed) > 0; }

@@ -81,6 +81,13 @@ TensorHookHandle register_post_accumulate_grad_hook(const Tensor& leaf, GradRead
           })};
 }
 
+size_t hooks_on(const Tensor& leaf) {
+  const Edge edge = edge_of(leaf);
+  if (!edge.node) return 0;
+  const auto& end = static_cast<const AccumulateGrad&>(*edge.node);
+  return (end.hooks() ? end.hooks()->entries.size() : 0) + end.awaiting();
+}
+
 void retain_grad(const Tensor& tensor) {
   const Edge edge = edge_of(tensor);
   Node& node = node_of(edge, "retain_grad");

@@ -23,6 +23,9 @@ class Averaging {
 
   /// Takes up the model's numbers after an update of them.
   void follow(const graph::Model& model) { average_.update_parameters(model); }
+  /// The same in two parts, of which the first can be recorded.
+  void queue(const graph::Model& model) const { average_.queue_update(model); }
+  void count() { average_.count_update(); }
   graph::Model& model() const { return *twin_; }
 
   /// Shares the numbers.

@@ -57,6 +57,7 @@ void members(auto& io, Is<EpochDone> auto& event) {
   io("validation_loss", event.validation_loss);
   io("validation_accuracy", event.validation_accuracy);
   io("seconds", event.seconds);
+  io("note", event.note);
 }
 
 void members(auto& io, Is<Paused> auto& event) {

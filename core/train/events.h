@@ -46,6 +46,8 @@ struct EpochDone {
   std::optional<double> validation_loss;
   std::optional<double> validation_accuracy;
   double seconds = 0;
+  /// Of a run on a GPU, once: whether its steps are recorded and replayed, or why not.
+  std::string note = {};
 };
 
 struct Paused {

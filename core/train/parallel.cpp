@@ -7,7 +7,6 @@
 #include <chrono>
 #include <filesystem>
 
-#include "core/autograd/engine.h"
 #include "core/backend/creation.h"
 #include "core/base/file.h"
 #include "core/dist/graph_walk.h"
@@ -171,10 +170,11 @@ void Ranks::take_model(graph::Model& model, const graph::Project& project,
   device_ = params[0].device();
   // The model is the caller's.
   const std::shared_ptr<nn::Module> shared(std::shared_ptr<void>(), &model);
+  finds_unused_ = !uses_all_parameters(project, signature);
   ddp_ = std::make_unique<dist::DistributedDataParallel>(
       shared, dist::DistributedOptions{
                   .process_group = group_,
-                  .find_unused_parameters = !uses_all_parameters(project, signature),
+                  .find_unused_parameters = finds_unused_,
                   .gradient_order = std::move(gradient_order),
               });
 }
@@ -186,30 +186,35 @@ std::vector<double> Ranks::sums(std::vector<double> own) {
   return {all.data<double>(), all.data<double>() + count};
 }
 
-/// Forward and backward of the samples that are here, whose gradients count by `scale`.
-Ranks::Figures Ranks::look_at_share(const data::Batch& batch, double weight, double scale,
-                                    bool classifies, const Scaled& scaled) {
-  if (batch.size() == 0 || weight == 0) {
-    ddp_->step_without_input();
-    return {};
-  }
-  const Tensor prediction = ddp_->call({batch.x})[0];
-  const Tensor loss = model_->loss(prediction, batch.y, batch.x);
-  Figures figures;
-  figures.loss = loss.item() * (model_->loss_adds_up() ? 1.0 : weight);
-  if (classifies) figures.correct = count_correct(prediction, batch.y).value_or(0);
-  const Tensor root = scaled(loss);
-  autograd::backward(root, full(root.sizes(), scale, root.dtype(), root.device()));
-  return figures;
+Tensor Ranks::slope(const Tensor& root) const {
+  return full(root.sizes(), factor_, root.dtype(), root.device());
+}
+
+std::string Ranks::no_recording() const {
+  if (finds_unused_) return "some parameters have no part in the loss, and ranks agree on the host";
+  if (model_->loss_weighs_targets()) return "what a rank's loss counts depends on its targets";
+  return {};
+}
+
+bool Ranks::all_could(bool could) {
+  return sums({could ? 1.0 : 0.0})[0] == static_cast<double>(group_->size());
+}
+
+/// The reducer's, or those of a replayed step: what it waited for the others is not told apart.
+dist::StepTimes Ranks::own_times(const ShareFigures& figures, double seconds) {
+  if (figures.replayed) return {.compute = seconds, .bytes = step_bytes_};
+  const dist::StepTimes times = ddp_->reducer().last_step();
+  step_bytes_ = times.bytes;
+  return times;
 }
 
 /// Makes them those of all ranks, and takes the others' times and wishes along: one exchange a
 /// batch.
-void Ranks::exchange(Figures& figures) {
-  constexpr size_t kFigures = 2, kLevels = 3, kTimes = 4;
+void Ranks::exchange(ShareFigures& figures, const dist::StepTimes& own) {
+  constexpr size_t kFigures = 3, kLevels = 3, kTimes = 4;
   const auto ranks = static_cast<size_t>(group_->size());
-  const dist::StepTimes own = ddp_->reducer().last_step();
-  std::vector<double> numbers{figures.loss, static_cast<double>(figures.correct)};
+  std::vector<double> numbers{figures.loss, static_cast<double>(figures.correct),
+                              figures.ready ? 1.0 : 0.0};
   for (size_t kind = 0; kind < Wishes().size(); ++kind) {
     // How many ranks wish for that much or more.
     const auto wish = static_cast<size_t>(control_.wish(static_cast<RunControl::Batch>(kind)));
@@ -223,7 +228,9 @@ void Ranks::exchange(Figures& figures) {
   mine[2] = own.reduce;
   mine[3] = static_cast<double>(own.bytes);
   numbers = sums(std::move(numbers));
-  figures = {numbers[0], static_cast<int64_t>(numbers[1])};
+  figures.loss = numbers[0];
+  figures.correct = static_cast<int64_t>(numbers[1]);
+  all_ready_ = numbers[2] == static_cast<double>(ranks);
   Wishes wishes{};
   for (size_t i = 0; i < wishes.size() * kLevels; ++i) {
     if (numbers[kFigures + i] == 0) continue;
@@ -237,17 +244,26 @@ void Ranks::exchange(Figures& figures) {
   }
 }
 
-Look Ranks::look(const data::Batch& batch, int64_t step, bool classifies, const Scaled& scaled) {
+Look Ranks::look(const data::Batch& batch, int64_t step, const See& see) {
+  const auto began = std::chrono::steady_clock::now();
   const OwnStream stream(
       mixed(seed_, static_cast<uint64_t>(step), static_cast<uint64_t>(group_->rank())));
   const double weight = batch.size() == 0 ? 0 : model_->loss_weight(batch.y, batch.size());
   const double whole =
       model_->loss_weighs_targets() ? sums({weight})[0] : static_cast<double>(batch.whole);
   // The ranks' gradients are averaged; what is wanted is the gradient of the joined batch.
-  const double part = model_->loss_adds_up() ? 1.0 : weight / whole;
-  Figures figures = look_at_share(batch, weight, part * group_->size(), classifies, scaled);
-  exchange(figures);
-  const double loss = model_->loss_adds_up() ? figures.loss : figures.loss / whole;
+  const bool adds_up = model_->loss_adds_up();
+  factor_ = (adds_up ? 1.0 : weight / whole) * group_->size();
+  ShareFigures figures;
+  if (batch.size() == 0 || weight == 0) {
+    ddp_->step_without_input();
+  } else {
+    figures = see(batch);
+    figures.loss *= adds_up ? 1.0 : weight;
+  }
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+  exchange(figures, own_times(figures, took.count()));
+  const double loss = adds_up ? figures.loss : figures.loss / whole;
   return {full({}, loss, DType::Float32, kCpu), model_->loss_per_sample(loss, batch.whole),
           figures.correct};
 }

@@ -23,6 +23,14 @@ struct Look {
   int64_t correct = 0;
 };
 
+/// What the samples that are here gave.
+struct ShareFigures {
+  double loss = 0;  // as the graph's loss gives it
+  int64_t correct = 0;
+  bool ready = false;     // RecordedStep::ready()
+  bool replayed = false;  // the step was
+};
+
 /// What the ranks of a run do together, so that it is the run that one rank would have had with the
 /// same batches: each trains and evaluates on its share of every batch, gradients and figures are
 /// those of the joined batch up to rounding, and all decide alike. Every member but share(),
@@ -32,7 +40,7 @@ struct Look {
 /// from a stream of each rank and step.
 class Ranks {
  public:
-  using Scaled = std::function<Tensor(const Tensor& loss)>;
+  using See = std::function<ShareFigures(const data::Batch& share)>;
 
   /// Of two ranks or more, which train `project`. `control`, which must outlive this: what is asked
   /// of this rank.
@@ -55,9 +63,19 @@ class Ranks {
   /// run that goes on, may be empty.
   void take_model(graph::Model& model, const graph::Project& project,
                   const data::Signature& signature, std::vector<int64_t> gradient_order);
-  /// One forward and backward of a batch; its gradients are there afterwards. `scaled` gives what
-  /// backward is called with.
-  Look look(const data::Batch& batch, int64_t step, bool classifies, const Scaled& scaled);
+  /// One forward and backward of a batch, whose gradients are there afterwards. `see` does them for
+  /// the share that is here, by predict() and slope().
+  Look look(const data::Batch& batch, int64_t step, const See& see);
+  Tensor predict(const Tensor& x) { return ddp_->call({x})[0]; }
+  /// What backward() of `root` begins with: by how much this rank's loss counts.
+  Tensor slope(const Tensor& root) const;
+
+  /// For steps that are recorded (StepWork): why they cannot be, or empty; whether all ranks were
+  /// ready after the last look; whether all could record; and what to do where one could not.
+  std::string no_recording() const;
+  bool all_ready() const { return all_ready_; }
+  bool all_could(bool could);
+  void forget_step() { ddp_->reducer().forget_step(); }
   /// Where each rank's time went in the last look.
   const std::vector<dist::StepTimes>& last_times() const { return times_; }
   std::vector<int64_t> gradient_order() const { return ddp_->reducer().gradient_order(); }
@@ -69,21 +87,14 @@ class Ranks {
   void abort(const std::string& reason) { group_->abort(reason); }
 
  private:
-  /// Sums over the samples that are here.
-  struct Figures {
-    double loss = 0;
-    int64_t correct = 0;
-  };
-
   /// What all ranks together wish, before a batch of each kind.
   using Wishes = std::array<RunControl::Wish, 2>;
 
   RunControl::Wish agreed(RunControl::Wish own);
   RunControl::Wish next_wish(RunControl::Batch batch);
   std::vector<double> sums(std::vector<double> own);
-  Figures look_at_share(const data::Batch& batch, double weight, double scale, bool classifies,
-                        const Scaled& scaled);
-  void exchange(Figures& figures);
+  dist::StepTimes own_times(const ShareFigures& figures, double seconds);
+  void exchange(ShareFigures& figures, const dist::StepTimes& own);
 
   std::shared_ptr<dist::ProcessGroup> group_;
   uint64_t seed_;
@@ -93,6 +104,10 @@ class Ranks {
   graph::Model* model_ = nullptr;
   Device device_;
   std::unique_ptr<dist::DistributedDataParallel> ddp_;
+  bool finds_unused_ = false;
+  double factor_ = 1;  // see slope()
+  bool all_ready_ = false;
+  uint64_t step_bytes_ = 0;  // that a step sent which was not replayed
   std::vector<dist::StepTimes> times_;
 };
 

@@ -2,9 +2,8 @@
 
 #include <cmath>
 #include <new>
+#include <utility>
 
-#include "core/autograd/engine.h"
-#include "core/backend/fetch.h"
 #include "core/backend/math_mode.h"
 #include "core/backend/out_of_memory.h"
 #include "core/data/loader.h"
@@ -14,9 +13,9 @@
 #include "core/train/live_state.h"
 #include "core/train/pace.h"
 #include "core/train/parallel.h"
-#include "core/train/recorded_step.h"
 #include "core/train/run_control.h"
 #include "core/train/run_data.h"
+#include "core/train/training_step.h"
 
 namespace nw::train {
 namespace {
@@ -50,8 +49,6 @@ struct Trainer::Impl {
   bool train_epochs();
   void start_epoch();
   bool train_epoch();
-  StepFigures figures_of(const Tensor& x, const Tensor& y);
-  Look look_at(const data::Batch& samples);
   bool train_batch(const data::Batch& batch);
   bool finish_epoch(double began);
   std::optional<Evaluation> evaluate_on(const Datasets& dataset);
@@ -81,7 +78,8 @@ struct Trainer::Impl {
   Finished finished;
 
   LiveState live;
-  std::unique_ptr<RecordedStep> steps;  // of a single rank
+  std::unique_ptr<TrainingStep> training;
+  bool has_reported = false;  // how the steps are done
 };
 
 /// Data, model and optimiser, in the order in which the canonical script draws.
@@ -104,10 +102,18 @@ void Trainer::Impl::prepare() {
   make_updates();
   epoch = 1;
   if (resume) take_up();
-  if (!ranks) return;
   const Turnstile::Batch inside(live.turnstile);
-  ranks->take_model(*live.model, project, signature,
-                    resume ? resume->gradient_order : std::vector<int64_t>());
+  if (ranks) {
+    ranks->take_model(*live.model, project, signature,
+                      resume ? resume->gradient_order : std::vector<int64_t>());
+  }
+  training = std::make_unique<TrainingStep>(
+      TrainingStep::Run{.model = *live.model,
+                        .updates = *live.updates,
+                        .ranks = ranks.get(),
+                        .device = device(),
+                        .classifies = classifies(),
+                        .meanwhile = [this] { loader->prefetch(); }});
 }
 
 /// Goes to where the checkpoint was made.
@@ -143,10 +149,6 @@ void Trainer::Impl::make_updates() {
                                  data.validation != nullptr && classifies());
   const Turnstile::Batch inside(live.turnstile);
   live.updates = std::move(made);
-  if (ranks) return;
-  steps = std::make_unique<RecordedStep>(
-      *live.model, device(), [this](const Tensor& x, const Tensor& y) { return figures_of(x, y); },
-      [this](const Tensor& loss) { autograd::backward(live.updates->scaled(loss)); });
 }
 
 bool Trainer::Impl::stop_requested() {
@@ -185,66 +187,30 @@ bool Trainer::Impl::diverged(double loss, std::string_view which) {
   return true;
 }
 
-StepFigures Trainer::Impl::figures_of(const Tensor& x, const Tensor& y) {
-  const Tensor answer = live.model->call({x})[0];
-  return {live.model->loss(answer, y, x), classifies() ? correct_of(answer, y) : Tensor()};
-}
-
-/// Forward and backward. A GPU is asked for the figures before backward and has
-/// them ready while it still works, and the next batch is read meanwhile.
-Look Trainer::Impl::look_at(const data::Batch& samples) {
-  if (ranks) {
-    return ranks->look(samples, step, classifies(),
-                       [this](const Tensor& loss) { return live.updates->scaled(loss); });
-  }
-  const StepFigures figures = steps->forward(samples.x, samples.y);
-  Fetch value(figures.loss.detach());
-  std::optional<Fetch> correct;
-  if (figures.correct.defined()) correct.emplace(figures.correct);
-  steps->backward();
-  loader->prefetch();
-  Look seen{figures.loss, live.model->loss_per_sample(value.get().to_double(), samples.size())};
-  if (correct) seen.correct = correct->get().to_int64();
-  return seen;
-}
-
 /// One update. False when the loss is no number: then the weights stay as they
 /// are.
 bool Trainer::Impl::train_batch(const data::Batch& samples) {
   const int64_t count = samples.whole;
-  optim::Optimizer& optimizer = live.updates->optimizer();
-  const double learning_rate = optimizer.learning_rate();
-  std::optional<Look> first;  // LBFGS takes several
+  const double learning_rate = live.updates->optimizer().learning_rate();
   StepDone done;
   {
     const Turnstile::Batch inside(live.turnstile);
-    const auto look = [&] {
-      optimizer.zero_grad();
-      const Look now = look_at(samples);
-      if (!first) first = now;
-      if (std::isfinite(now.loss_per_sample)) live.updates->take_gradients();
-      return now.loss;
-    };
-    if (optimizer.spec().needs_closure) {
-      optimizer.step(look);
-    } else {
-      look();
-    }
-    if (diverged(first->loss_per_sample, "loss")) return false;
-    if (!optimizer.spec().needs_closure) live.updates->step();
+    const Look seen = training->look(samples, step);
+    if (diverged(seen.loss_per_sample, "loss")) return false;
+    training->update();
     live.updates->after_batch(epoch, batch);
     const double now = clock.seconds();
     pace.trained(now, count);
     done = {step,
             epoch,
             batch,
-            first->loss_per_sample,
-            static_cast<double>(first->correct) / static_cast<double>(count),
+            seen.loss_per_sample,
+            static_cast<double>(seen.correct) / static_cast<double>(count),
             pace.samples_per_second(now),
             pace.seconds_left(now),
             learning_rate,
             ranks ? ranks->last_times() : std::vector<dist::StepTimes>()};
-    live.end_batch(done, first->correct, count);
+    live.end_batch(done, seen.correct, count);
   }
   emit(done);
   return true;
@@ -289,6 +255,7 @@ bool Trainer::Impl::finish_epoch(double began) {
     if (classifies()) done.validation_accuracy = validated->accuracy;
   }
   done.seconds = clock.seconds() - began;
+  if (!std::exchange(has_reported, true)) done.note = training->report();
   if (stop_requested()) {
     emit(done);
     return false;
@@ -342,8 +309,8 @@ std::string Trainer::Impl::what_fits() {
   if (live.model == nullptr || ranks) return {};
   try {
     const Turnstile::Batch inside(live.turnstile);
-    steps.reset();   // and what it has recorded
-    loader.reset();  // and the batch that it has sent ahead
+    training.reset();  // and what it has recorded
+    loader.reset();    // and the batch that it has sent ahead
     const int64_t fits = largest_batch(*live.model, *data.train, project.run.batch_size);
     return fits > 0 ? concat("; the largest batch_size that fits is about ", fits)
                     : "; not even a batch_size of 1 fits";

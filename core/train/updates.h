@@ -4,16 +4,18 @@
 
 #include "core/graph/project.h"
 #include "core/optim/grad_scaler.h"
+#include "core/optim/recordable_step.h"
 #include "core/optim/schedule.h"
 #include "core/train/averaging.h"
 #include "core/train/checkpoint.h"
+#include "core/train/recorded_step.h"
 
 namespace nw::train {
 
 /// What changes the weights in a run, in the order of the usual PyTorch script: the loss is scaled
 /// for float16, gradients are scaled back and clipped, the optimiser steps unless they are not
-/// finite, the learning rate follows its schedulers, the average of the
-/// weights follows them. Not thread-safe.
+/// finite, the average of the weights follows them, the learning rate follows its schedulers. Not
+/// thread-safe.
 class Updates {
  public:
   /// `model` must outlive this; draws nothing from default_generator(). `batches`: of an epoch.
@@ -27,10 +29,12 @@ class Updates {
   Tensor scaled(const Tensor& loss) { return scaler_.scale(loss); }
   /// Between backward() and the optimiser's step: scales back and clips.
   void take_gradients();
-  /// The optimiser's step.
-  void step();
-  /// After the step by a batch (1 for the first) of an epoch (1 for the first).
-  void after_batch(int64_t epoch, int64_t batch);
+  /// The average takes up the weights after a step; update() does it, too.
+  void follow();
+  /// From take_gradients() to follow(), as a part of a training step that can be recorded.
+  StepWork::Update update();
+  /// After the update by a batch (1 for the first) of an epoch (1 for the first).
+  void after_batch(int64_t epoch, int64_t batch) { schedule_.after_batch(epoch, batch); }
   /// After an epoch's validation.
   void after_epoch(const optim::Schedule::Figures& figures) { schedule_.after_epoch(figures); }
 
@@ -43,12 +47,19 @@ class Updates {
   void load(const Checkpoint& checkpoint);
 
  private:
+  void clip();
+  void run_update();
+  void queue_update();
+  void finish_update();
+
   graph::Model& model_;
   std::vector<Tensor> params_;
   std::optional<double> clip_norm_;
   std::optional<double> clip_value_;
   optim::GradScaler scaler_;
   std::unique_ptr<optim::Optimizer> optimizer_;
+  std::unique_ptr<optim::RecordableStep> recordable_;  // null: it takes a closure
+  Tensor found_;  // of the queued update: not 0 where a gradient was not finite
   optim::Schedule schedule_;
   std::optional<Averaging> averaging_;
 };
