@@ -9,7 +9,6 @@ namespace nw {
 struct BatchTracking {
   double momentum = 0.1;
   bool cumulative = false;  // momentum = 1 / number of batches
-  double correction = 1;    // n / (n − 1): from the biased variance to the unbiased one
 };
 
 /// What becomes of the rows of a bag.
@@ -22,25 +21,30 @@ struct Bags {
   int64_t padding = -1;
 };
 
-/// Normalisation, and the rows of embeddings. Dense row-major and floating point; weight
-/// and bias may be undefined. Statistics have x's dtype, or float32 where that has 16 bits.
-/// Gradients that nobody wants are undefined and not computed.
+/// Normalisation, and the rows of embeddings. Floating point, and dense row-major where no line
+/// says otherwise; weight and bias may be undefined. Statistics that are saved have x's dtype, or
+/// float32 where that has 16 bits. Gradients that nobody wants are undefined and not computed.
 struct NormKernels {
-  /// x (outer, C, inner) -> its mean and biased variance (C) over outer and inner, and y = (x −
-  /// mean) / √(variance + eps) · weight + bias
+  // --- x (N, C, …), not empty: row-major, or all that has its sizes channels-last. Weight, bias,
+  // running statistics (C): each of x's dtype, or float32 where that has 16 bits ---
+  /// y = (x − mean) · rstd · weight + bias, mean and rstd = 1/√(biased variance + eps) (C), each
+  /// over all but the channels; rstd is 0 where variance and eps are. Unless they are undefined,
+  /// batches (int64 scalar) += 1, and the running mean and unbiased variance move towards those of
+  /// the batch. kept: what batch_norm_grad wants besides, made here; stays undefined if nothing.
   void (*batch_norm)(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps,
-                     const Tensor& y, const Tensor& mean, const Tensor& variance);
-  /// y by statistics that are given
+                     const BatchTracking& tracking, const Tensor& batches,
+                     const Tensor& running_mean, const Tensor& running_variance, const Tensor& y,
+                     const Tensor& mean, const Tensor& rstd, Tensor& kept);
+  void (*batch_norm_grad)(const Tensor& grad, const Tensor& x, const Tensor& mean,
+                          const Tensor& rstd, const Tensor& kept, const Tensor& weight, double eps,
+                          const Tensor& grad_x, const Tensor& grad_weight, const Tensor& grad_bias);
+  /// y by a mean and variance that are given
   void (*batch_norm_fixed)(const Tensor& x, const Tensor& mean, const Tensor& variance,
                            const Tensor& weight, const Tensor& bias, double eps, const Tensor& y);
-  /// `fixed`: mean and variance did not depend on x
-  void (*batch_norm_grad)(const Tensor& grad, const Tensor& x, const Tensor& mean,
-                          const Tensor& variance, const Tensor& weight, double eps, bool fixed,
-                          const Tensor& grad_x, const Tensor& grad_weight, const Tensor& grad_bias);
-  /// batches (int64 scalar, may be undefined) += 1, and the running statistics (C) move towards
-  /// those of the batch unless these are undefined
-  void (*track)(const BatchTracking& tracking, const Tensor& mean, const Tensor& variance,
-                const Tensor& batches, const Tensor& running_mean, const Tensor& running_variance);
+  void (*batch_norm_fixed_grad)(const Tensor& grad, const Tensor& x, const Tensor& mean,
+                                const Tensor& variance, const Tensor& weight, double eps,
+                                const Tensor& grad_x, const Tensor& grad_weight,
+                                const Tensor& grad_bias);
 
   /// x (samples, groups, channels, inner), weight and bias (groups, channels): y, mean and rstd =
   /// 1/√(variance + eps) (samples, groups), each over channels and inner

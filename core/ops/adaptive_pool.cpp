@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <memory>
+#include <optional>
 
 #include "core/autograd/record.h"
 #include "core/backend/creation.h"
@@ -59,6 +60,24 @@ void check_average(const Tensor& x, const OutputSize& output_size, std::string_v
   const size_t rank = x.sizes().size();
   NW_CHECK(rank >= spatial, "[", op, "] expects at least ", spatial, " dimensions, gets ", rank);
   check_not_empty(x, spatial < 3 || is_mean ? rank - spatial : 1, op);
+}
+
+/// Windows that all have one size and lie side by side, as those of average pooling, where that
+/// adds up as exactly: not very many numbers one after the other.
+std::optional<Window> equal_windows(const Dims& in, const Dims& out, size_t spatial) {
+  constexpr int64_t kMostAdded = 1024;
+  if (in.size() != spatial + 1 && in.size() != spatial + 2) return std::nullopt;
+  Window window;
+  int64_t added = 1;
+  for (size_t dim = in.size() - spatial; dim < in.size(); ++dim) {
+    if (out[dim] == 0 || in[dim] == 0 || in[dim] % out[dim] != 0) return std::nullopt;
+    window.kernel.push_back(in[dim] / out[dim]);
+    window.padding.push_back(0);
+    window.dilation.push_back(1);
+    added *= window.kernel.back();
+  }
+  window.stride = window.kernel;
+  return added <= kMostAdded ? std::optional(window) : std::nullopt;
 }
 
 int64_t range_begin(int64_t i, int64_t outputs, int64_t inputs) {
@@ -132,6 +151,10 @@ Tensor adaptive_avg_pool(const Tensor& x, const OutputSize& given) {
     Dims pooled;
     for (size_t i = 0; i < output_size.size(); ++i) pooled.push_back(-1 - static_cast<int64_t>(i));
     return mean(x, pooled, Keep::Yes);
+  }
+  if (const auto window = equal_windows(x.sizes(), sizes, output_size.size());
+      window && x.numel() > 0) {
+    return avg_pool(x, *window, Rounding::Down, {});
   }
   auto maps = std::make_shared<AxisMaps>();
   for (size_t i = sizes.size() - output_size.size(); i < sizes.size(); ++i) {

@@ -4,6 +4,8 @@
 #include <cmath>
 
 #include "core/autograd/in_place.h"
+#include "core/autograd/record.h"
+#include "core/backend/activation_kernels.h"
 #include "core/backend/backend.h"
 #include "core/backend/creation.h"
 #include "core/ops/arithmetic.h"
@@ -53,18 +55,58 @@ Tensor scaled(const Tensor& mask, double scale, double shift) {
   return out;
 }
 
+/// A number as the dtype has it.
+double rounded(double value, DType dtype) {
+  return full({}, value, dtype, kCpu).item();
+}
+
+/// 1 / (1 − p). PyTorch divides a mask of x's dtype by 1 − p, which has this dtype then.
+double factor_of(double p, DType dtype) {
+  const double kept = rounded(1 - p, dtype);
+  if (dtype == DType::Float64) return 1 / kept;
+  return rounded(static_cast<double>(1.0f / static_cast<float>(kept)), dtype);
+}
+
 /// 0 where x is dropped, 1 / (1 − p) where it stays.
 Tensor draw_factors(const Tensor& x, double p, Unit unit, Generator& generator) {
-  const Tensor mask = draw_mask(x, p, unit, generator);
-  // PyTorch divides the mask by 1 − p, which has the mask's dtype then.
-  const double kept = full({}, 1 - p, x.dtype(), kCpu).item();
-  const double factor =
-      x.dtype() == DType::Float64 ? 1 / kept : static_cast<double>(1.0f / static_cast<float>(kept));
-  return scaled(mask, factor, 0);
+  return scaled(draw_mask(x, p, unit, generator), factor_of(p, x.dtype()), 0);
+}
+
+/// y = x · factors of the elements, y perhaps x itself, in one pass: gives what of them is kept.
+Tensor drop_into(const Tensor& y, const Tensor& x, double p, Generator& generator) {
+  const Tensor kept = empty(x.sizes(), DType::Bool, x.device());
+  kernels_of(x).activation->dropout(generator, 1 - p, factor_of(p, x.dtype()), x, kept, y);
+  return kept;
+}
+
+/// The gradient through drop_into().
+Tensor grad_through(const Tensor& kept, const Tensor& grad, double p) {
+  const Tensor dense = raw::contiguous(grad);
+  const Tensor grad_x = new_result(grad.sizes(), grad);
+  kernels_of(grad).activation->dropout_grad(dense, kept, factor_of(p, grad.dtype()), grad_x);
+  return grad_x;
+}
+
+/// Of row-major x, whose elements lie in the order in which they are drawn.
+Tensor drop_elements(const Tensor& x, double p, Generator& generator) {
+  const Tensor y = new_result(x.sizes(), x);
+  const Tensor kept = drop_into(y, x, p, generator);
+  if (autograd::needs_record(x)) {
+    autograd::record("dropout", y, std::array{x}, std::array{kept},
+                     [p](const autograd::Node&, const Tensors& grads, Tensors& grad_inputs,
+                         const std::array<Tensor, 1>& saved) {
+                       grad_inputs[0] = grad_through(saved[0], grads[0], p);
+                     });
+  }
+  return y;
 }
 
 Tensor drop(const Tensor& x, double p, Unit unit, Generator& generator) {
   if (const Tensor same = without_draw(x, p)) return same;
+  if (unit == Unit::Element && x.is_contiguous()) {
+    check_floating(x, "dropout");
+    return drop_elements(x, p, generator);
+  }
   return mul(x, draw_factors(x, p, unit, generator));
 }
 
@@ -86,10 +128,27 @@ void scale_(const Tensor& x, const Tensor& factors) {
          const std::array<Tensor, 1>& saved) { grad_inputs[0] = mul(grads[0], saved[0]); });
 }
 
+/// The same in place.
+void drop_elements_(const Tensor& x, double p, Generator& generator) {
+  const bool recording = autograd::needs_record(x);
+  const Tensor kept = drop_into(x, x, p, generator);
+  if (!recording) return x.storage()->bump_version();
+  autograd::record_in_place("dropout", std::array{x}, std::array{kept},
+                            [p](const autograd::Node&, const Tensors& grads, Tensors& grad_inputs,
+                                const std::array<Tensor, 1>& saved) {
+                              grad_inputs[0] = grad_through(saved[0], grads[0], p);
+                            });
+}
+
 Tensor drop_(const Tensor& x, double p, Unit unit, Generator& generator) {
   check(x, p);
   if (p == 0 || x.numel() == 0) return x;
   autograd::check_in_place("dropout", x, autograd::needs_record(x));
+  if (unit == Unit::Element && p < 1 && x.is_contiguous()) {
+    check_floating(x, "dropout");
+    drop_elements_(x, p, generator);
+    return x;
+  }
   scale_(x, p == 1 ? nothing_of(x) : draw_factors(x, p, unit, generator));
   return x;
 }

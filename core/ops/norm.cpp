@@ -1,14 +1,15 @@
 #include "core/ops/norm.h"
 
 #include <limits>
+#include <utility>
 
 #include "core/autograd/record.h"
 #include "core/backend/backend.h"
 #include "core/backend/creation.h"
 #include "core/backend/norm_kernels.h"
 #include "core/ops/checks.h"
+#include "core/ops/in_place.h"
 #include "core/ops/layout.h"
-#include "core/ops/promotion.h"
 
 namespace nw::ops {
 namespace {
@@ -17,25 +18,21 @@ using autograd::needs_record;
 using autograd::Node;
 using autograd::record;
 
-/// x (N, C, *) as the kernels see it: (outer, C, inner).
-Tensor as_channels(bool innermost, const Tensor& x) {
-  const int64_t channels = x.size(1);
-  const int64_t others = channels == 0 ? 0 : x.numel() / channels;
-  if (innermost) return view_dense(x, Dims{others, channels, 1});
-  const int64_t samples = x.size(0);
-  return view_dense(x, Dims{samples, channels, samples == 0 ? 0 : others / samples});
-}
-
 /// The dtype of statistics: that of x, but not as coarse as 16 bits.
 Tensor new_statistics(const Dims& sizes, const Tensor& x) {
   const bool wide = x.dtype() == DType::Float64;
   return empty(sizes, wide ? DType::Float64 : DType::Float32, x.device());
 }
 
+/// Weights and statistics of 16-bit numbers may be float32, as in torch.
 void check_channels(const Tensor& given, int64_t channels, const Tensor& x, std::string_view what,
                     std::string_view op) {
   if (!given.defined()) return;
-  check_alike(x, given, op);
+  if (is_half(x.dtype()) && given.dtype() == DType::Float32) {
+    check_device(x, given, op);
+  } else {
+    check_alike(x, given, op);
+  }
   NW_CHECK(given.sizes() == Dims{channels}, "[", op, "] expects a ", what, " for each of the ",
            channels, " channels of the input ", batched_text(x.sizes()), ", gets ",
            to_string(given.sizes()));
@@ -77,38 +74,72 @@ Tensor dense(const Tensor& x) {
   return x.defined() ? raw::contiguous(x) : x;
 }
 
-/// x normalised by its own moments, or by fixed ones if `mean` is defined before; both are those of
-/// (outer, C, inner).
-Tensor normalise(const Tensor& given, const Tensor& weight, const Tensor& bias, double eps,
-                 bool fixed, const Tensor& mean, const Tensor& variance, std::string_view op) {
+BatchTracking tracking_of(const BatchNormOptions& options) {
+  return {.momentum = options.momentum.value_or(0), .cumulative = !options.momentum.has_value()};
+}
+
+/// Where `dense` was written instead of `to`, which may be undefined.
+void give_back(const Tensor& dense, const Tensor& to) {
+  if (!to.defined()) return;
+  if (!dense.is_same(to)) raw::copy_(to, dense);
+  to.storage()->bump_version();
+}
+
+/// Memory for the gradient of input number i, which is like `input` then.
+Tensor new_grad(const Node& node, size_t i, DType dtype, const Dims& sizes, const Tensor& like) {
+  return node.needs_grad(i) ? empty(sizes, dtype, like.device()) : Tensor();
+}
+
+DType dtype_of(const Tensor& x) {
+  return x.defined() ? x.dtype() : DType::Float32;
+}
+
+/// x normalised by `running`, or in training by its own moments, which those take up.
+Tensor normalise(const Tensor& given, const Tensor& weight, const Tensor& bias,
+                 const RunningStatistics& running, const BatchNormOptions& options,
+                 std::string_view op) {
   const Tensor gain = dense(weight);
   const bool innermost = is_channels_innermost(given);
   const Tensor x = laid_out(given, innermost);
   const Tensor y = new_laid_out(x.sizes(), x, innermost);
-  const Tensor flat_x = as_channels(innermost, x);
   const NormKernels& kernels = *kernels_of(x).norm;
+  const double eps = options.eps;
+  const bool fixed = !options.training;
+  Tensor mean = dense(running.mean);
+  Tensor spread = dense(running.variance);
+  Tensor kept;
   if (fixed) {
-    kernels.batch_norm_fixed(flat_x, mean, variance, gain, dense(bias), eps,
-                             as_channels(innermost, y));
+    kernels.batch_norm_fixed(x, mean, spread, gain, dense(bias), eps, y);
   } else {
-    kernels.batch_norm(flat_x, gain, dense(bias), eps, as_channels(innermost, y), mean, variance);
+    const Tensor running_mean = std::exchange(mean, new_statistics(Dims{x.size(1)}, x));
+    const Tensor running_variance = std::exchange(spread, new_statistics(Dims{x.size(1)}, x));
+    kernels.batch_norm(x, gain, dense(bias), eps, tracking_of(options), running.batches,
+                       running_mean, running_variance, y, mean, spread, kept);
+    give_back(running_mean, running.mean);
+    give_back(running_variance, running.variance);
+    if (running.batches.defined()) running.batches.storage()->bump_version();
   }
   if (needs_record(given, weight, bias)) {
-    record(op, y, std::array{given, weight, bias}, std::array{x, mean, variance, gain},
-           [innermost, eps, fixed](const Node& node, const Tensors& grads, Tensors& grad_inputs,
-                                   const std::array<Tensor, 4>& saved) {
-             const auto& [input, middle, spread, weights] = saved;
+    record(op, y, std::array{given, weight, bias}, std::array{x, mean, spread, kept, gain},
+           [innermost, eps, fixed, bias_dtype = dtype_of(bias)](
+               const Node& node, const Tensors& grads, Tensors& grad_inputs,
+               const std::array<Tensor, 5>& saved) {
+             const auto& [input, middle, deviation, rest, weights] = saved;
              const Tensor grad = laid_out(grads[0], innermost);
              const Dims channels{input.size(1)};
-             Tensor grad_x;
-             if (node.needs_grad(0)) grad_x = new_laid_out(input.sizes(), input, innermost);
-             if (node.needs_grad(1)) grad_inputs[1] = new_result(channels, input);
-             if (node.needs_grad(2)) grad_inputs[2] = new_result(channels, input);
-             kernels_of(grad).norm->batch_norm_grad(
-                 as_channels(innermost, grad), as_channels(innermost, input), middle, spread,
-                 weights, eps, fixed, grad_x.defined() ? as_channels(innermost, grad_x) : Tensor(),
-                 grad_inputs[1], grad_inputs[2]);
-             grad_inputs[0] = grad_x;
+             if (node.needs_grad(0)) {
+               grad_inputs[0] = new_laid_out(input.sizes(), input, innermost);
+             }
+             grad_inputs[1] = new_grad(node, 1, dtype_of(weights), channels, input);
+             grad_inputs[2] = new_grad(node, 2, bias_dtype, channels, input);
+             const NormKernels& backward = *kernels_of(grad).norm;
+             if (fixed) {
+               backward.batch_norm_fixed_grad(grad, input, middle, deviation, weights, eps,
+                                              grad_inputs[0], grad_inputs[1], grad_inputs[2]);
+             } else {
+               backward.batch_norm_grad(grad, input, middle, deviation, rest, weights, eps,
+                                        grad_inputs[0], grad_inputs[1], grad_inputs[2]);
+             }
            });
   }
   return y;
@@ -120,29 +151,10 @@ void check_dimensions(const Tensor& x, int64_t least, std::string_view op) {
            batched_text(x.sizes()));
 }
 
-/// Counts the batch and lets the running statistics move.
-void track(const RunningStatistics& running, const BatchNormOptions& options, double correction,
-           const Tensor& x, const Tensor& mean, const Tensor& variance) {
-  if (!running.defined()) return;
-  const BatchTracking tracking{.momentum = options.momentum.value_or(0),
-                               .cumulative = !options.momentum.has_value(),
-                               .correction = correction};
-  kernels_of(x).norm->track(tracking, mean, variance, running.batches, running.mean,
-                            running.variance);
-  running.mean.storage()->bump_version();
-  running.variance.storage()->bump_version();
-  if (running.batches.defined()) running.batches.storage()->bump_version();
-}
-
-/// n / (n − 1)
-double bessel(int64_t count) {
-  return static_cast<double>(count) / static_cast<double>(count - 1);
-}
-
 /// (C) values, repeated for each of `samples` samples: (samples · C).
-Tensor repeated(const Tensor& x, int64_t samples) {
+Tensor repeated(const Tensor& x, int64_t samples, DType dtype) {
   if (!x.defined()) return x;
-  const Tensor out = new_result(Dims{samples, x.size(0)}, x);
+  const Tensor out = empty(Dims{samples, x.size(0)}, dtype, x.device());
   raw::copy_(out, x);
   return view_dense(out, Dims{samples * x.size(0)});
 }
@@ -162,11 +174,6 @@ Tensor mean_of_samples(const Tensor& values, int64_t samples) {
 
 Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias,
                   const RunningStatistics& running, const BatchNormOptions& options) {
-  const auto again = [&](const Tensor& input, const Tensor& gain, const Tensor& shift,
-                         const Tensor& mean, const Tensor& variance) {
-    return batch_norm(input, gain, shift, {mean, variance, running.batches}, options);
-  };
-  if (const auto y = of_mixed(again, x, weight, bias, running.mean, running.variance)) return *y;
   check_dimensions(x, 2, "BatchNorm");
   const int64_t count = values_per_channel(x.sizes(), 0);
   NW_CHECK(!options.training || count != 1,
@@ -174,7 +181,7 @@ Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias,
            to_string(x.sizes()));
   if (x.numel() == 0) {
     check_weight_of_channels(weight, "BatchNorm");
-    if (options.training) track(running, options, 1, x, {}, {});
+    if (options.training && running.batches.defined()) add_(running.batches, 1);
     return nothing(x, weight, bias, "BatchNorm");
   }
   const int64_t channels = x.size(1);
@@ -182,52 +189,56 @@ Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias,
   check_channels(running.variance, channels, x, "running variance", "BatchNorm");
   check_channels(weight, channels, x, "weight", "BatchNorm");
   check_channels(bias, channels, x, "bias", "BatchNorm");
-  if (!options.training) {
-    NW_CHECK(running.defined(), "[BatchNorm] expects running statistics outside training");
-    return normalise(x, weight, bias, options.eps, true, dense(running.mean),
-                     dense(running.variance), "BatchNorm");
-  }
-  const Tensor mean = new_statistics(Dims{channels}, x);
-  const Tensor variance = new_statistics(Dims{channels}, x);
-  const Tensor y = normalise(x, weight, bias, options.eps, false, mean, variance, "BatchNorm");
-  track(running, options, bessel(count), x, mean, variance);
-  return y;
+  NW_CHECK(options.training || running.defined(),
+           "[BatchNorm] expects running statistics outside training");
+  return normalise(x, weight, bias, running, options, "BatchNorm");
 }
 
 namespace {
 
-/// By the statistics of x: batch normalisation of one sample that has the channels of all. Gives
-/// the moments (N · C).
+/// By the statistics of x: batch normalisation of one sample that has the channels of all. Each
+/// sample's statistics move the running ones, and what comes of these is averaged.
 Tensor normalise_instances(const Tensor& given, const Tensor& weight, const Tensor& bias,
-                           double eps, const Tensor& mean, const Tensor& variance) {
+                           const RunningStatistics& running, const BatchNormOptions& options) {
   const Tensor x = raw::contiguous(given);
   const int64_t samples = x.size(0);
   const int64_t instances = samples * x.size(1);
+  const double eps = options.eps;
   const Dims flat{1, instances, x.numel() / instances};
   const Tensor y = new_result(x.sizes(), x);
-  kernels_of(x).norm->batch_norm(view_dense(x, flat), repeated(weight, samples),
-                                 repeated(bias, samples), eps, view_dense(y, flat), mean, variance);
+  const Tensor mean = new_statistics(Dims{instances}, x);
+  const Tensor rstd = new_statistics(Dims{instances}, x);
+  const Tensor means = repeated(running.mean, samples, mean.dtype());
+  const Tensor variances = repeated(running.variance, samples, mean.dtype());
+  Tensor kept;
+  kernels_of(x).norm->batch_norm(view_dense(x, flat), repeated(weight, samples, dtype_of(weight)),
+                                 repeated(bias, samples, dtype_of(bias)), eps, tracking_of(options),
+                                 {}, means, variances, view_dense(y, flat), mean, rstd, kept);
+  if (running.defined()) {
+    give_back(mean_of_samples(means, samples), running.mean);
+    give_back(mean_of_samples(variances, samples), running.variance);
+  }
   if (needs_record(given, weight, bias)) {
-    record("InstanceNorm", y, std::array{given, weight, bias},
-           std::array{x, mean, variance, weight},
-           [flat, eps, samples](const Node& node, const Tensors& grads, Tensors& grad_inputs,
-                                const std::array<Tensor, 4>& saved) {
-             const Tensor grad = raw::contiguous(grads[0]);
-             const Tensor& input = saved[0];
-             const Dims channels{input.size(1)};
-             const auto wanted = [&](size_t i, const Dims& sizes) {
-               return node.needs_grad(i) ? new_result(sizes, input) : Tensor();
-             };
-             const Tensor grad_x = wanted(0, flat);
-             const Tensor grad_weight = wanted(1, Dims{samples, channels[0]});
-             const Tensor grad_bias = wanted(2, Dims{samples, channels[0]});
-             kernels_of(grad).norm->batch_norm_grad(view_dense(grad, flat), view_dense(input, flat),
-                                                    saved[1], saved[2], repeated(saved[3], samples),
-                                                    eps, false, grad_x, grad_weight, grad_bias);
-             if (grad_x.defined()) grad_inputs[0] = view_dense(grad_x, input.sizes());
-             if (grad_weight.defined()) grad_inputs[1] = sum_to(grad_weight, channels);
-             if (grad_bias.defined()) grad_inputs[2] = sum_to(grad_bias, channels);
-           });
+    record(
+        "InstanceNorm", y, std::array{given, weight, bias}, std::array{x, mean, rstd, kept, weight},
+        [flat, eps, samples, bias_dtype = dtype_of(bias)](const Node& node, const Tensors& grads,
+                                                          Tensors& grad_inputs,
+                                                          const std::array<Tensor, 5>& saved) {
+          const Tensor grad = raw::contiguous(grads[0]);
+          const Tensor& input = saved[0];
+          const Tensor& weights = saved[4];
+          const Dims channels{input.size(1)};
+          const Dims each{samples, channels[0]};
+          const Tensor grad_x = new_grad(node, 0, input.dtype(), flat, input);
+          const Tensor grad_weight = new_grad(node, 1, dtype_of(weights), each, input);
+          const Tensor grad_bias = new_grad(node, 2, bias_dtype, each, input);
+          kernels_of(grad).norm->batch_norm_grad(
+              view_dense(grad, flat), view_dense(input, flat), saved[1], saved[2], saved[3],
+              repeated(weights, samples, dtype_of(weights)), eps, grad_x, grad_weight, grad_bias);
+          if (grad_x.defined()) grad_inputs[0] = view_dense(grad_x, input.sizes());
+          if (grad_weight.defined()) grad_inputs[1] = sum_to(grad_weight, channels);
+          if (grad_bias.defined()) grad_inputs[2] = sum_to(grad_bias, channels);
+        });
   }
   return y;
 }
@@ -249,11 +260,6 @@ void take_no_samples(const Tensor& x, const RunningStatistics& running, const Te
 Tensor instance_norm(const Tensor& x, const Tensor& weight, const Tensor& bias,
                      const RunningStatistics& running, const BatchNormOptions& options) {
   constexpr std::string_view kOp = "InstanceNorm";
-  const auto again = [&](const Tensor& input, const Tensor& gain, const Tensor& shift,
-                         const Tensor& mean, const Tensor& variance) {
-    return instance_norm(input, gain, shift, {mean, variance, running.batches}, options);
-  };
-  if (const auto y = of_mixed(again, x, weight, bias, running.mean, running.variance)) return *y;
   check_dimensions(x, 2, kOp);
   const int64_t count = values_per_channel(x.sizes(), 2);
   NW_CHECK(!options.training || count != 1,
@@ -273,21 +279,11 @@ Tensor instance_norm(const Tensor& x, const Tensor& weight, const Tensor& bias,
   check_channels(running.variance, channels, x, "running variance", kOp);
   check_channels(weight, channels, x, "weight", kOp);
   check_channels(bias, channels, x, "bias", kOp);
-  if (!options.training) {
-    NW_CHECK(running.defined(), "[InstanceNorm] expects running statistics outside training");
-    return normalise(x, weight, bias, options.eps, true, dense(running.mean),
-                     dense(running.variance), kOp);
-  }
-  const int64_t samples = x.size(0);
-  const Tensor mean = new_statistics(Dims{samples * channels}, x);
-  const Tensor variance = new_statistics(Dims{samples * channels}, x);
-  const Tensor y = normalise_instances(x, weight, bias, options.eps, mean, variance);
-  if (running.defined()) {
-    NW_CHECK(options.momentum.has_value(), "[InstanceNorm] expects a momentum");
-    track({running.mean, running.variance, {}}, options, bessel(count), x,
-          mean_of_samples(mean, samples), mean_of_samples(variance, samples));
-  }
-  return y;
+  NW_CHECK(options.training || running.defined(),
+           "[InstanceNorm] expects running statistics outside training");
+  if (!options.training) return normalise(x, weight, bias, running, options, kOp);
+  NW_CHECK(!running.defined() || options.momentum.has_value(), "[InstanceNorm] expects a momentum");
+  return normalise_instances(x, weight, bias, running, options);
 }
 
 }  // namespace nw::ops

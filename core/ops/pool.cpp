@@ -62,14 +62,19 @@ Tensor new_indices(const Dims& sizes, Device device, bool innermost) {
   return new_laid_out(sizes, empty(Dims{}, DType::Int64, device), innermost);
 }
 
-}  // namespace
+enum class Places : uint8_t { Wanted, NotWanted };
 
-std::pair<Tensor, Tensor> max_pool_with_indices(const Tensor& x, const Window& window,
-                                                Rounding rounding) {
+/// The largest numbers and where they were; undefined where neither the caller nor a gradient wants
+/// to know.
+std::pair<Tensor, Tensor> largest_of(const Tensor& x, const Window& window, Rounding rounding,
+                                     Places places) {
   const std::string_view op = window_op("MaxPool", window.kernel.size());
   const Input input = prepare(x, window, rounding, op);
   const Tensor y = new_laid_out(input.sizes, x, input.innermost);
-  const Tensor indices = new_indices(input.sizes, x.device(), input.innermost);
+  Tensor indices;
+  if (places == Places::Wanted || autograd::needs_record(input.x)) {
+    indices = new_indices(input.sizes, x.device(), input.innermost);
+  }
   if (y.numel() > 0) kernels_of(x).max_pool(input.from, window, y, indices);
   if (autograd::needs_record(input.x)) {
     autograd::record(op, y, std::array{input.x}, std::array{indices},
@@ -87,14 +92,21 @@ std::pair<Tensor, Tensor> max_pool_with_indices(const Tensor& x, const Window& w
                      });
   }
   if (!input.unbatched) return {y, indices};
-  return {without_batch(y), without_batch(indices)};
+  return {without_batch(y), indices.defined() ? without_batch(indices) : indices};
+}
+
+}  // namespace
+
+std::pair<Tensor, Tensor> max_pool_with_indices(const Tensor& x, const Window& window,
+                                                Rounding rounding) {
+  return largest_of(x, window, rounding, Places::Wanted);
 }
 
 Tensor max_pool(const Tensor& x, const Window& window, Rounding rounding) {
   if (const auto cast = autocast::run(rules_of(window), max_pool, x, window, rounding)) {
     return *cast;
   }
-  return max_pool_with_indices(x, window, rounding).first;
+  return largest_of(x, window, rounding, Places::NotWanted).first;
 }
 
 Tensor avg_pool(const Tensor& x, const Window& window, Rounding rounding, const AvgPoolMode& mode) {

@@ -106,11 +106,6 @@ Tensor room_of(size_t bytes, const Tensor& like) {
   return bytes == 0 ? Tensor() : empty({static_cast<int64_t>(bytes)}, DType::UInt8, like.device());
 }
 
-/// Whether cuDNN says that it has no code for this, in one of its many ways.
-bool is_not_supported(cudnnStatus_t status) {
-  return status >= CUDNN_STATUS_NOT_SUPPORTED && status < CUDNN_STATUS_NOT_SUPPORTED + 1000;
-}
-
 /// One pass of one shape: descriptors, and the algorithms in the order in which they are tried.
 template <typename Pass>
 class Plan {

@@ -12,6 +12,10 @@ void check_cudnn(cudnnStatus_t status, const char* call) {
            NW_CUDNN(cudnnGetErrorString)(status));
 }
 
+bool is_not_supported(cudnnStatus_t status) {
+  return status >= CUDNN_STATUS_NOT_SUPPORTED && status < CUDNN_STATUS_NOT_SUPPORTED + 1000;
+}
+
 cudnnHandle_t cudnn_handle(int device) {
   // A handle is used by one thread at a time. Those of threads that end are kept: they may still
   // have work in their streams, and threads that train are few.
@@ -33,6 +37,14 @@ cudnnDataType_t cudnn_type(DType dtype) {
     default:
       return CUDNN_DATA_FLOAT;
   }
+}
+
+CudnnBlend cudnn_blend(DType dtype) {
+  static constexpr double kWideOne = 1;
+  static constexpr double kWideZero = 0;
+  static constexpr float kOne = 1;
+  static constexpr float kZero = 0;
+  return dtype == DType::Float64 ? CudnnBlend{&kWideOne, &kWideZero} : CudnnBlend{&kOne, &kZero};
 }
 
 }  // namespace nw::cuda

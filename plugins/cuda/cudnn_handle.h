@@ -16,11 +16,21 @@ namespace nw::cuda {
 
 /// Throws Error for a status that is no success.
 void check_cudnn(cudnnStatus_t status, const char* call);
+/// Whether cuDNN says that it has no code for this, in one of its many ways.
+bool is_not_supported(cudnnStatus_t status);
 
 /// This thread's handle for the device, which is current, set to the current stream.
 cudnnHandle_t cudnn_handle(int device);
 
 cudnnDataType_t cudnn_type(DType dtype);
+
+/// 1 and 0 as the factors of a result and of what stood in its place before.
+struct CudnnBlend {
+  const void* one;
+  const void* zero;
+};
+/// For tensors of this dtype: in float64, or in float32.
+CudnnBlend cudnn_blend(DType dtype);
 
 /// A descriptor that is given back.
 template <typename Descriptor>

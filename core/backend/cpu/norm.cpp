@@ -18,11 +18,14 @@ const NormParts<T>& parts() {
   return *fast<T>().norm;
 }
 
-/// How x (outer, C, inner) lies in memory.
+/// How x (N, C, …) lies in memory: as (outer, C, inner), row-major.
 struct Channels {
   int64_t outer, count, inner;
 
-  explicit Channels(const Tensor& x) : outer(x.size(0)), count(x.size(1)), inner(x.size(2)) {}
+  explicit Channels(const Tensor& x)
+      : outer(x.is_contiguous() ? x.size(0) : x.numel() / x.size(1)),
+        count(x.size(1)),
+        inner(x.numel() / (outer * count)) {}
   /// Whether the channels lie side by side, so that rows of them are worked on.
   bool innermost() const { return inner == 1 && count > 1; }
   /// The numbers of each channel.
@@ -59,9 +62,12 @@ struct Line {
   T mean, scale, shift;
 };
 
-/// 1 / √(variance + eps). Of a batch without spread and without eps it is 0, as PyTorch has it.
-double inverse_deviation(double variance, double eps, bool fixed) {
-  return !fixed && variance == 0 && eps == 0 ? 0 : 1 / std::sqrt(variance + eps);
+double inverse_deviation(double variance, double eps) {
+  return 1 / std::sqrt(variance + eps);
+}
+/// Of a batch without spread and without eps it is 0, as PyTorch has it.
+double inverse_deviation_of_batch(double variance, double eps) {
+  return variance == 0 && eps == 0 ? 0 : inverse_deviation(variance, eps);
 }
 
 template <typename T>
@@ -128,27 +134,48 @@ void apply_lines(const Channels& channels, const T* x, T* y, const LineAt& line_
   });
 }
 
+/// Running statistics, which take up those of a batch channel by channel; null: none.
+template <typename T>
+struct Running {
+  double momentum;
+  double correction;  // n / (n − 1): from the biased variance to the unbiased one
+  T* mean;
+  T* variance;
+
+  void take_up(int64_t channel, double batch_mean, double batch_variance) const {
+    if (mean == nullptr) return;
+    move(batch_mean, mean[channel]);
+    move(correction * batch_variance, variance[channel]);
+  }
+
+ private:
+  void move(double fresh, T& value) const {
+    value = static_cast<T>(momentum * fresh + (1 - momentum) * static_cast<double>(value));
+  }
+};
+
 template <typename T>
 void batch_norm_of(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps,
-                   const Tensor& y, const Tensor& mean, const Tensor& variance) {
+                   const Running<T>& running, const Tensor& y, const Tensor& mean,
+                   const Tensor& rstd) {
   const Channels channels(x);
   const T* from = x.data<T>();
   T* to = y.data<T>();
-  T* means = mean.data<T>();
-  T* variances = variance.data<T>();
   const T* gain = data_or_null<T>(weight);
   const T* offset = data_or_null<T>(bias);
+  const auto finish = [means = mean.data<T>(), rstds = rstd.data<T>(), gain, offset, eps, &running](
+                          int64_t c, double middle, double spread) {
+    const double inverse = inverse_deviation_of_batch(spread, eps);
+    means[c] = static_cast<T>(middle);
+    rstds[c] = static_cast<T>(inverse);
+    running.take_up(c, middle, spread);
+    return line_of(middle, inverse, gain, offset, c);
+  };
   if (channels.innermost()) {
     const Scratch<double> moments(2 * channels.count);
     column_moments(channels, from, moments.data(), moments.data() + channels.count);
-    for (int64_t c = 0; c < channels.count; ++c) {
-      means[c] = static_cast<T>(moments[c]);
-      variances[c] = static_cast<T>(moments[channels.count + c]);
-    }
-    apply_lines(channels, from, to, [&](int64_t c) {
-      const double rstd = inverse_deviation(moments[channels.count + c], eps, false);
-      return line_of(moments[c], rstd, gain, offset, c);
-    });
+    apply_lines(channels, from, to,
+                [&](int64_t c) { return finish(c, moments[c], moments[channels.count + c]); });
     return;
   }
   // Channel by channel, so that its numbers are still in the cache when they are scaled.
@@ -158,10 +185,7 @@ void batch_norm_of(const Tensor& x, const Tensor& weight, const Tensor& bias, do
       double middle = 0;
       double spread = 0;
       parts<T>().moments(from + start, channels.segments(), middle, spread);
-      means[c] = static_cast<T>(middle);
-      variances[c] = static_cast<T>(spread);
-      const double rstd = inverse_deviation(spread, eps, false);
-      const Line<T> line = line_of(middle, rstd, gain, offset, c);
+      const Line<T> line = finish(c, middle, spread);
       parts<T>().scale(from + start, channels.segments(), line.mean, line.scale, line.shift,
                        to + start);
     }
@@ -175,10 +199,9 @@ struct BatchGrad {
   const T* grad;
   const T* x;
   const T* mean;
-  const T* variance;
+  const T* rstd;
   const T* weight;
-  double eps;
-  bool fixed;
+  bool fixed;  // mean and rstd did not depend on x
   T* grad_x;
   T* grad_weight;
   T* grad_bias;
@@ -190,13 +213,13 @@ struct BatchGrad {
 
   /// Writes the gradients of weight and bias.
   Line line_of(int64_t c, double sum, double product) const {
-    const double rstd = inverse_deviation(static_cast<double>(variance[c]), eps, fixed);
-    if (grad_weight != nullptr) grad_weight[c] = static_cast<T>(product * rstd);
+    const auto inverse = static_cast<double>(rstd[c]);
+    if (grad_weight != nullptr) grad_weight[c] = static_cast<T>(product * inverse);
     if (grad_bias != nullptr) grad_bias[c] = static_cast<T>(sum);
-    const double gain = (weight != nullptr ? static_cast<double>(weight[c]) : 1) * rstd;
+    const double gain = (weight != nullptr ? static_cast<double>(weight[c]) : 1) * inverse;
     if (fixed) return {static_cast<T>(gain), T{0}, T{0}};
     const double share = gain / channels.population();
-    return {static_cast<T>(gain), static_cast<T>(-share * product * rstd * rstd),
+    return {static_cast<T>(gain), static_cast<T>(-share * product * inverse * inverse),
             static_cast<T>(-share * sum)};
   }
 
@@ -261,13 +284,59 @@ struct BatchGrad {
   }
 };
 
+template <typename T>
+void run(const BatchGrad<T>& work) {
+  if (work.channels.innermost()) {
+    work.by_row();
+  } else {
+    work.by_channel();
+  }
+}
+
+/// Of batch_norm(), what has tensors of numbers alone. Writes the last five.
+void batch_norm_and_track(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps,
+                          double momentum, const Tensor& running_mean,
+                          const Tensor& running_variance, const Tensor& y, const Tensor& mean,
+                          const Tensor& rstd) {
+  with_floating(x, "batch_norm", [&](auto type) {
+    using T = decltype(type);
+    const double count = Channels(x).population();
+    const Running<T> running{momentum, count / (count - 1), data_or_null<T>(running_mean),
+                             data_or_null<T>(running_variance)};
+    batch_norm_of<T>(x, weight, bias, eps, running, y, mean, rstd);
+  });
+}
+
+void grad_of_batch(const Tensor& grad, const Tensor& x, const Tensor& mean, const Tensor& rstd,
+                   const Tensor& weight, const Tensor& grad_x, const Tensor& grad_weight,
+                   const Tensor& grad_bias) {
+  with_floating(x, "batch_norm", [&](auto type) {
+    using T = decltype(type);
+    run(BatchGrad<T>{Channels(x), grad.data<T>(), x.data<T>(), mean.data<T>(), rstd.data<T>(),
+                     data_or_null<T>(weight), false, data_or_null<T>(grad_x),
+                     data_or_null<T>(grad_weight), data_or_null<T>(grad_bias)});
+  });
+}
+
 }  // namespace
 
 void batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps,
-                const Tensor& y, const Tensor& mean, const Tensor& variance) {
-  with_floating(x, "batch_norm", [&](auto type) {
-    batch_norm_of<decltype(type)>(x, weight, bias, eps, y, mean, variance);
-  });
+                const BatchTracking& tracking, const Tensor& batches, const Tensor& running_mean,
+                const Tensor& running_variance, const Tensor& y, const Tensor& mean,
+                const Tensor& rstd, Tensor&) {
+  double momentum = tracking.momentum;
+  if (batches.defined()) {
+    const int64_t count = ++*batches.data<int64_t>();
+    if (tracking.cumulative) momentum = 1 / static_cast<double>(count);
+  }
+  widened<batch_norm_and_track, 5, Outputs::Updated>(x, weight, bias, eps, momentum, running_mean,
+                                                     running_variance, y, mean, rstd);
+}
+
+void batch_norm_grad(const Tensor& grad, const Tensor& x, const Tensor& mean, const Tensor& rstd,
+                     const Tensor&, const Tensor& weight, double, const Tensor& grad_x,
+                     const Tensor& grad_weight, const Tensor& grad_bias) {
+  widened<grad_of_batch, 3>(grad, x, mean, rstd, weight, grad_x, grad_weight, grad_bias);
 }
 
 void batch_norm_fixed(const Tensor& x, const Tensor& mean, const Tensor& variance,
@@ -279,64 +348,35 @@ void batch_norm_fixed(const Tensor& x, const Tensor& mean, const Tensor& varianc
     const T* gain = data_or_null<T>(weight);
     const T* offset = data_or_null<T>(bias);
     apply_lines(Channels(x), x.data<T>(), y.data<T>(), [&](int64_t c) {
-      const double rstd = inverse_deviation(static_cast<double>(variances[c]), eps, true);
+      const double rstd = inverse_deviation(static_cast<double>(variances[c]), eps);
       return line_of(static_cast<double>(means[c]), rstd, gain, offset, c);
     });
   });
 }
 
-void batch_norm_grad(const Tensor& grad, const Tensor& x, const Tensor& mean,
-                     const Tensor& variance, const Tensor& weight, double eps, bool fixed,
-                     const Tensor& grad_x, const Tensor& grad_weight, const Tensor& grad_bias) {
+void batch_norm_fixed_grad(const Tensor& grad, const Tensor& x, const Tensor& mean,
+                           const Tensor& variance, const Tensor& weight, double eps,
+                           const Tensor& grad_x, const Tensor& grad_weight,
+                           const Tensor& grad_bias) {
   with_floating(x, "batch_norm", [&](auto type) {
     using T = decltype(type);
-    const BatchGrad<T> work{Channels(x),
-                            grad.data<T>(),
-                            x.data<T>(),
-                            mean.data<T>(),
-                            variance.data<T>(),
-                            data_or_null<T>(weight),
-                            eps,
-                            fixed,
-                            data_or_null<T>(grad_x),
-                            data_or_null<T>(grad_weight),
-                            data_or_null<T>(grad_bias)};
-    if (work.channels.innermost()) {
-      work.by_row();
-    } else {
-      work.by_channel();
+    const Channels channels(x);
+    const T* variances = variance.data<T>();
+    const Scratch<T> rstd(channels.count);
+    for (int64_t c = 0; c < channels.count; ++c) {
+      rstd[c] = static_cast<T>(inverse_deviation(static_cast<double>(variances[c]), eps));
     }
-  });
-}
-
-void track(const BatchTracking& tracking, const Tensor& mean, const Tensor& variance,
-           const Tensor& batches, const Tensor& running_mean, const Tensor& running_variance) {
-  double momentum = tracking.momentum;
-  if (batches.defined()) {
-    const int64_t count = ++*batches.data<int64_t>();
-    if (tracking.cumulative) momentum = 1 / static_cast<double>(count);
-  }
-  if (!mean.defined()) return;
-  with_floating(mean, "batch_norm", [&](auto type) {
-    using T = decltype(type);
-    const auto move = [&](const Tensor& statistic, double correction, const Tensor& running) {
-      const T* fresh = statistic.data<T>();
-      T* value = running.data<T>();
-      for (int64_t c = 0; c < running.numel(); ++c) {
-        value[c] = static_cast<T>(momentum * correction * static_cast<double>(fresh[c]) +
-                                  (1 - momentum) * static_cast<double>(value[c]));
-      }
-    };
-    move(mean, 1, running_mean);
-    move(variance, tracking.correction, running_variance);
+    run(BatchGrad<T>{channels, grad.data<T>(), x.data<T>(), mean.data<T>(), rstd.data(),
+                     data_or_null<T>(weight), true, data_or_null<T>(grad_x),
+                     data_or_null<T>(grad_weight), data_or_null<T>(grad_bias)});
   });
 }
 
 const NormKernels kNormKernels{
-    .batch_norm = widened<batch_norm, 3>,
+    .batch_norm = batch_norm,
+    .batch_norm_grad = batch_norm_grad,
     .batch_norm_fixed = widened<batch_norm_fixed, 1>,
-    .batch_norm_grad = widened<batch_norm_grad, 3>,
-    .track = widened<track, 3, Outputs::Updated>,
+    .batch_norm_fixed_grad = widened<batch_norm_fixed_grad, 3>,
     .group_norm = widened<group_norm, 3>,
     .group_norm_grad = widened<group_norm_grad, 3>,
     .renorm_rows = widened<renorm_rows, 1, Outputs::Updated>,

@@ -9,9 +9,9 @@ namespace nw::cpu {
 extern const NormKernels kNormKernels;
 
 KernelOf<&NormKernels::batch_norm> batch_norm;
-KernelOf<&NormKernels::batch_norm_fixed> batch_norm_fixed;
 KernelOf<&NormKernels::batch_norm_grad> batch_norm_grad;
-KernelOf<&NormKernels::track> track;
+KernelOf<&NormKernels::batch_norm_fixed> batch_norm_fixed;
+KernelOf<&NormKernels::batch_norm_fixed_grad> batch_norm_fixed_grad;
 KernelOf<&NormKernels::group_norm> group_norm;
 KernelOf<&NormKernels::group_norm_grad> group_norm_grad;
 KernelOf<&NormKernels::renorm_rows> renorm_rows;

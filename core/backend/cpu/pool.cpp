@@ -50,7 +50,9 @@ void max_plane(const WindowGeometry& w, const T* x, T* y, int64_t* indices) {
   for (int64_t d = 0; d < w.out[0]; ++d) {
     for (int64_t h = 0; h < w.out[1]; ++h) {
       for (int64_t v = 0; v < w.out[2]; ++v, ++position) {
-        max_window(w, x, {d, h, v}, y[position], indices[position]);
+        int64_t where = 0;
+        max_window(w, x, {d, h, v}, y[position], where);
+        if (indices != nullptr) indices[position] = where;
       }
     }
   }
@@ -109,19 +111,20 @@ void max_pool(const Tensor& x, const Window& window, const Tensor& y, const Tens
     using T = decltype(type);
     const T* from = x.data<T>();
     T* to = y.data<T>();
-    auto* where = indices.data<int64_t>();
+    auto* where = data_or_null<int64_t>(indices);
+    const auto places_of = [&](int64_t done) { return where != nullptr ? where + done : nullptr; };
     const bool halving = is_halving(w);
     const int64_t work = w.out_size() * w.kernel_size();
     parallel_for(planes_of(x, w), planes_grain(work), [&](int64_t begin, int64_t end) {
       if (halving) {
         const int64_t done = begin * w.out_size();
-        fast<T>().halving_pool(HalvingPool<T>{end - begin, w.in[1], w.in[2],
-                                              from + begin * w.in_size(), to + done, where + done});
+        fast<T>().halving_pool(HalvingPool<T>{
+            end - begin, w.in[1], w.in[2], from + begin * w.in_size(), to + done, places_of(done)});
         return;
       }
       for (int64_t plane = begin; plane < end; ++plane) {
         const int64_t done = plane * w.out_size();
-        max_plane(w, from + plane * w.in_size(), to + done, where + done);
+        max_plane(w, from + plane * w.in_size(), to + done, places_of(done));
       }
     });
   });

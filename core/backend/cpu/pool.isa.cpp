@@ -14,9 +14,9 @@ struct IndexTypes {
 template <typename T>
 using Indices = typename IndexTypes<T>::type;
 
-/// The largest of each window so far, and where it was: later ones win if larger or NaN, as torch
-/// scans a window.
-template <typename T>
+/// The largest of each window so far, and, if that is wanted, where it was: later ones win if
+/// larger or NaN, as torch scans a window.
+template <typename T, bool kPlaced>
 struct Largest {
   Vec<T> value;
   Places<T> place;
@@ -24,7 +24,17 @@ struct Largest {
   NW_INLINE void consider(Vec<T> other, Places<T> other_place) {
     const auto take = (other > value) | (other != other);
     value = take ? other : value;
-    place = take ? other_place : place;
+    if constexpr (kPlaced) place = take ? other_place : place;
+  }
+  NW_INLINE void store_places(int64_t* to, int64_t lanes) const {
+    if constexpr (kPlaced) {
+      const Indices<T> wide = __builtin_convertvector(place, Indices<T>);
+      if (lanes == kLanes<T>) {
+        __builtin_memcpy(to, &wide, sizeof(wide));
+      } else {
+        __builtin_memcpy(to, &wide, static_cast<size_t>(lanes) * sizeof(int64_t));
+      }
+    }
   }
 };
 
@@ -43,7 +53,7 @@ struct Pairs {
 };
 
 /// One row of results, from two rows of x that begin at place `first` of their plane.
-template <typename T>
+template <typename T, bool kPlaced>
 NW_INLINE void pool_row(const T* upper, int64_t width, int64_t first, T* y, int64_t* indices) {
   const Places<T> twice = lanes_by<T>([](int j) NW_ALWAYS { return 2 * j; });
   using Number = decltype(+twice[0]);
@@ -51,22 +61,17 @@ NW_INLINE void pool_row(const T* upper, int64_t width, int64_t first, T* y, int6
     const Pairs<T> above(upper + 2 * j, 2 * lanes);
     const Pairs<T> below(upper + width + 2 * j, 2 * lanes);
     const Places<T> place = twice + static_cast<Number>(first + 2 * j);
-    Largest<T> largest{above.even, place};
+    Largest<T, kPlaced> largest{above.even, place};
     largest.consider(above.odd, place + 1);
     largest.consider(below.even, place + static_cast<Number>(width));
     largest.consider(below.odd, place + static_cast<Number>(width + 1));
     store_lanes<T>(y + j, largest.value, lanes);
-    const Indices<T> wide = __builtin_convertvector(largest.place, Indices<T>);
-    if (lanes == kLanes<T>) {
-      __builtin_memcpy(indices + j, &wide, sizeof(wide));
-    } else {
-      __builtin_memcpy(indices + j, &wide, static_cast<size_t>(lanes) * sizeof(int64_t));
-    }
+    largest.store_places(indices + j, lanes);
   });
 }
 
-template <typename T>
-void halving_pool(const HalvingPool<T>& pool) {
+template <typename T, bool kPlaced>
+NW_INLINE void pool_planes(const HalvingPool<T>& pool) {
   const int64_t rows = pool.height / 2;
   const int64_t columns = pool.width / 2;
   for (int64_t plane = 0; plane < pool.planes; ++plane) {
@@ -74,26 +79,43 @@ void halving_pool(const HalvingPool<T>& pool) {
     for (int64_t row = 0; row < rows; ++row) {
       const int64_t first = 2 * row * pool.width;
       const int64_t to = (plane * rows + row) * columns;
-      pool_row(x + first, pool.width, first, pool.y + to, pool.indices + to);
+      pool_row<T, kPlaced>(x + first, pool.width, first, pool.y + to, pool.indices + to);
     }
   }
 }
 
 template <typename T>
-void channels_pool(const ChannelsPool<T>& pool) {
+void halving_pool(const HalvingPool<T>& pool) {
+  if (pool.indices != nullptr) {
+    pool_planes<T, true>(pool);
+  } else {
+    pool_planes<T, false>(pool);
+  }
+}
+
+template <typename T, bool kPlaced>
+NW_INLINE void pool_channels(const ChannelsPool<T>& pool) {
   using Number = decltype(+Places<T>{}[0]);
   const auto place = [&](int64_t i)
                          NW_ALWAYS { return Places<T>{} + static_cast<Number>(pool.places[i]); };
   const auto row = [&](int64_t i) NW_ALWAYS { return pool.x + pool.places[i] * pool.channels; };
   for_each_vector<T>(pool.channels, [&](int64_t c, int64_t lanes) NW_ALWAYS {
-    Largest<T> largest{load_lanes(row(0) + c, lanes), place(0)};
+    Largest<T, kPlaced> largest{load_lanes(row(0) + c, lanes), place(0)};
     for (int64_t i = 1; i < pool.count; ++i) {
       largest.consider(load_lanes(row(i) + c, lanes), place(i));
     }
     store_lanes<T>(pool.y + c, largest.value, lanes);
-    const Indices<T> wide = __builtin_convertvector(largest.place, Indices<T>);
-    __builtin_memcpy(pool.indices + c, &wide, static_cast<size_t>(lanes) * sizeof(int64_t));
+    largest.store_places(pool.indices + c, lanes);
   });
+}
+
+template <typename T>
+void channels_pool(const ChannelsPool<T>& pool) {
+  if (pool.indices != nullptr) {
+    pool_channels<T, true>(pool);
+  } else {
+    pool_channels<T, false>(pool);
+  }
 }
 
 template <typename T>

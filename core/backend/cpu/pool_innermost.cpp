@@ -47,10 +47,10 @@ void max_sample(const WindowGeometry& w, int64_t channels, const T* x, int64_t* 
   for_each_window(w, [&](int64_t window, const Range& deep, const Range& high, const Range& wide) {
     const int64_t count = places_of(w, deep, high, wide, places);
     T* to = y + window * channels;
-    int64_t* where = indices + window * channels;
+    int64_t* where = indices != nullptr ? indices + window * channels : nullptr;
     if (count == 0) {
       std::fill(to, to + channels, -std::numeric_limits<T>::infinity());
-      std::fill(where, where + channels, -1);
+      if (where != nullptr) std::fill(where, where + channels, -1);
     } else {
       fast<T>().channels_pool(ChannelsPool<T>{channels, x, places, count, to, where});
     }
@@ -90,8 +90,9 @@ void max_pool_innermost(const Tensor& x, const Window& window, const Tensor& y,
     using T = decltype(type);
     const Scratch<int64_t> places(w.kernel_size());
     const int64_t done = sample * w.out_size() * channels;
+    int64_t* where = indices.defined() ? indices.data<int64_t>() + done : nullptr;
     max_sample(w, channels, x.data<T>() + sample * w.in_size() * channels, places.data(),
-               y.data<T>() + done, indices.data<int64_t>() + done);
+               y.data<T>() + done, where);
   });
 }
 

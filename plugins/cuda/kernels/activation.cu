@@ -134,6 +134,8 @@ const ActivationKernels kActivationKernels{
     .prelu = prelu,
     .prelu_grad = prelu_grad,
     .rrelu_factors = rrelu_factors,
+    .dropout = dropout,
+    .dropout_grad = dropout_grad,
 };
 
 }  // namespace nw::cuda

@@ -23,9 +23,15 @@ __device__ __forceinline__ Pair<F> shuffle_xor(const Pair<F>& pair, int mask) {
 /// The shape, and in how many parts the numbers of a channel are added up.
 struct ChannelShape {
   int64_t outer, channels, inner, parts;
+  Divisor by_inner{inner};
+  bool small = outer * inner <= INT32_MAX;
 
   NW_BOTH int64_t numbers() const { return outer * inner; }
   NW_BOTH int64_t begin(int64_t part) const { return numbers() * part / parts; }
+  /// Which of the outer ones number n of a channel belongs to.
+  NW_BOTH int64_t outer_of(int64_t n) const {
+    return small ? by_inner.quotient(static_cast<uint32_t>(n)) : n / inner;
+  }
 };
 
 /// Term: `Pair<F> operator()(int64_t outer, int64_t channel, int64_t at) const`, where `at` is the
@@ -37,7 +43,7 @@ __global__ void channel_rows(ChannelShape shape, Term term, Pair<F>* sums) {
     const int64_t end = shape.begin(i / shape.channels + 1);
     Pair<F> total{0, 0};
     for (int64_t n = shape.begin(i / shape.channels) + threadIdx.x; n < end; n += blockDim.x) {
-      const int64_t outer = n / shape.inner;
+      const int64_t outer = shape.outer_of(n);
       const int64_t at =
           (outer * shape.channels + channel) * shape.inner + (n - outer * shape.inner);
       total = total + term(outer, channel, at);

@@ -1,6 +1,8 @@
 #pragma once
 
+#include "core/backend/activation_kernels.h"
 #include "core/backend/backend.h"
+#include "core/backend/chain_kernels.h"
 #include "core/backend/index_kernels.h"
 #include "core/backend/kernel_of.h"
 #include "core/backend/norm_kernels.h"
@@ -26,6 +28,7 @@ KernelOf<&Kernels::scan> scan;
 KernelOf<&Kernels::matmul> matmul;
 KernelOf<&Kernels::bmm> bmm;
 KernelOf<&Kernels::linear> linear;
+KernelOf<&ChainKernels::linear> activated_linear;
 
 KernelOf<&Kernels::conv> conv;
 KernelOf<&Kernels::conv_grad_input> conv_grad_input;
@@ -50,6 +53,8 @@ KernelOf<&Kernels::bernoulli> bernoulli;
 KernelOf<&Kernels::bernoulli_each> bernoulli_each;
 KernelOf<&Kernels::normal> normal;
 KernelOf<&Kernels::randint> randint;
+KernelOf<&ActivationKernels::dropout> dropout;
+KernelOf<&ActivationKernels::dropout_grad> dropout_grad;
 
 KernelOf<&IndexKernels::index_select> index_select;
 KernelOf<&IndexKernels::index_add> index_add;
@@ -66,9 +71,9 @@ KernelOf<&IndexKernels::sort> sort;
 KernelOf<&IndexKernels::topk> topk;
 
 KernelOf<&NormKernels::batch_norm> batch_norm;
-KernelOf<&NormKernels::batch_norm_fixed> batch_norm_fixed;
 KernelOf<&NormKernels::batch_norm_grad> batch_norm_grad;
-KernelOf<&NormKernels::track> track;
+KernelOf<&NormKernels::batch_norm_fixed> batch_norm_fixed;
+KernelOf<&NormKernels::batch_norm_fixed_grad> batch_norm_fixed_grad;
 KernelOf<&NormKernels::group_norm> group_norm;
 KernelOf<&NormKernels::group_norm_grad> group_norm_grad;
 KernelOf<&NormKernels::renorm_rows> renorm_rows;
@@ -77,10 +82,15 @@ KernelOf<&NormKernels::bag_rows_grad> bag_rows_grad;
 
 /// out (…, M, N) = a (…, M, K) · b (…, K, N) of whole numbers, with any strides
 void whole_product(const Tensor& a, const Tensor& b, const Tensor& out);
+/// Rows of up to so many numbers softmax holds in the registers of a warp, reading each once.
+inline constexpr int kMostInWarp = 1024;
+/// batches (int64 scalar) += 1
+void count_batch(const Tensor& batches);
 /// y (N, C, …), dense in any order of dimensions, += bias (C)
 void add_to_channels(const Tensor& bias, const Tensor& y);
 
 extern const ActivationKernels kActivationKernels;
+extern const ChainKernels kChainKernels;
 extern const IndexKernels kIndexKernels;
 extern const RecurrentKernels kRecurrentKernels;
 extern const ResampleKernels kResampleKernels;

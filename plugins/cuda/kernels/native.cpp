@@ -2,15 +2,16 @@
 #include "core/backend/resample_kernels.h"
 #include "plugins/cuda/cuda_backend.h"
 #include "plugins/cuda/kernels/kernels.h"
+#include "plugins/cuda/with_cudnn.h"
 
 namespace nw::cuda {
 namespace {
 
 const NormKernels kNormKernels{
-    .batch_norm = batch_norm,
-    .batch_norm_fixed = batch_norm_fixed,
-    .batch_norm_grad = batch_norm_grad,
-    .track = track,
+    .batch_norm = with_cudnn::batch_norm,
+    .batch_norm_grad = with_cudnn::batch_norm_grad,
+    .batch_norm_fixed = with_cudnn::batch_norm_fixed,
+    .batch_norm_fixed_grad = batch_norm_fixed_grad,
     .group_norm = group_norm,
     .group_norm_grad = group_norm_grad,
     .renorm_rows = renorm_rows,
@@ -36,12 +37,12 @@ const Kernels kKernels{
     .conv = conv,
     .conv_grad_input = conv_grad_input,
     .conv_grad_weight = conv_grad_weight,
-    .max_pool = max_pool,
+    .max_pool = with_cudnn::max_pool,
     .max_pool_grad = max_pool_grad,
-    .avg_pool = avg_pool,
-    .avg_pool_grad = avg_pool_grad,
-    .softmax = softmax,
-    .softmax_grad = softmax_grad,
+    .avg_pool = with_cudnn::avg_pool,
+    .avg_pool_grad = with_cudnn::avg_pool_grad,
+    .softmax = with_cudnn::softmax,
+    .softmax_grad = with_cudnn::softmax_grad,
     .nll = nll,
     .nll_grad = nll_grad,
     .cross_entropy = cross_entropy,
@@ -60,6 +61,7 @@ const Kernels kKernels{
     .loss = &kLossKernels,
     .attention = nullptr,
     .optimizer = &kOptimizerKernels,
+    .chain = &kChainKernels,
 };
 
 }  // namespace

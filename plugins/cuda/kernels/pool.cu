@@ -35,27 +35,59 @@ struct Point {
   int64_t at[3];
 };
 
-/// Element number i, in the order of memory, of tensors whose planes have the sizes `own`; `start`
-/// and `step` are those of the plane in the other tensor, whose planes have `other` elements.
-NW_BOTH Point point_of(const Pooling& p, int64_t i, const int64_t own[3], int64_t other) {
-  const int64_t size = own[0] * own[1] * own[2];
-  Point point;
-  int64_t place;
-  if (p.innermost) {
-    const int64_t channel = i % p.channels;
-    place = i / p.channels % size;
-    point.start = i / p.channels / size * other * p.channels + channel;
-    point.step = p.channels;
-  } else {
-    place = i % size;
-    point.start = i / size * other;
-    point.step = 1;
+/// Finds the points of the elements, numbered in the order of memory, of tensors whose planes have
+/// the sizes `own`; `start` and `step` are those of the plane in the other tensor, whose planes
+/// have `other` elements.
+class Points {
+ public:
+  Points(const Pooling& p, const int64_t own[3], int64_t other, int64_t count)
+      : channels_(p.channels),
+        other_(other),
+        size_(own[0] * own[1] * own[2]),
+        height_(own[1]),
+        width_(own[2]),
+        by_channels_(p.channels),
+        by_size_(size_),
+        by_height_(height_),
+        by_width_(width_),
+        innermost_(p.innermost),
+        small_(count <= INT32_MAX) {}
+
+  NW_BOTH Point operator()(int64_t i) const {
+    Split split{0, i};  // (plane, place)
+    Point point;
+    if (innermost_) {
+      const Split pixel = parts_of(i, channels_, by_channels_);
+      split = parts_of(pixel.whole, size_, by_size_);
+      point.start = split.whole * other_ * channels_ + pixel.rest;
+      point.step = channels_;
+    } else {
+      split = parts_of(i, size_, by_size_);
+      point.start = split.whole * other_;
+      point.step = 1;
+    }
+    const Split row = parts_of(split.rest, width_, by_width_);
+    const Split deep = parts_of(row.whole, height_, by_height_);
+    point.at[2] = row.rest;
+    point.at[1] = deep.rest;
+    point.at[0] = deep.whole;
+    return point;
   }
-  point.at[2] = place % own[2];
-  point.at[1] = place / own[2] % own[1];
-  point.at[0] = place / own[2] / own[1];
-  return point;
-}
+
+ private:
+  struct Split {
+    int64_t whole, rest;
+  };
+  NW_BOTH Split parts_of(int64_t i, int64_t by, const Divisor& divisor) const {
+    if (!small_) return {i / by, i % by};
+    const uint32_t whole = divisor.quotient(static_cast<uint32_t>(i));
+    return {whole, static_cast<uint32_t>(i) - whole * divisor.value};
+  }
+
+  int64_t channels_, other_, size_, height_, width_;
+  Divisor by_channels_, by_size_, by_height_, by_width_;
+  bool innermost_, small_;
+};
 
 /// Where a window lies along one axis: begin, begin + step, … below end.
 struct Span {
@@ -72,12 +104,13 @@ NW_BOTH Span span_of(const Pooling& p, int axis, int64_t at) {
 template <typename T>
 struct MaxPool {
   Pooling p;
+  Points points;
   const T* x;
   T* y;
-  int64_t* indices;
+  int64_t* indices;  // null: not wanted
 
   __device__ void operator()(int64_t i) const {
-    const Point point = point_of(p, i, p.out, p.in_size());
+    const Point point = points(i);
     const Span deep = span_of(p, 0, point.at[0]);
     const Span high = span_of(p, 1, point.at[1]);
     const Span wide = span_of(p, 2, point.at[2]);
@@ -98,7 +131,7 @@ struct MaxPool {
       }
     }
     y[i] = narrow<T>(largest);
-    indices[i] = where;
+    if (indices != nullptr) indices[i] = where;
   }
 };
 
@@ -108,15 +141,18 @@ struct LinkWindows {
   const int64_t* indices;
   int32_t* first;
   int32_t* next;
-  int64_t channels, in_size, out_size;
+  Divisor by_channels, by_size;
+  int64_t channels, in_size;
   bool innermost;
 
   __device__ void operator()(int64_t i) const {
     const int64_t index = indices[i];
     if (index < 0) return;
+    const auto number = static_cast<uint32_t>(i);
+    const uint32_t pixel = innermost ? by_channels.quotient(number) : number;
+    const int64_t plane = int64_t{by_size.quotient(pixel)} * in_size + index;
     const int64_t place =
-        innermost ? (i / channels / out_size * in_size + index) * channels + i % channels
-                  : i / out_size * in_size + index;
+        innermost ? plane * channels + (number - pixel * by_channels.value) : plane;
     next[i] = atomicExch(&first[place], static_cast<int32_t>(i));
   }
 };
@@ -166,12 +202,13 @@ NW_BOTH int64_t divisor_of(const AvgPoolMode& mode, const AverageSpan& deep,
 template <typename T>
 struct AvgPool {
   Pooling p;
+  Points points;
   AvgPoolMode mode;
   const T* x;
   T* y;
 
   __device__ void operator()(int64_t i) const {
-    const Point point = point_of(p, i, p.out, p.in_size());
+    const Point point = points(i);
     const AverageSpan deep = average_span(p, 0, point.at[0]);
     const AverageSpan high = average_span(p, 1, point.at[1]);
     const AverageSpan wide = average_span(p, 2, point.at[2]);
@@ -199,12 +236,13 @@ NW_BOTH Span windows_over(const Pooling& p, int axis, int64_t at) {
 template <typename T>
 struct AvgPoolGrad {
   Pooling p;
+  Points points;
   AvgPoolMode mode;
   const T* grad;
   T* grad_x;
 
   __device__ void operator()(int64_t i) const {
-    const Point point = point_of(p, i, p.in, p.out_size());
+    const Point point = points(i);
     const Span deep = windows_over(p, 0, point.at[0]);
     const Span high = windows_over(p, 1, point.at[1]);
     const Span wide = windows_over(p, 2, point.at[2]);
@@ -244,10 +282,11 @@ struct AddToChannel {
 }  // namespace
 
 void max_pool(const Tensor& x, const Window& window, const Tensor& y, const Tensor& indices) {
+  const Pooling p(x, y, window);
   with_real(x.dtype(), [&](auto type) {
     using T = decltype(type);
-    for_each(y.numel(), MaxPool<T>{Pooling(x, y, window), numbers<T>(x), numbers<T>(y),
-                                   indices.data<int64_t>()});
+    for_each(y.numel(), MaxPool<T>{p, Points(p, p.out, p.in_size(), y.numel()), numbers<T>(x),
+                                   numbers<T>(y), numbers<int64_t>(indices)});
   });
 }
 
@@ -260,9 +299,10 @@ void max_pool_grad(const Tensor& grad, const Tensor& indices, const Tensor& grad
   const Scratch<int32_t> first(grad_x.numel(), grad_x);
   const Scratch<int32_t> next(grad.numel(), grad_x);
   for_each(grad_x.numel(), FillWith<int32_t>{-1, first.data()});
-  for_each(grad.numel(), LinkWindows{indices.data<int64_t>(), first.data(), next.data(), channels,
-                                     grad_x.numel() / planes, grad.numel() / planes,
-                                     !grad_x.is_contiguous() || !grad.is_contiguous()});
+  for_each(grad.numel(),
+           LinkWindows{indices.data<int64_t>(), first.data(), next.data(), Divisor(channels),
+                       Divisor(grad.numel() / planes), channels, grad_x.numel() / planes,
+                       !grad_x.is_contiguous() || !grad.is_contiguous()});
   with_real(grad.dtype(), [&](auto type) {
     using T = decltype(type);
     for_each(grad_x.numel(),
@@ -271,18 +311,21 @@ void max_pool_grad(const Tensor& grad, const Tensor& indices, const Tensor& grad
 }
 
 void avg_pool(const Tensor& x, const Window& window, const AvgPoolMode& mode, const Tensor& y) {
+  const Pooling p(x, y, window);
   with_real(x.dtype(), [&](auto type) {
     using T = decltype(type);
-    for_each(y.numel(), AvgPool<T>{Pooling(x, y, window), mode, numbers<T>(x), numbers<T>(y)});
+    for_each(y.numel(), AvgPool<T>{p, Points(p, p.out, p.in_size(), y.numel()), mode, numbers<T>(x),
+                                   numbers<T>(y)});
   });
 }
 
 void avg_pool_grad(const Tensor& grad, const Window& window, const AvgPoolMode& mode,
                    const Tensor& grad_x) {
+  const Pooling p(grad_x, grad, window);
   with_real(grad.dtype(), [&](auto type) {
     using T = decltype(type);
-    for_each(grad_x.numel(), AvgPoolGrad<T>{Pooling(grad_x, grad, window), mode, numbers<T>(grad),
-                                            numbers<T>(grad_x)});
+    for_each(grad_x.numel(), AvgPoolGrad<T>{p, Points(p, p.in, p.out_size(), grad_x.numel()), mode,
+                                            numbers<T>(grad), numbers<T>(grad_x)});
   });
 }
 

@@ -6,15 +6,29 @@
 namespace nw::cuda {
 namespace {
 
+/// Numbers come in groups of four; a thread draws a group.
+constexpr int kGroup = 4;
+
+int64_t groups_of(const Tensor& out) {
+  return (out.numel() + kGroup - 1) / kGroup;
+}
+
+/// Numbers of a group that are written together.
+template <typename T>
+struct alignas(sizeof(T) * kGroup < 16 ? sizeof(T) * kGroup : 16) Four {
+  T at[kGroup];
+};
+
 /// Where number i in the order of memory lies.
 struct Target {
   Layout<1> layout;
-  bool dense;
+  bool dense, packed;
   int64_t count;
 
   explicit Target(const Tensor& out) : count(out.numel()) {
     const Nest<1> nest(out.sizes(), {out.strides()});
     dense = nest.is_dense(0);
+    packed = dense && is_packable(out.raw());
     if (dense) return;
     NW_CHECK(count <= INT32_MAX, "[random] expects a dense tensor of more than 2³¹ numbers, gets ",
              describe(out));
@@ -23,12 +37,17 @@ struct Target {
   NW_BOTH int64_t operator()(int64_t i) const {
     return dense ? i : layout(static_cast<uint32_t>(i))[0];
   }
+  template <typename T>
+  NW_BOTH void store(T* out, int64_t group, const Four<T>& drawn) const {
+    if (packed && kGroup * (group + 1) <= count) {
+      reinterpret_cast<Four<T>*>(out)[group] = drawn;
+      return;
+    }
+    for (int j = 0; j < kGroup && kGroup * group + j < count; ++j) {
+      out[(*this)(kGroup * group + j)] = drawn.at[j];
+    }
+  }
 };
-
-/// Numbers come in groups of four; a thread draws a group.
-int64_t groups_of(const Tensor& out) {
-  return (out.numel() + 3) / 4;
-}
 
 template <typename T>
 struct Uniform {
@@ -40,9 +59,11 @@ struct Uniform {
   __device__ void operator()(int64_t group) const {
     PhiloxWords words[2] = {philox_words(place, group), {}};
     if constexpr (sizeof(T) == sizeof(double)) words[1] = philox_words(place, group, 1);
-    for (int j = 0; j < 4 && 4 * group + j < target.count; ++j) {
-      out[target(4 * group + j)] = narrow<T>(std::fma(unit_of<T>(words, j), span, low));
+    Four<T> drawn;
+    for (int j = 0; j < kGroup; ++j) {
+      drawn.at[j] = narrow<T>(std::fma(unit_of<T>(words, j), span, low));
     }
+    target.store(out, group, drawn);
   }
 };
 
@@ -55,7 +76,7 @@ struct Normal {
 
   __device__ void operator()(int64_t group) const {
     using F = Wide<T>;
-    F drawn[4];
+    F drawn[kGroup];
     for (int pair = 0; pair < 2; ++pair) {
       F above_zero;
       F unit;
@@ -70,24 +91,25 @@ struct Normal {
       }
       normal_pair(above_zero, unit, drawn[2 * pair], drawn[2 * pair + 1]);
     }
-    for (int j = 0; j < 4 && 4 * group + j < target.count; ++j) {
-      out[target(4 * group + j)] = narrow<T>(std::fma(drawn[j], std, mean));
-    }
+    Four<T> numbers;
+    for (int j = 0; j < kGroup; ++j) numbers.at[j] = narrow<T>(std::fma(drawn[j], std, mean));
+    target.store(out, group, numbers);
   }
 };
 
+template <typename Item>
 struct Bernoulli {
   Target target;
   Generator::Philox place;
   uint64_t below;  // words below this one give 1
-  void* out;
-  DType dtype;
+  Item one;        // as the dtype has it; all bits of 0 are 0
+  Item* out;
 
   __device__ void operator()(int64_t group) const {
     const PhiloxWords words = philox_words(place, group);
-    for (int j = 0; j < 4 && 4 * group + j < target.count; ++j) {
-      store_value(out, dtype, target(4 * group + j), whole_value(words.at[j] < below ? 1 : 0));
-    }
+    Four<Item> drawn;
+    for (int j = 0; j < kGroup; ++j) drawn.at[j] = words.at[j] < below ? one : Item{};
+    target.store(out, group, drawn);
   }
 };
 
@@ -160,8 +182,13 @@ void normal(Generator& generator, double mean, double std, const Tensor& out) {
 
 void bernoulli(Generator& generator, double p, const Tensor& out) {
   const auto below = static_cast<uint64_t>(std::ceil(std::clamp(p, 0.0, 1.0) * 0x1p32));
-  for_each(groups_of(out),
-           Bernoulli{Target(out), generator.philox(4), below, out.raw(), out.dtype()});
+  with_item(out.dtype(), [&](auto item) {
+    using Item = decltype(item);
+    Item one{};
+    store_value(&one, out.dtype(), 0, whole_value(1));
+    for_each(groups_of(out),
+             Bernoulli<Item>{Target(out), generator.philox(4), below, one, numbers<Item>(out)});
+  });
 }
 
 void bernoulli_each(Generator& generator, const Tensor& p, const Tensor& out) {

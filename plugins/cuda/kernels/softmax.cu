@@ -1,6 +1,9 @@
+#include <utility>
+
 #include "plugins/cuda/kernels/block.h"
 #include "plugins/cuda/kernels/fault.h"
 #include "plugins/cuda/kernels/kernels.h"
+#include "plugins/cuda/kernels/map.h"
 
 namespace nw::cuda {
 namespace {
@@ -31,24 +34,175 @@ struct Finish {
   }
 };
 
-/// A block for each line of neighbours.
+template <typename T>
+__device__ F<T> slope_term(T grad, T y, bool logarithm) {
+  return logarithm ? widen(grad) : widen(grad) * widen(y);
+}
+template <typename T>
+__device__ T slope_of(T grad, T y, F<T> sum, bool logarithm) {
+  const F<T> g = widen(grad);
+  const F<T> v = widen(y);
+  return narrow<T>(logarithm ? g - std::exp(v) * sum : (g - sum) * v);
+}
+
+/// body(0) … body(kCount − 1), with numbers that the compiler knows, so that arrays stay in
+/// registers.
+template <int kCount, typename Body>
+__device__ __forceinline__ void unrolled(const Body& body) {
+  [&]<int... kNumbers>(std::integer_sequence<int, kNumbers...>) {
+    (body(kNumbers), ...);
+  }
+  (std::make_integer_sequence<int, kCount>());
+}
+
+/// A row of neighbours, kCount of them with each lane of a warp: in registers, so that memory is
+/// read once.
+template <typename T, int kCount>
+class WarpRow {
+ public:
+  /// `packed`: rows begin at multiples of 16 bytes, and end at such.
+  __device__ WarpRow(int64_t size, bool packed)
+      : size_(static_cast<int>(size)),
+        lane_(static_cast<int>(threadIdx.x) % kWarpThreads),
+        packed_(packed) {}
+
+  __device__ void load(const T* row) {
+    each_pack([&](int k, int column) {
+      reinterpret_cast<Pack<T>&>(items_[k]) = *reinterpret_cast<const Pack<T>*>(row + column);
+    });
+    each_single([&](int k, int column) { items_[k] = row[column]; });
+  }
+  __device__ void store(T* row) const {
+    each_pack([&](int k, int column) {
+      *reinterpret_cast<Pack<T>*>(row + column) = reinterpret_cast<const Pack<T>&>(items_[k]);
+    });
+    each_single([&](int k, int column) { row[column] = items_[k]; });
+  }
+  /// body(number of the item) for those that are there.
+  template <typename Body>
+  __device__ __forceinline__ void each(const Body& body) const {
+    unrolled<kCount>([&](int k) {
+      if (column_of(k) < size_) body(k);
+    });
+  }
+  __device__ T& operator[](int k) { return items_[k]; }
+
+ private:
+  static constexpr int kPack = Pack<T>::kItems;
+  static constexpr bool kHasPacks = kCount % kPack == 0;
+
+  __device__ int column_of(int k) const {
+    return kHasPacks && packed_ ? (k / kPack * kWarpThreads + lane_) * kPack + k % kPack
+                                : k * kWarpThreads + lane_;
+  }
+  template <typename Body>
+  __device__ __forceinline__ void each_pack(const Body& body) const {
+    if constexpr (kHasPacks) {
+      if (!packed_) return;
+      unrolled<kCount / kPack>([&](int pack) {
+        const int k = pack * kPack;
+        if (column_of(k) < size_) body(k, column_of(k));
+      });
+    }
+  }
+  template <typename Body>
+  __device__ __forceinline__ void each_single(const Body& body) const {
+    if (kHasPacks && packed_) return;
+    unrolled<kCount>([&](int k) {
+      if (column_of(k) < size_) body(k, column_of(k));
+    });
+  }
+
+  alignas(16) T items_[kCount];
+  int size_, lane_;
+  bool packed_;
+};
+
+/// The row of this warp, and how many rows are worked on at once.
+__device__ __forceinline__ int64_t warp_number() {
+  return thread_number() / kWarpThreads;
+}
+__device__ __forceinline__ int64_t warp_count() {
+  return thread_count() / kWarpThreads;
+}
+
+template <typename T, int kCount>
+__global__ void softmax_in_warps(const T* x, bool logarithm, T* y, Lines lines, bool packed) {
+  for (int64_t line = warp_number(); line < lines.count; line += warp_count()) {
+    WarpRow<T, kCount> row(lines.size, packed);
+    row.load(x + line * lines.size);
+    F<T> largest = -infinity<F<T>>();
+    row.each([&](int k) { largest = Larger<F<T>>{}(largest, widen(row[k])); });
+    largest = warp_reduce(largest, Larger<F<T>>{});
+    F<T> total = 0;
+    row.each([&](int k) { total += std::exp(widen(row[k]) - largest); });
+    total = warp_reduce(total, Plus<F<T>>{});
+    const Finish<T> finish(largest, total, logarithm);
+    row.each([&](int k) { row[k] = finish(row[k]); });
+    row.store(y + line * lines.size);
+  }
+}
+
+template <typename T, int kCount>
+__global__ void softmax_grad_in_warps(const T* grad, const T* y, bool logarithm, T* grad_x,
+                                      Lines lines, bool packed) {
+  for (int64_t line = warp_number(); line < lines.count; line += warp_count()) {
+    WarpRow<T, kCount> slopes(lines.size, packed);
+    WarpRow<T, kCount> row(lines.size, packed);
+    slopes.load(grad + line * lines.size);
+    row.load(y + line * lines.size);
+    F<T> sum = 0;
+    row.each([&](int k) { sum += slope_term(slopes[k], row[k], logarithm); });
+    sum = warp_reduce(sum, Plus<F<T>>{});
+    row.each([&](int k) { row[k] = slope_of(slopes[k], row[k], sum, logarithm); });
+    row.store(grad_x + line * lines.size);
+  }
+}
+
+/// Calls body(number of items for each lane, whether they are packed) for rows that fit into a
+/// warp. False: they do not.
+template <typename T, typename Body>
+bool in_warps(const Lines& lines, std::initializer_list<const void*> memory, const Body& body) {
+  if (lines.inner > 1 || lines.size > kMostInWarp) return false;
+  bool packed = lines.size % Pack<T>::kItems == 0;
+  for (const void* one : memory) packed = packed && is_packable(one);
+  if (lines.size <= 4 * kWarpThreads) {
+    body(std::integral_constant<int, 4>(), packed);
+  } else if (lines.size <= 8 * kWarpThreads) {
+    body(std::integral_constant<int, 8>(), packed);
+  } else {
+    body(std::integral_constant<int, kMostInWarp / kWarpThreads>(), packed);
+  }
+  return true;
+}
+
+/// Whether lines are too few for a thread each, so that a block works on each.
+bool in_blocks(const Lines& lines) {
+  constexpr int64_t kManyLines = 64 * kThreads;
+  constexpr int64_t kLong = 128;
+  return lines.inner == 1 || (lines.count < kManyLines && lines.size > kLong);
+}
+
+/// A block for each line.
 template <typename T>
 __global__ void softmax_rows(const T* x, bool logarithm, T* y, Lines lines) {
   for (int64_t line = blockIdx.x; line < lines.count; line += gridDim.x) {
-    const T* from = x + line * lines.size;
-    T* to = y + line * lines.size;
+    const T* from = x + lines.start(line);
+    T* to = y + lines.start(line);
     F<T> largest = -infinity<F<T>>();
     for (int64_t j = threadIdx.x; j < lines.size; j += blockDim.x) {
-      largest = Larger<F<T>>{}(largest, widen(from[j]));
+      largest = Larger<F<T>>{}(largest, widen(from[j * lines.inner]));
     }
     largest = block_reduce(largest, Larger<F<T>>{});
     F<T> total = 0;
     for (int64_t j = threadIdx.x; j < lines.size; j += blockDim.x) {
-      total += std::exp(widen(from[j]) - largest);
+      total += std::exp(widen(from[j * lines.inner]) - largest);
     }
     total = block_reduce(total, Plus<F<T>>{});
     const Finish<T> finish(largest, total, logarithm);
-    for (int64_t j = threadIdx.x; j < lines.size; j += blockDim.x) to[j] = finish(from[j]);
+    for (int64_t j = threadIdx.x; j < lines.size; j += blockDim.x) {
+      to[j * lines.inner] = finish(from[j * lines.inner]);
+    }
   }
 }
 
@@ -75,28 +229,19 @@ struct SoftmaxLine {
 };
 
 template <typename T>
-__device__ F<T> slope_term(T grad, T y, bool logarithm) {
-  return logarithm ? widen(grad) : widen(grad) * widen(y);
-}
-template <typename T>
-__device__ T slope_of(T grad, T y, F<T> sum, bool logarithm) {
-  const F<T> g = widen(grad);
-  const F<T> v = widen(y);
-  return narrow<T>(logarithm ? g - std::exp(v) * sum : (g - sum) * v);
-}
-
-template <typename T>
 __global__ void softmax_grad_rows(const T* grad, const T* y, bool logarithm, T* grad_x,
                                   Lines lines) {
   for (int64_t line = blockIdx.x; line < lines.count; line += gridDim.x) {
-    const int64_t start = line * lines.size;
+    const int64_t start = lines.start(line);
     F<T> sum = 0;
     for (int64_t j = threadIdx.x; j < lines.size; j += blockDim.x) {
-      sum += slope_term(grad[start + j], y[start + j], logarithm);
+      const int64_t i = start + j * lines.inner;
+      sum += slope_term(grad[i], y[i], logarithm);
     }
     sum = block_reduce(sum, Plus<F<T>>{});
     for (int64_t j = threadIdx.x; j < lines.size; j += blockDim.x) {
-      grad_x[start + j] = slope_of(grad[start + j], y[start + j], sum, logarithm);
+      const int64_t i = start + j * lines.inner;
+      grad_x[i] = slope_of(grad[i], y[i], sum, logarithm);
     }
   }
 }
@@ -182,29 +327,42 @@ __global__ void mean_loss(const double* losses, int64_t rows, const double* kept
 void softmax(const Tensor& x, bool logarithm, const Tensor& y) {
   if (x.numel() == 0) return;
   const Lines lines(x);
+  const int threads = threads_for_row(lines.size);
   with_real(x.dtype(), [&](auto type) {
     using T = decltype(type);
-    if (lines.inner > 1) {
-      return for_each(lines.count, SoftmaxLine<T>{numbers<T>(x), logarithm, numbers<T>(y), lines});
+    const auto warps = [&](auto count, bool packed) {
+      launch(softmax_in_warps<T, count.value>, blocks_for(lines.count * kWarpThreads), kThreads, 0,
+             numbers<T>(x), logarithm, numbers<T>(y), lines, packed);
+    };
+    if (in_warps<T>(lines, {x.raw(), y.raw()}, warps)) return;
+    if (in_blocks(lines)) {
+      launch(softmax_rows<T>, blocks_for_rows(lines.count, threads), threads, 0, numbers<T>(x),
+             logarithm, numbers<T>(y), lines);
+    } else {
+      for_each(lines.count, SoftmaxLine<T>{numbers<T>(x), logarithm, numbers<T>(y), lines});
     }
-    const int threads = threads_for_row(lines.size);
-    launch(softmax_rows<T>, blocks_for_rows(lines.count, threads), threads, 0, numbers<T>(x),
-           logarithm, numbers<T>(y), lines);
   });
 }
 
 void softmax_grad(const Tensor& grad, const Tensor& y, bool logarithm, const Tensor& grad_x) {
   if (y.numel() == 0) return;
   const Lines lines(y);
+  const int threads = threads_for_row(lines.size);
   with_real(y.dtype(), [&](auto type) {
     using T = decltype(type);
-    if (lines.inner > 1) {
-      return for_each(lines.count, SoftmaxGradLine<T>{numbers<T>(grad), numbers<T>(y), logarithm,
-                                                      numbers<T>(grad_x), lines});
+    const auto warps = [&](auto count, bool packed) {
+      launch(softmax_grad_in_warps<T, count.value>, blocks_for(lines.count * kWarpThreads),
+             kThreads, 0, numbers<T>(grad), numbers<T>(y), logarithm, numbers<T>(grad_x), lines,
+             packed);
+    };
+    if (in_warps<T>(lines, {grad.raw(), y.raw(), grad_x.raw()}, warps)) return;
+    if (in_blocks(lines)) {
+      launch(softmax_grad_rows<T>, blocks_for_rows(lines.count, threads), threads, 0,
+             numbers<T>(grad), numbers<T>(y), logarithm, numbers<T>(grad_x), lines);
+    } else {
+      for_each(lines.count, SoftmaxGradLine<T>{numbers<T>(grad), numbers<T>(y), logarithm,
+                                               numbers<T>(grad_x), lines});
     }
-    const int threads = threads_for_row(lines.size);
-    launch(softmax_grad_rows<T>, blocks_for_rows(lines.count, threads), threads, 0,
-           numbers<T>(grad), numbers<T>(y), logarithm, numbers<T>(grad_x), lines);
   });
 }
 

@@ -176,9 +176,9 @@ class TestDevice : public QObject {
     QVERIFY(at("randint") == reinterpret_cast<AnyKernel>(table.randint));
     const auto norm = kernel_table::names_of<NormKernels>();
     const auto kernels = kernel_table::entries_of(*table.norm);
-    const auto it = std::find(norm.begin(), norm.end(), std::string("norm.track"));
+    const auto it = std::find(norm.begin(), norm.end(), std::string("norm.group_norm"));
     QVERIFY(kernels[static_cast<size_t>(it - norm.begin())] ==
-            reinterpret_cast<AnyKernel>(table.norm->track));
+            reinterpret_cast<AnyKernel>(table.norm->group_norm));
   }
 
   void a_generator_counts_for_gpus() {

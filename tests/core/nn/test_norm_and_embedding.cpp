@@ -1,10 +1,12 @@
 #include <QtTest>
 #include <cmath>
 
+#include "core/autograd/engine.h"
 #include "core/backend/creation.h"
 #include "core/nn/layers/batch_norm.h"
 #include "core/nn/layers/embedding.h"
 #include "core/ops/norm.h"
+#include "tests/support/compare.h"
 #include "tests/support/draw.h"
 
 using namespace nw;
@@ -131,6 +133,54 @@ class TestNormAndEmbedding : public QObject {
       }
     }
   }
+
+  /// 16-bit numbers beside float32 weights and statistics, as under autocast: computed in float32
+  /// and rounded once, gradients and statistics in the dtypes of what they belong to.
+  void narrow_numbers_beside_wide_weights() {
+    test::Draw draw(test::test_seed());
+    for (const DType dtype : {DType::Float16, DType::BFloat16}) {
+      for (const bool by_instance : {false, true}) {
+        for (const bool training : {true, false}) {
+          for (const bool innermost : {false, true}) {
+            const Dims sizes{3, 4, 5, 2};
+            const Tensor drawn = raw::to(draw.numbers(sizes, DType::Float32), dtype);
+            const Tensor narrow =
+                innermost ? empty(sizes, dtype).as_strided(sizes, channels_last_strides(sizes), 0)
+                          : empty(sizes, dtype);
+            raw::copy_(narrow, drawn);
+            const Tensor weight = draw.numbers({4}, DType::Float32);
+            const Tensor bias = draw.numbers({4}, DType::Float32);
+            const Tensor slope = raw::to(draw.numbers(sizes, DType::Float32), dtype);
+            const auto run = [&](const Tensor& given, const Tensor& grad) {
+              std::vector<Tensor> leaves{raw::clone(given), raw::clone(weight), raw::clone(bias)};
+              for (const Tensor& leaf : leaves) leaf.set_requires_grad(true);
+              const ops::RunningStatistics running{full({4}, 0.5), full({4}, 2),
+                                                   full({}, 6, DType::Int64)};
+              const ops::BatchNormOptions options{.training = training, .momentum = 0.3};
+              const auto norm = by_instance ? ops::instance_norm : ops::batch_norm;
+              const Tensor y = norm(leaves[0], leaves[1], leaves[2], running, options);
+              autograd::backward(y, grad);
+              std::vector<Tensor> all{y.detach(), running.mean, running.variance, running.batches};
+              for (const Tensor& leaf : leaves) all.push_back(leaf.grad());
+              return all;
+            };
+            const auto ours = run(narrow, slope);
+            const auto wide = run(raw::to(narrow, DType::Float32), raw::to(slope, DType::Float32));
+            for (size_t i = 0; i < ours.size(); ++i) {
+              const bool is_narrow = i == 0 || i == 4;
+              const Tensor expected = is_narrow ? raw::to(wide[i], dtype) : wide[i];
+              QCOMPARE(test::difference(ours[i], expected, "number " + std::to_string(i), 0),
+                       std::string());
+            }
+            QCOMPARE(running_moved(ours), training);
+          }
+        }
+      }
+    }
+  }
+
+ private:
+  static bool running_moved(const std::vector<Tensor>& all) { return at(all[1], 0) != 0.5; }
 };
 
 QTEST_GUILESS_MAIN(TestNormAndEmbedding)
