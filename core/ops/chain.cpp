@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <limits>
 
 #include "core/autograd/record.h"
@@ -14,28 +15,36 @@ namespace nw::ops {
 namespace {
 
 /// What is kept costs, in quarters of a tensor's memory: an input may live on for others as well,
-/// the result most likely does, and what lies between is made for backward alone.
+/// the result most likely does, and what lies between is made for backward alone. So does what has
+/// to be worked out a second time, unless that is next to nothing.
 constexpr int kInputCost = 4;
 constexpr int kResultCost = 2;
 constexpr int kBetweenCost = 5;
+constexpr int kFunctionCost = 3;
 
-int cost_of(const Chain& chain, ChainSet kept) {
+int cost_of(const Chain& chain, ChainSet kept, ChainSet made) {
   int cost = 0;
   for (size_t value = 0; value < chain.values(); ++value) {
-    if (!holds(kept, value)) continue;
-    const bool is_result = value + 1 == chain.values();
-    cost += value < chain.inputs ? kInputCost : is_result ? kResultCost : kBetweenCost;
+    const bool is_input = value < chain.inputs;
+    if (holds(kept, value)) {
+      cost += is_input ? kInputCost : value + 1 == chain.values() ? kResultCost : kBetweenCost;
+    } else if (holds(made, value)) {
+      const ElementOp& op = chain.steps[value - chain.inputs].op;
+      if (!op.takes_two() && op.kind != ElementKind::Relu) cost += kFunctionCost;
+    }
   }
   return cost;
 }
 
-/// The cheapest set of values from which all of `read` can be told.
+/// The cheapest set of values from which all of `read` can be told, of no more than these are.
 ChainSet cheapest(const Chain& chain, ChainSet read) {
   ChainSet best = read;
   int least = std::numeric_limits<int>::max();
   for (ChainSet kept = 0; kept < only(chain.values()); ++kept) {
-    const int cost = cost_of(chain, kept);
-    if (cost < least && recall(chain, kept, read).missing == 0) {
+    if (std::popcount(kept) > std::popcount(read)) continue;
+    const ChainRecall rest = recall(chain, kept, read);
+    const int cost = cost_of(chain, kept, rest.made);
+    if (rest.missing == 0 && cost < least) {
       best = kept;
       least = cost;
     }
@@ -91,15 +100,24 @@ bool lies_as_result(const Chain& chain, size_t value) {
   return false;
 }
 
+/// One tensor for each value; undefined where there is none.
+using Values = std::array<Tensor, Chain::kMostValues>;
+
 /// What backward needs beside the kept values.
 struct Way {
   Chain chain;
-  Dims strides;             // of the result
-  std::vector<Dims> sizes;  // of each input
+  Dims strides;                                 // of the result
+  SmallVector<Dims, Chain::kMostInputs> sizes;  // of the inputs
 
-  void backward(const Tensor& grad, const Tensors& values, const autograd::Node& node,
+  void backward(const Tensor& grad, const Values& kept, const autograd::Node& node,
                 Tensors& grad_inputs) const {
-    std::array<Tensor, Chain::kMostValues> grads;
+    Values values = kept;
+    for (Tensor& value : values) {
+      if (value.defined() && value.sizes() != grad.sizes()) {
+        value = raw::expand(value, grad.sizes());
+      }
+    }
+    Values grads;
     // Twice only where the gradient comes in another order than the result has.
     const bool one_order = grad.strides() == strides;
     for (const bool as_result : {true, false}) {
@@ -115,9 +133,9 @@ struct Way {
 
  private:
   /// `all`: whatever their order.
-  void add_grads(const Tensor& grad, const Tensors& values, const autograd::Node& node, bool all,
-                 bool as_result, std::span<Tensor> grads) const {
-    std::array<Tensor, Chain::kMostValues> wanted;
+  void add_grads(const Tensor& grad, const Values& values, const autograd::Node& node, bool all,
+                 bool as_result, Values& grads) const {
+    Values wanted;
     bool any = false;
     for (size_t i = 0; i < chain.inputs; ++i) {
       const size_t source = source_of(chain, i);
@@ -130,7 +148,9 @@ struct Way {
       any = true;
     }
     if (!any) return;
-    kernels_of(grad).chain->backward(chain, grad, values, std::span(wanted).first(chain.values()));
+    const size_t count = chain.values();
+    kernels_of(grad).chain->backward(chain, grad, std::span(values).first(count),
+                                     std::span(wanted).first(count));
   }
 };
 
@@ -185,33 +205,39 @@ std::optional<Tensor> ElementChain::run(const Tensors& inputs) {
     if (recording && inputs[i].requires_grad()) learning |= only(i);
   }
   const ChainSet kept = recording ? kept_for(learning) : 0;
-  const size_t count = chain_.values();
-  Tensors values(count);  // those that are kept, and the result
-  for (size_t i = 0; i < count; ++i) {
+  const size_t result = chain_.values() - 1;
+  Values values;  // those that are kept, and the result
+  for (size_t i = 0; i <= result; ++i) {
     if (i < chain_.inputs) {
       if (holds(kept, i)) values[i] = inputs[i];
-    } else if (holds(kept, i) || i + 1 == count) {
+    } else if (holds(kept, i) || i == result) {
       values[i] = new_alike(like, like.dtype());
     }
   }
   Tensors spread = inputs;
-  for (Tensor& x : spread) x = raw::expand(x, like.sizes());
-  const Tensor result = values.back();
-  kernels->forward(chain_, spread, std::span(values).subspan(chain_.inputs));
-  if (!recording) return result;
-  if (!holds(kept, count - 1)) values.back() = Tensor();
-  Way way{chain_, result.strides(), {}};
-  for (const Tensor& x : inputs) way.sizes.push_back(x.sizes());
-  autograd::record("Chain", std::span(&result, 1), inputs, values,
-                   [way](const autograd::Node& node, const Tensors& grads, Tensors& grad_inputs,
-                         const Tensors& saved) {
-                     Tensors known = saved;
-                     for (Tensor& value : known) {
-                       if (value.defined()) value = raw::expand(value, grads[0].sizes());
-                     }
-                     way.backward(grads[0], known, node, grad_inputs);
-                   });
-  return result;
+  for (Tensor& x : spread) {
+    if (x.sizes() != like.sizes()) x = raw::expand(x, like.sizes());
+  }
+  kernels->forward(chain_, spread, std::span(values).subspan(chain_.inputs, chain_.steps.size()));
+  const Tensor y = values[result];
+  if (recording) record(inputs, values, kept, y);
+  return y;
+}
+
+void ElementChain::record(const Tensors& inputs, const std::array<Tensor, Chain::kMostValues>& made,
+                          ChainSet kept, const Tensor& y) const {
+  Values values = made;
+  if (!holds(kept, chain_.values() - 1)) values[chain_.values() - 1] = Tensor();
+  Way way{chain_, y.strides(), {}};
+  std::array<Tensor, Chain::kMostInputs> sources;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    sources[i] = inputs[i];
+    way.sizes.push_back(inputs[i].sizes());
+  }
+  autograd::record(
+      "Chain", y, sources, values,
+      [way](const autograd::Node& node, const Tensors& grads, Tensors& grad_inputs,
+            const Values& saved) { way.backward(grads[0], saved, node, grad_inputs); });
 }
 
 }  // namespace nw::ops

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <map>
 #include <optional>
 
@@ -24,6 +25,8 @@ class ElementChain {
  private:
   bool fits(const Tensors& inputs, const Tensor& like) const;
   ChainSet kept_for(ChainSet learning);
+  void record(const Tensors& inputs, const std::array<Tensor, Chain::kMostValues>& made,
+              ChainSet kept, const Tensor& y) const;
 
   Chain chain_;
   std::map<ChainSet, ChainSet> kept_;  // by which inputs want a gradient

@@ -46,19 +46,6 @@ Numbers<Wide<S>> load(const S* from, int64_t stride, int64_t count, Wide<S>* buf
   return {buffer, stride == 0 ? 0 : 1};
 }
 
-/// What an op left, rounded as memory would round it.
-template <typename S>
-void round_row(Wide<S>* row, int64_t count) {
-  if constexpr (!std::is_same_v<S, Wide<S>>) {
-    for (int64_t i = 0; i < count; ++i) row[i] = convert<Wide<S>>(convert<S>(row[i]));
-  }
-}
-
-template <typename S>
-void store(const Wide<S>* row, S* to, int64_t count) {
-  for (int64_t i = 0; i < count; ++i) to[i] = convert<S>(row[i]);
-}
-
 UnaryOp unary_of(ElementKind kind) {
   return kind == ElementKind::Relu   ? UnaryOp::Relu
          : kind == ElementKind::Tanh ? UnaryOp::Tanh
@@ -84,11 +71,11 @@ class Pass {
   }
 
   void read_value(size_t value, const Tensor& tensor) {
-    strides_[value] = &tensor.strides();
+    lie_at(value, tensor);
     known_[value] = static_cast<const S*>(tensor.raw());
   }
   void read_grad(const Tensor& tensor) {
-    strides_[kValues] = &tensor.strides();
+    lie_at(kValues, tensor);
     grad_ = static_cast<const S*>(tensor.raw());
   }
   void write_value(size_t value, const Tensor& tensor) {
@@ -132,21 +119,40 @@ class Pass {
     int64_t place() const { return at[kValues + 1]; }
   };
 
+  void lie_at(size_t operand, const Tensor& tensor) {
+    strides_[operand] = &tensor.strides();
+    alike_ = alike_ && tensor.strides() == like_.strides();
+  }
+
   template <typename Body>
   void run(const Body& body) const {
-    const auto walk = ordered_walk<kOperands>(like_.sizes(), strides_);
+    using Places = std::array<int64_t, kOperands>;
     const bool heavy =
         std::any_of(chain_.steps.begin(), chain_.steps.end(), [](const ChainStep& step) {
           return !step.op.takes_two() && step.op.kind != ElementKind::Relu;
         });
-    parallel_walk(walk, heavy ? kHeavyGrain : kGrain, [&](const auto& start, int64_t length) {
+    const int64_t grain = heavy ? kHeavyGrain : kGrain;
+    const auto row = [&](const Places& start, const Places& strides, int64_t length) {
       Buffers<T> buffers;
       for (int64_t begin = 0; begin < length; begin += Buffers<T>::kLength) {
-        Block block{buffers, start, walk.strides(), std::min(length - begin, Buffers<T>::kLength)};
-        for (size_t k = 0; k < kOperands; ++k) block.at[k] += begin * walk.strides()[k];
+        Block block{buffers, start, strides, std::min(length - begin, Buffers<T>::kLength)};
+        for (size_t k = 0; k < kOperands; ++k) block.at[k] += begin * strides[k];
         body(block);
       }
-    });
+    };
+    if (alike_) {
+      Places ones;
+      ones.fill(1);
+      parallel_for(like_.numel(), grain, [&](int64_t begin, int64_t end) {
+        Places start;
+        start.fill(begin);
+        row(start, ones, end - begin);
+      });
+      return;
+    }
+    const auto walk = ordered_walk<kOperands>(like_.sizes(), strides_);
+    parallel_walk(walk, grain,
+                  [&](const Places& start, int64_t length) { row(start, walk.strides(), length); });
   }
 
   void load_known(Block& block) const {
@@ -165,7 +171,8 @@ class Pass {
       S* memory = values_[value] != nullptr ? values_[value] + block.place() : nullptr;
       T* out = row_for(memory, block.buffers.rows[value]);
       apply(chain_.steps[i], block, out);
-      finish(out, memory, block.count);
+      const bool is_last = value + 1 == chain_.values();
+      finish(out, memory, block.count, {is_exact(chain_.steps[i].op), !is_last || wanted_ != 0});
       block.values[value] = {out, 1};
     }
   }
@@ -177,10 +184,24 @@ class Pass {
     }
     return buffer;
   }
-  static void finish(T* row, S* memory, int64_t count) {
+
+  /// What is known of an op's results: they need no rounding; someone reads them later.
+  struct Use {
+    bool exact, read;
+  };
+
+  static bool is_exact(const ElementOp& op) { return op.kind == ElementKind::Relu; }
+
+  /// Rounds what an op left as memory rounds it.
+  static void finish(T* row, S* memory, int64_t count, Use use) {
     if constexpr (!std::is_same_v<S, T>) {
-      round_row<S>(row, count);
-      if (memory != nullptr) store<S>(row, memory, count);
+      if (memory != nullptr) {
+        for (int64_t i = 0; i < count; ++i) memory[i] = convert<S>(row[i]);
+        if (use.exact || !use.read) return;
+        for (int64_t i = 0; i < count; ++i) row[i] = convert<T>(memory[i]);
+      } else if (!use.exact) {
+        for (int64_t i = 0; i < count; ++i) row[i] = convert<T>(convert<S>(row[i]));
+      }
     }
   }
 
@@ -247,7 +268,7 @@ class Pass {
                          block.count);
       }
     }
-    finish(out, memory, block.count);
+    finish(out, memory, block.count, {is_exact(step.op), value >= chain_.inputs});
     return out;
   }
 
@@ -265,6 +286,7 @@ class Pass {
   const Tensor& like_;  // of the order of what is written
   int64_t rest_;        // where the last places begin that fill no block of 64 bytes
   std::array<const Dims*, kOperands> strides_;
+  bool alike_ = true;  // all that is read lies as what is written
   std::array<const S*, kValues> known_{};
   const S* grad_ = nullptr;
   std::array<S*, kValues> values_{};
