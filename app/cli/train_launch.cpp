@@ -121,6 +121,10 @@ void launch_training(const RankOptions& ranks, const TrainLaunch& launch) {
     note(concat("netwright-cli: ", fault.text(), "\n"));
     first.lost(fault);
   };
+  options.on_hold = [](const dist::Hold& hold, bool begins) {
+    note(concat("netwright-cli: ", hold.text(),
+                begins ? "; this node waits until it goes on\n" : ", and goes on now\n"));
+  };
   options.on_restart = [&](int attempt) {
     note(restart_text(launch, old, attempt, ranks.max_restarts()));
     first.restart(attempt);

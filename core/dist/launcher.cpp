@@ -57,6 +57,8 @@ struct Launcher::Impl {
   void look_at_store();
   void look_at_stop();
   void look_at_hold();
+  void stand_with(const std::optional<Hold>& other);
+  void signal_all(int number);
   bool meet_for_restart(int attempt);
   void end_what_is_left();
   void publish(Fault fault);
@@ -77,6 +79,7 @@ struct Launcher::Impl {
   std::vector<std::unique_ptr<ChildProcess>> children;
   std::vector<char> counted;  // whose end was looked at
   std::optional<Fault> fault;
+  std::optional<Hold> standstill;  // with another node
   Clock::time_point fault_time;
   Clock::time_point next_look;
   int exit_code = 0;  // of a run that came to an end of its own
@@ -93,6 +96,7 @@ void Launcher::Impl::start(int attempt) {
   children.clear();
   counted.assign(static_cast<size_t>(processes), 0);
   fault.reset();
+  standstill.reset();
   exit_code = 0;
   for (int local = 0; local < processes; ++local) {
     const bool first = rank_of(local) == 0;
@@ -180,6 +184,7 @@ void Launcher::Impl::look_at_children() {
 
 /// A stopped rank is lost when it stays so.
 void Launcher::Impl::note_stops() {
+  if (standstill) return;
   for (int local = 0; local < processes && !fault; ++local) {
     const ChildProcess& child = *children[static_cast<size_t>(local)];
     const auto since = child.stopped_since();
@@ -202,6 +207,7 @@ void Launcher::Impl::publish(Fault found) {
 
 void Launcher::Impl::take(const Fault& found) {
   if (fault) return;
+  stand_with({});
   fault = found;
   fault_time = Clock::now();
   if (options.on_fault) options.on_fault(found);
@@ -211,6 +217,8 @@ void Launcher::Impl::look_at_store() {
   if (fault || Clock::now() < next_look) return;
   next_look = Clock::now() + kLook;
   try {
+    stand_with(nodes->held());
+    if (standstill) return;
     if (const auto record = store->look(keys::kFault)) return take(fault_from_record(*record));
     if (const auto lost = nodes->look_for_lost(options.silence)) publish(*lost);
   } catch (const Error&) {
@@ -232,23 +240,48 @@ void Launcher::Impl::look_at_stop() {
   }
   if (orderly) return;
   publish(named(0, "was ended as asked"));
-  for (const auto& child : children) child->signal(SIGKILL);
+  signal_all(SIGKILL);
+}
+
+void Launcher::Impl::signal_all(int number) {
+  for (const auto& child : children) child->signal(number);
+}
+
+/// This node's ranks stand still while another node does.
+void Launcher::Impl::stand_with(const std::optional<Hold>& other) {
+  if (other.has_value() == standstill.has_value()) return;
+  const Hold which = other ? *other : *standstill;
+  standstill = other;
+  if (!standstill) std::this_thread::sleep_for(kCatchUp);
+  signal_all(standstill ? SIGSTOP : SIGCONT);
+  if (options.on_hold) options.on_hold(which, standstill.has_value());
 }
 
 void Launcher::Impl::look_at_hold() {
   if (!hold.exchange(false)) return;
-  for (const auto& child : children) child->signal(SIGSTOP);
+  signal_all(SIGSTOP);
+  try {
+    nodes->begin_hold();
+  } catch (const Error&) {  // the others see nothing but silence
+  }
   kill(getpid(), SIGSTOP);  // returns when this process goes on
+  try {
+    nodes->end_hold();
+  } catch (const Error&) {  // look_at_store() will see it, too
+  }
   std::this_thread::sleep_for(kCatchUp);
-  for (const auto& child : children) child->signal(SIGCONT);
+  if (!standstill) signal_all(SIGCONT);
 }
 
 void Launcher::Impl::end_what_is_left() {
   if (!fault) return;
   const auto passed = Clock::now() - fault_time;
+  // One that a signal holds has nothing to tell.
+  for (const auto& child : children) {
+    if (child->stopped_since() && passed > 2 * kLook) child->signal(SIGKILL);
+  }
   if (passed < kReport) return;
-  const int number = passed < kReport + kTerminate ? SIGTERM : SIGKILL;
-  for (const auto& child : children) child->signal(number);
+  signal_all(passed < kReport + kTerminate ? SIGTERM : SIGKILL);
 }
 
 void Launcher::Impl::watch() {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/dist/fault.h"
+#include "core/dist/holds.h"
 
 namespace nw::dist {
 
@@ -32,6 +33,8 @@ struct LaunchOptions {
   /// A line that a rank wrote; `is_error`: on its standard error.
   std::function<void(int rank, bool is_error, std::string_view line)> on_line;
   std::function<void(const Fault&)> on_fault;
+  /// Another node was stopped by hand, so that this one's ranks stand still, too; or it goes on.
+  std::function<void(const Hold&, bool begins)> on_hold;
   /// All ranks start again; `attempt` is 1 at the first time.
   std::function<void(int attempt)> on_restart;
 };
@@ -65,7 +68,7 @@ class Launcher {
   void stop();
   /// Stops the ranks of this node and then this whole process, as Ctrl+Z does to a program that is
   /// alone, until somebody continues it (SIGCONT): then all go on, and the time between does not
-  /// count. On several nodes the others see nothing but silence. From any thread.
+  /// count. The other nodes are told before; their ranks stand still meanwhile. From any thread.
   void hold();
 
  private:

@@ -34,6 +34,10 @@ Nodes::Nodes(const NodeOptions& options, const std::function<bool()>& cancelled)
   try {
     introduce();
     await_others(cancelled);
+    if (options.nodes > 1) {
+      holds_ =
+          std::make_unique<Holds>([this] { return connect(false); }, options.nodes, host_name());
+    }
   } catch (...) {
     leave();
     throw;
@@ -62,15 +66,19 @@ void Nodes::leave() {
   }
 }
 
+std::unique_ptr<TcpStore> Nodes::connect(bool serve) const {
+  const int port = port_ != 0 ? port_ : options_.master_port;
+  return std::make_unique<TcpStore>(options_.master_address, port, serve, kOneTry, keys::kJob, 1,
+                                    options_.silence);
+}
+
 void Nodes::open_store(const std::function<bool()>& cancelled) {
   const Clock::time_point deadline = Clock::now() + options_.join;
   while (true) {
     try {
-      const auto store =
-          std::make_shared<TcpStore>(options_.master_address, options_.master_port, is_first(),
-                                     kOneTry, keys::kJob, 1, options_.silence);
-      store_ = store;
+      std::unique_ptr<TcpStore> store = connect(is_first());
       port_ = store->port();
+      store_ = std::move(store);
       return;
     } catch (const Error&) {
       if (is_first() || cancelled() || Clock::now() >= deadline) throw;
@@ -113,12 +121,37 @@ void Nodes::await_others(const std::function<bool()>& cancelled) {
   }
 }
 
+void Nodes::begin_hold() {
+  if (holds_) holds_->begin();
+}
+
+void Nodes::end_hold() {
+  forgive_silence();
+  if (holds_) holds_->end();
+  // Whatever was asked before this question is answered, too.
+  store_->look(beat_key(options_.node_rank));
+}
+
+std::optional<Hold> Nodes::held() {
+  if (!holds_) return {};
+  std::optional<Hold> hold = holds_->of_others();
+  if (hold) forgive_silence();
+  return hold;
+}
+
+void Nodes::forgive_silence() {
+  for (Pulse& pulse : pulses_) pulse.since = Clock::now();
+}
+
 Fault Nodes::store_lost() const {
   return {-1, concat(options_.master_address, ":", port_), "", "can no longer be reached"};
 }
 
 std::optional<Fault> Nodes::look_for_lost(milliseconds silence) {
   if (options_.nodes == 1) return {};
+  if (const auto lost = holds_->take_lost()) {
+    return Fault{-1, lost->host, "", concat("ended; it had been stopped by hand at ", lost->since)};
+  }
   store_->set(beat_key(options_.node_rank), std::to_string(++beats_));
   if (!is_first()) return {};
   for (int node = 1; node < options_.nodes; ++node) {
@@ -136,10 +169,15 @@ std::optional<Fault> Nodes::look_for_lost(milliseconds silence) {
 
 bool Nodes::meet_after(int attempt, milliseconds silence, bool hurried) {
   const std::string key = concat("after/", attempt);
-  const Clock::time_point deadline = Clock::now() + kHurry;
+  Clock::time_point deadline = Clock::now() + kHurry;
   try {
     store_->add(key, 1);
-    while (store_->add(key, 0) < options_.nodes) {
+    while (true) {
+      while (held()) {
+        deadline = Clock::now() + kHurry;
+        std::this_thread::sleep_for(kBetween);
+      }
+      if (store_->add(key, 0) >= options_.nodes) break;
       if (look_for_lost(silence)) return false;
       if (hurried && Clock::now() > deadline) return false;
       std::this_thread::sleep_for(kBetween);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/dist/fault.h"
+#include "core/dist/holds.h"
 #include "core/dist/store.h"
 
 namespace nw::dist {
@@ -39,6 +40,12 @@ class Nodes {
   /// Tells the others that this launcher lives; the first node's looks whether the others do, and
   /// gives one that has been silent for so long. Throws Error when the store is gone.
   std::optional<Fault> look_for_lost(std::chrono::milliseconds silence);
+  /// What people do to this node's launcher by Ctrl+Z, see Holds; nothing where there is one node.
+  void begin_hold();
+  void end_hold();
+  /// The other node that stands still, if one does: meanwhile the store may not answer, and nobody
+  /// counts as silent. Throws Error when the store is gone.
+  std::optional<Hold> held();
   /// What it means when the store is gone.
   Fault store_lost() const;
 
@@ -51,11 +58,13 @@ class Nodes {
     std::string last;
     std::chrono::steady_clock::time_point since;
   };
+  std::unique_ptr<TcpStore> connect(bool serve) const;
   void open_store(const std::function<bool()>& cancelled);
   void introduce();
   void leave();
   void check_alike(int node, const std::string& other) const;
   void await_others(const std::function<bool()>& cancelled);
+  void forgive_silence();
   bool is_first() const { return options_.node_rank == 0; }
 
   NodeOptions options_;
@@ -64,6 +73,7 @@ class Nodes {
   int port_ = 0;
   int64_t beats_ = 0;
   std::vector<Pulse> pulses_;
+  std::unique_ptr<Holds> holds_;  // null where there is one node
 };
 
 }  // namespace nw::dist

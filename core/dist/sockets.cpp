@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "core/base/error.h"
 
@@ -18,10 +19,24 @@ namespace nw::dist {
 namespace {
 
 constexpr int kBacklog = 1024;
+// A silent connection is asked so often, and gone after so many questions without an answer.
+constexpr int kKeepAliveSeconds = 10, kKeepAliveTries = 6;
+// A wait is cut in slices; one that took so much longer was held.
+constexpr std::chrono::milliseconds kSlice{1000}, kHeld{1000};
 
 void set_option(int socket, int level, int name) {
   const int on = 1;
   setsockopt(socket, level, name, &on, sizeof(on));
+}
+
+/// So that a connection to a machine that went away without a word breaks also while nobody speaks.
+void keep_alive(int socket) {
+  set_option(socket, SOL_SOCKET, SO_KEEPALIVE);
+  for (const auto& [name, value] :
+       {std::pair{TCP_KEEPIDLE, kKeepAliveSeconds}, std::pair{TCP_KEEPINTVL, kKeepAliveSeconds},
+        std::pair{TCP_KEEPCNT, kKeepAliveTries}}) {
+    setsockopt(socket, IPPROTO_TCP, name, &value, sizeof(value));
+  }
 }
 
 Endpoint endpoint_of(const void* address, size_t length) {
@@ -60,7 +75,8 @@ Socket listen_at(const Endpoint& place) {
   Socket out(socket(place.address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!out) return out;
   set_option(out.descriptor(), SOL_SOCKET, SO_REUSEADDR);
-  set_option(out.descriptor(), IPPROTO_TCP, TCP_NODELAY);  // inherited by what it accepts
+  set_option(out.descriptor(), IPPROTO_TCP, TCP_NODELAY);  // inherited by what it accepts, as are
+  keep_alive(out.descriptor());                            // these
   if (place.address.ss_family == AF_INET6) {
     const int off = 0;
     setsockopt(out.descriptor(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
@@ -81,13 +97,18 @@ Endpoint local_side(const Socket& socket) {
   return out;
 }
 
+/// The time while a signal held this process does not count.
 bool wait_for(const Socket& socket, short events, Clock::time_point deadline) {
   for (;;) {
     pollfd entry{socket.descriptor(), events, 0};
-    const int ready = poll(&entry, 1, poll_ms(deadline));
+    const std::chrono::milliseconds slice(poll_ms(deadline, kSlice));
+    const Clock::time_point begin = Clock::now();
+    const int ready = poll(&entry, 1, static_cast<int>(slice.count()));
     if (ready > 0) return true;
     if (ready < 0 && errno != EINTR) return false;
-    if (Clock::now() >= deadline) {
+    const Clock::time_point now = Clock::now();
+    if (now - begin > slice + kHeld) deadline += now - begin - slice;
+    if (now >= deadline) {
       errno = ETIMEDOUT;
       return false;
     }
@@ -201,6 +222,7 @@ Socket connect_to(const Endpoint& to, Clock::time_point deadline) {
   Socket out(socket(to.address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!out) return out;
   set_option(out.descriptor(), IPPROTO_TCP, TCP_NODELAY);
+  keep_alive(out.descriptor());
   if (connect(out.descriptor(), generic(to), to.length) == 0) return out;
   if (errno != EINPROGRESS || !wait_for(out, POLLOUT, deadline)) return {};
 

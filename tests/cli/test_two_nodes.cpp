@@ -1,5 +1,6 @@
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
 
 #include "tests/cli/ranks.h"
@@ -70,6 +71,26 @@ class TestTwoNodes : public QObject {
       if (member.rank == rank) return member.pid;
     }
     return 0;
+  }
+  /// The launcher of a node: the only process there that is no rank.
+  pid_t launcher_of(int number) const { return rank_of(number, -1); }
+  /// Whether a signal such as SIGSTOP holds a process.
+  static bool stands_still(pid_t pid) {
+    QFile file(QString("/proc/%1/stat").arg(pid));
+    if (!file.open(QIODevice::ReadOnly)) return false;
+    const QByteArray text = file.readAll();
+    return text.mid(text.lastIndexOf(')') + 2, 1) == "T";
+  }
+  /// Presses Ctrl+Z on a node, and waits until both nodes' ranks stand still.
+  bool hold(int number) const {
+    ::kill(launcher_of(number), SIGTSTP);
+    return QTest::qWaitFor(
+        [&] {
+          bool all = stands_still(launcher_of(number));
+          for (int rank = 0; rank < 4; ++rank) all = all && stands_still(rank_of(rank / 2, rank));
+          return all;
+        },
+        kPatienceMs);
   }
   bool all_gone() const {
     return QTest::qWaitFor([&] { return members(token(0)).empty() && members(token(1)).empty(); },
@@ -155,6 +176,57 @@ class TestTwoNodes : public QObject {
                                           "--nproc-per-node", "4", "--out", path("straight")});
     VERIFY_CHILD(straight.code == 0, straight);
     QCOMPARE(read(path("restart0/spirals.pt")), read(path("straight/spirals.pt")));
+  }
+
+  void a_node_stopped_by_hand_holds_both() {
+    const Result straight = run_with({}, {"train", example("spirals.netwright"), "--epochs", "40",
+                                          "--nproc-per-node", "4", "--out", path("unheld")});
+    VERIFY_CHILD(straight.code == 0, straight);
+    const QString checkpoint = path("held.pt");
+    const QStringList more{"--epochs", "40", "--checkpoint", checkpoint};
+    const auto second = start(1, more, "held");
+    const auto first = start(0, more, "held");
+    for (const int number : {1, 0}) {
+      QVERIFY(QTest::qWaitFor([&] { return QFile::exists(checkpoint); }, kPatienceMs));
+      QVERIFY(hold(number));
+      QTest::qWait(6000);  // twice the timeout
+      ::kill(launcher_of(number), SIGCONT);
+      QVERIFY(QFile::remove(checkpoint));  // until it is there again, all go on
+    }
+    const std::array results{first->result(kPatienceMs), second->result(kPatienceMs)};
+    for (const int number : {0, 1}) {
+      const Result& result = results[static_cast<size_t>(number)];
+      VERIFY_CHILD(result.code == 0, result);
+      VERIFY_CHILD(result.err.count(" was stopped by hand at ") == 2, result);
+      VERIFY_CHILD(result.err.count("; this node waits until it goes on") == 1, result);
+      VERIFY_CHILD(result.err.count(", and goes on now") == 1, result);
+    }
+    QCOMPARE(read(path("held0/spirals.pt")), read(path("unheld/spirals.pt")));
+    QVERIFY(all_gone());
+  }
+
+  void a_node_that_ends_while_it_is_stopped_by_hand_is_told_data() {
+    QTest::addColumn<int>("number");
+    for (const int number : {0, 1}) QTest::addRow("node %d", number) << number;
+  }
+
+  void a_node_that_ends_while_it_is_stopped_by_hand_is_told() {
+    QFETCH(int, number);
+    const auto second = start(1, {"--epochs", "100000"}, "ends");
+    const auto first = start(0, {"--epochs", "100000", "--checkpoint", path("ends.pt")}, "ends");
+    QVERIFY(QTest::qWaitFor([&] { return QFile::exists(path("ends.pt")); }, kPatienceMs));
+    QVERIFY(QFile::remove(path("ends.pt")));
+    QVERIFY(hold(number));
+    QElapsedTimer clock;
+    clock.start();
+    ::kill(launcher_of(number), SIGKILL);
+    const Result result = (number == 0 ? second : first)->result(kPatienceMs);
+    VERIFY_CHILD(result.code == 1, result);
+    VERIFY_CHILD(clock.elapsed() < 8000, result);
+    VERIFY_CHILD(result.err.contains(number == 0 ? "can no longer be reached"
+                                                 : " ended; it had been stopped by hand at "),
+                 result);
+    QVERIFY(all_gone());
   }
 
   void a_cut_cable_ends_both() {
