@@ -58,6 +58,7 @@ std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
 /// What the child does between fork and exec: only what is safe there.
 struct Birth {
   pid_t parent;
+  bool reads_terminal;
   int input;
   int output;
   int errors;
@@ -66,7 +67,15 @@ struct Birth {
   char* const* variables;
 
   [[noreturn]] void run() const {
-    setsid();
+    // What the terminal sends to its foreground is the parent's affair. A session of its own would
+    // do, too, but the system may share out processors by session: then processes that wait for
+    // each other do so far longer on a busy machine. It takes one to read from the terminal.
+    if (reads_terminal) {
+      setsid();
+    } else {
+      setpgid(0, 0);
+    }
+    std::signal(SIGTTOU, SIG_IGN);  // writing to it is no offence
     // The death of the parent between fork and this call would go unnoticed.
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) _exit(1);
@@ -136,8 +145,9 @@ ChildProcess::ChildProcess(const Start& start) {
   const int nothing = start.keeps_input ? -1 : open("/dev/null", O_RDONLY | O_CLOEXEC);
   const std::vector<char*> words = pointers_to(start.command);
   const std::vector<char*> variables = pointers_to(start.environment);
-  const Birth birth{getpid(),          nothing,      output.writing(), errors.writing(),
-                    failure.writing(), words.data(), variables.data()};
+  const bool reads_terminal = start.keeps_input && isatty(STDIN_FILENO) == 1;
+  const Birth birth{getpid(),         reads_terminal,    nothing,      output.writing(),
+                    errors.writing(), failure.writing(), words.data(), variables.data()};
   pid_ = fork();
   const int code = errno;
   if (pid_ == 0) birth.run();

@@ -33,8 +33,8 @@ class LineReader {
   std::string pending_;
 };
 
-/// A process that we started, in a session of its own, which the system ends with the thread that
-/// started it, whatever happens to that. Belongs to one thread. Its end kills and reaps it.
+/// A process that we started, in a process group of its own, which the system ends with the thread
+/// that started it, whatever happens to that. Belongs to one thread. Its end kills and reaps it.
 class ChildProcess {
  public:
   struct Start {
