@@ -14,6 +14,7 @@ namespace nw::dist {
 namespace {
 
 constexpr std::string_view kName = "DistributedDataParallel";
+constexpr double kMostCapMb = 1e12;
 
 /// The parameters that require a gradient.
 Reducer::Named learnable(const nn::Module& module) {
@@ -73,8 +74,8 @@ DistributedDataParallel::DistributedDataParallel(std::shared_ptr<nn::Module> mod
   const Reducer::Named params = learnable(*module_);
   NW_CHECK(!params.empty(), "[", kName, "] is not needed for a module without a parameter that ",
            "requires a gradient");
-  NW_CHECK(options.bucket_cap_mb > 0, "[", kName, "] bucket_cap_mb must be above 0, is ",
-           options.bucket_cap_mb);
+  NW_CHECK(std::abs(options.bucket_cap_mb) < kMostCapMb, "[", kName,
+           "] expects a bucket_cap_mb that counts bytes, gets ", options.bucket_cap_mb);
   check_devices(options);
   device_ = params[0].second.device();
   if (!options.device_ids.empty()) input_device_ = options.device_ids[0];

@@ -16,7 +16,7 @@ struct DistributedOptions {
   std::optional<Device> output_device = {};
   bool broadcast_buffers = true;
   std::shared_ptr<ProcessGroup> process_group = {};  // null: default_group()
-  double bucket_cap_mb = 25;
+  double bucket_cap_mb = 25;                         // 0 or less: each parameter alone
   bool find_unused_parameters = false;
   bool gradient_as_bucket_view = false;
   bool static_graph = false;

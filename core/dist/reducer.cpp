@@ -106,8 +106,8 @@ void Reducer::begin_step() {
 }
 
 bool Reducer::rebuild_buckets() {
-  if (!should_rebuild() || arrival_.empty()) return false;
   check_finished();
+  if (!should_rebuild() || arrival_.empty()) return false;
   NW_ASSERT(arrival_.size() == params_.size());
   const std::array limits{options_.first_bucket_bytes, options_.bucket_bytes};
   const BucketPlan own = plan_buckets(params_, arrival_, limits);
@@ -149,7 +149,6 @@ void Reducer::check_finished() const {
 }
 
 void Reducer::prepare_for_backward(const Tensors& outputs) {
-  check_finished();
   reset_step();
   expects_hooks_ = true;
   if (options_.static_graph) {
@@ -246,10 +245,18 @@ void Reducer::launch_rest() {
   if (finds_unused() || learns_graph()) exchange_used();
 }
 
+/// What was used within no_sync counts, too, while its gradient is there: where PyTorch 1.13 leaves
+/// it out, the ranks would go apart.
 void Reducer::exchange_used() {
+  for (size_t i = 0; i < params_.size(); ++i) {
+    if (!params_[i].grad().defined()) used_[i] = 0;
+  }
   std::vector<int32_t> counts(used_.begin(), used_.end());
-  const Tensor map = tensor_of<int32_t>(counts, {static_cast<int64_t>(counts.size())});
-  used_map_ = raw::to(map, params_[0].device());
+  exchange_used(tensor_of<int32_t>(counts, {static_cast<int64_t>(counts.size())}));
+}
+
+void Reducer::exchange_used(const Tensor& counts) {
+  used_map_ = raw::to(counts, params_[0].device());
   used_work_ = group_->all_reduce(used_map_, Reduction::Sum);
 }
 
@@ -329,6 +336,14 @@ void Reducer::take_gradient(size_t param) {
   }
 }
 
+void Reducer::forget_step() {
+  expects_hooks_ = false;
+  unfinished_ = false;
+  under_way_.clear();
+  used_work_.reset();
+  reset_step();
+}
+
 void Reducer::reduce_without_backward() {
   prepare_for_backward({});
   if (learns_graph()) {
@@ -349,8 +364,11 @@ void Reducer::shadow() {
     works.push_back(launch(b, zeros(flat.sizes(), flat.dtype(), flat.device())));
   }
   if (finds_unused() || learns) {
-    std::fill(used_.begin(), used_.end(), char{0});
-    exchange_used();
+    // The counts of the step before, as PyTorch gives them: what was used then is averaged on.
+    if (!used_map_.defined()) {
+      used_map_ = zeros({static_cast<int64_t>(params_.size())}, DType::Int32);
+    }
+    exchange_used(used_map_);
     works.push_back(std::exchange(used_work_, nullptr));
   }
   for (const WorkHandle& work : works) work->wait();

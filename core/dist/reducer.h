@@ -52,12 +52,14 @@ class Reducer {
 
   /// A step begins whose gradients will be averaged.
   void begin_step();
-  /// Orders the buckets as the gradients came on rank 0, once, as soon as that is known: the ranks
-  /// meet. True when it did.
+  /// Before each forward: orders the buckets as the gradients came on rank 0, once, as soon as that
+  /// is known: the ranks meet. True when it did. Throws Error naming the parameters that got no
+  /// gradient in the step before.
   bool rebuild_buckets();
-  /// Backward may begin from `outputs`, or from anything when there are none. Throws Error naming
-  /// the parameters that got no gradient in the step before.
+  /// Backward may begin from `outputs`, or from anything when there are none.
   void prepare_for_backward(const Tensors& outputs);
+  /// Drops a step that was begun and will not come to its end.
+  void forget_step();
   /// The exchange that a backward has, for a rank that has nothing to go back through: it gives
   /// what its parameters hold as gradients, 0 where there is none, and they get the averages.
   void reduce_without_backward();
@@ -100,6 +102,7 @@ class Reducer {
   WorkHandle launch(size_t bucket, const Tensor& flat);
   void launch_rest();
   void exchange_used();
+  void exchange_used(const Tensor& counts);
   void reduce_learned_graph();
   void learn_graph_of_others();
   void finish();
@@ -130,7 +133,7 @@ class Reducer {
   size_t next_bucket_ = 0;
   std::vector<char> ready_;
   std::vector<size_t> unused_;
-  // Whether a parameter was used since the last reduction, here; and by how many ranks.
+  // Whether a parameter was used since the last reduction, here; and by how many ranks before it.
   std::vector<char> used_;
   Tensor used_map_;
   WorkHandle used_work_;

@@ -193,7 +193,7 @@ class TestDistributed : public QObject {
     QVERIFY(refusal(small_net(), [](auto& o) {
               o.device_ids = {kCpu, kCpu};
             }).contains("one device"));
-    QVERIFY(refusal(small_net(), [](auto& o) { o.bucket_cap_mb = 0; }).contains("bucket_cap_mb"));
+    QVERIFY(refusal(small_net(), [](auto& o) { o.bucket_cap_mb = NAN; }).contains("bucket_cap_mb"));
     QVERIFY(refusal(net_of({"nn.LazyLinear(3)"}), nothing).contains("wait for their sizes"));
   }
 

@@ -2,6 +2,7 @@
 #include <QtTest>
 #include <map>
 #include <mutex>
+#include <optional>
 
 #include "core/dist/distributed.h"
 #include "core/io/saved_value.h"
@@ -58,6 +59,9 @@ class Rank {
     uneven(true, "join_initial");
     uneven(false, "join_active");
     uneven_and_unused();
+    unused_later();
+    used_before();
+    unused_error();
     rebuilt();
     return std::move(found_);
   }
@@ -175,6 +179,65 @@ class Rank {
       }
     });
     found_["join_unused"] = weights_of(*net);
+  }
+
+  /// Who is out of inputs gives on what the step before had used.
+  void unused_later() {
+    const auto net = std::make_shared<Fork>();
+    DistributedDataParallel ddp(net, finding_unused());
+    const auto optimizer =
+        optim::make_optimizer("SGD", ddp.parameters(), {{"lr", 0.1}, {"momentum", 0.9}});
+    ddp.join([&] {
+      for (int step = 0; step < (group_->rank() == 0 ? 2 : 4); ++step) {
+        net->use = step < 2 ? Fork::Use::Both : Fork::Use::First;
+        optimizer->zero_grad();
+        autograd::backward(sum_of_losses(ddp, step));
+        optimizer->step();
+      }
+    });
+    Numbers all = weights_of(*net);
+    append(all, gradients_of(*net));
+    found_["join_unused_later"] = all;
+  }
+
+  void used_before() {
+    const auto net = std::make_shared<Fork>();
+    DistributedDataParallel ddp(net, finding_unused());
+    net->use = group_->rank() == 0 ? Fork::Use::Both : Fork::Use::First;
+    {
+      const auto guard = ddp.no_sync();
+      autograd::backward(sum_of_losses(ddp, 0));
+    }
+    ddp.zero_grad();
+    net->use = Fork::Use::First;
+    autograd::backward(sum_of_losses(ddp, 1));
+    found_["used_before"] = gradients_of(*net);
+  }
+
+  /// It comes before the module's forward, in no_sync, too.
+  void unused_error() {
+    const auto net = std::make_shared<Fork>();
+    const auto norm = net_of({"nn.BatchNorm1d(4)"});
+    norm->append(nn::make_module(nn::parse_call("nn.Linear(4, 5)")));
+    net->add_module("body", norm);
+    DistributedDataParallel ddp(net, options());
+    for (const Fork::Use use : {Fork::Use::Both, Fork::Use::Both, Fork::Use::First}) {
+      net->use = use;
+      autograd::backward(sum_of_losses(ddp, 0));
+    }
+    const Tensor forwards = net->get_buffer("body.0.num_batches_tracked");
+    const auto count = [&] { return static_cast<float>(forwards.data<int64_t>()[0]); };
+    Numbers counts{count()};
+    for (const bool sync : {true, false}) {
+      try {
+        std::optional<DistributedDataParallel::NoSync> guard;
+        if (!sync) guard.emplace(ddp);
+        ddp.call({rows(1, share_)});
+      } catch (const Error&) {
+        counts.push_back(count());
+      }
+    }
+    found_["unused_error"] = counts;
   }
 
   void rebuilt() {

@@ -1,5 +1,6 @@
 """What torch.nn.parallel.DistributedDataParallel does over Gloo, for test_distributed_oracle:
 python3 torch_ddp.py RANKS FOLDER writes FOLDER/rank-R.pt, a dict from scenario to numbers."""
+import contextlib
 import sys
 import torch
 import torch.distributed as dist
@@ -118,6 +119,42 @@ def scenarios(rank, ranks):
             sum(loss_of(y) for y in ddp(rows(step, share))).backward()
             optimizer.step()
     yield "join_unused", numbers(net.parameters())
+
+    net = Fork()
+    ddp = DDP(net, find_unused_parameters=True)
+    optimizer = torch.optim.SGD(ddp.parameters(), lr=0.1, momentum=0.9)
+    with ddp.join():
+        for step in range(2 if rank == 0 else 4):
+            net.use = "both" if step < 2 else "first"
+            optimizer.zero_grad(set_to_none=True)
+            sum(loss_of(y) for y in ddp(rows(step, share))).backward()
+            optimizer.step()
+    yield "join_unused_later", torch.cat([numbers(net.parameters()), gradients(net)])
+
+    net = Fork()
+    ddp = DDP(net, find_unused_parameters=True)
+    net.use = "both" if rank == 0 else "first"
+    with ddp.no_sync():
+        sum(loss_of(y) for y in ddp(rows(0, share))).backward()
+    ddp.zero_grad(set_to_none=True)
+    net.use = "first"
+    sum(loss_of(y) for y in ddp(rows(1, share))).backward()
+    yield "used_before", gradients(net)
+
+    net = Fork()
+    net.body = nn.Sequential(nn.BatchNorm1d(4), net.body)
+    ddp = DDP(net)
+    for use in ("both", "both", "first"):
+        net.use = use
+        sum(loss_of(y) for y in ddp(rows(0, share))).backward()
+    forwards = [net.body[0].num_batches_tracked.item()]
+    for sync in (True, False):
+        try:
+            with contextlib.nullcontext() if sync else ddp.no_sync():
+                ddp(rows(1, share))
+        except RuntimeError:
+            forwards.append(net.body[0].num_batches_tracked.item())
+    yield "unused_error", torch.tensor([float(count) for count in forwards])
 
     net = wide_net(False)  # of a layer's weight and bias, either may get its gradient first
     ddp = DDP(net)
