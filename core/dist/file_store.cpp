@@ -20,6 +20,10 @@ namespace {
 
 using std::chrono::milliseconds;
 
+// How many have the file open, and how many have closed it.
+constexpr const char* kOpen = "file/open";
+constexpr const char* kClosed = "file/closed";
+
 // The file is a log: kFileWord, then for each change u32 bytes of the key, u32 bytes of the value,
 // key, value. Who writes holds the lock, so that all see the changes in one order.
 constexpr std::string_view kFileWord = "NWstore1";
@@ -53,6 +57,7 @@ void write_at(int file, off_t at, std::string_view bytes, const std::string& pat
 
 struct FileStore::Impl {
   std::string path;
+  int users = 0;
   std::mutex mutex;  // of all that follows
   std::condition_variable closing;
   bool closed = false;
@@ -62,18 +67,20 @@ struct FileStore::Impl {
   class Locked;
   void check_open() const { NW_CHECK(!closed, "[FileStore] the store was closed"); }
   void catch_up(int file);
+  int64_t add(Locked& file, const std::string& key, int64_t amount);
+  void leave();
 };
 
 /// The store's file, open and locked, with `values` up to date.
 class FileStore::Impl::Locked {
  public:
-  explicit Locked(Impl& store)
-      : store_(store),
-        lock_(store.mutex),
-        file_(open(store.path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600)) {
+  explicit Locked(Impl& store) : store_(store), lock_(store.mutex) {
     store.check_open();
-    NW_CHECK(file_, "[FileStore] cannot open ", store.path, ": ", std::strerror(errno));
-    lock();
+    do {
+      file_ = Socket(open(store.path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600));
+      NW_CHECK(file_, "[FileStore] cannot open ", store.path, ": ", std::strerror(errno));
+      lock();
+    } while (was_removed());
     store.catch_up(file_.descriptor());
   }
 
@@ -90,6 +97,12 @@ class FileStore::Impl::Locked {
   }
 
  private:
+  /// By the last user of an earlier run, meanwhile.
+  bool was_removed() const {
+    struct stat facts {};
+    return fstat(file_.descriptor(), &facts) == 0 && facts.st_nlink == 0;
+  }
+
   /// Not forever: who holds the lock may have been stopped.
   void lock() const {
     const Clock::time_point deadline = deadline_in(kLockTime);
@@ -140,12 +153,35 @@ void FileStore::Impl::catch_up(int file) {
   }
 }
 
-FileStore::FileStore(std::string path) : impl_(std::make_unique<Impl>()) {
+int64_t FileStore::Impl::add(Locked& file, const std::string& key, int64_t amount) {
+  const std::optional<int64_t> sum = values.sum(key, amount);
+  NW_CHECK(sum, "[FileStore] cannot add to '", key,
+           "': its value is no counter, or the sum is too large");
+  file.set(key, std::to_string(*sum));
+  return *sum;
+}
+
+/// The last one removes the file.
+void FileStore::Impl::leave() {
+  if (users == 0) return;
+  try {
+    Locked file(*this);
+    const int64_t left = add(file, kOpen, -1), gone = add(file, kClosed, 1);
+    if (left == 0 && gone >= users) unlink(path.c_str());
+  } catch (const Error&) {
+    return;  // it is gone, or was closed on purpose
+  }
+}
+
+FileStore::FileStore(std::string path, int users) : impl_(std::make_unique<Impl>()) {
   impl_->path = std::move(path);
+  impl_->users = users;
   Impl::Locked file(*impl_);
+  if (users > 0) impl_->add(file, kOpen, 1);
 }
 
 FileStore::~FileStore() {
+  impl_->leave();
   close();
 }
 
@@ -182,11 +218,7 @@ std::string FileStore::get(const std::string& key, milliseconds timeout) {
 
 int64_t FileStore::add(const std::string& key, int64_t amount) {
   Impl::Locked file(*impl_);
-  const std::optional<int64_t> sum = impl_->values.sum(key, amount);
-  NW_CHECK(sum, "[FileStore] cannot add to '", key,
-           "': its value is no counter, or the sum is too large");
-  file.set(key, std::to_string(*sum));
-  return *sum;
+  return impl_->add(file, key, amount);
 }
 
 std::string FileStore::set_if_absent(const std::string& key, const std::string& value) {

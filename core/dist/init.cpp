@@ -10,6 +10,7 @@
 
 #include "core/base/error.h"
 #include "core/dist/environment.h"
+#include "core/dist/joining_store.h"
 #include "core/dist/sockets.h"
 
 namespace nw::dist {
@@ -146,11 +147,20 @@ std::string job_name(const Meeting& meeting, int uses) {
                 from("TORCHELASTIC_RESTART_COUNT"), "/", uses);
 }
 
-std::shared_ptr<Store> open_store(const InitOptions& options, const Meeting& meeting, int uses) {
-  if (options.store) return options.store;
-  if (!meeting.path.empty()) return std::make_shared<FileStore>(meeting.path);
-  return std::make_shared<TcpStore>(meeting.host, meeting.port, meeting.rank == 0, options.timeout,
-                                    job_name(meeting, uses), meeting.ports);
+struct Opened {
+  std::shared_ptr<Store> store;
+  std::shared_ptr<TcpStore> connection = {};  // the same, where it was made here
+};
+
+Opened open_store(const InitOptions& options, const Meeting& meeting, int uses) {
+  if (options.store) return {options.store};
+  if (!meeting.path.empty()) {
+    return {std::make_shared<FileStore>(meeting.path, meeting.world_size)};
+  }
+  const auto made =
+      std::make_shared<TcpStore>(meeting.host, meeting.port, meeting.rank == 0, options.timeout,
+                                 job_name(meeting, uses), meeting.ports);
+  return {made, made};
 }
 
 std::string own_mark() {
@@ -161,11 +171,11 @@ std::string own_mark() {
 }
 
 /// Puts this process down as its rank of a world of that size.
-void claim_rank(Store& store, const std::string& prefix, int rank, int world_size) {
+void claim_rank(Store& store, const std::string& prefix, int rank, int world_size,
+                const std::string& mine) {
   const std::string size = store.set_if_absent(prefix + "size", std::to_string(world_size));
   NW_CHECK(size == std::to_string(world_size), "[init_process_group] rank ", rank,
            " says that the world has ", world_size, " processes, another said ", size);
-  const std::string mine = own_mark();
   const std::string owner = store.set_if_absent(concat(prefix, "rank/", rank), mine);
   NW_CHECK(owner == mine, "[init_process_group] rank ", rank, " is taken twice, by ", owner,
            " and by ", mine, ": give each process its own RANK",
@@ -186,22 +196,31 @@ std::shared_ptr<ProcessGroup> init_process_group(const InitOptions& options) {
              "destroy_process_group() ends it");
     uses = all.uses[options.init_method];
   }
-  const std::shared_ptr<Store> store = open_store(options, meeting, uses);
+  const Opened opened = open_store(options, meeting, uses);
+  const std::shared_ptr<Store>& store = opened.store;
   {
     const std::lock_guard lock(all.mutex);
     ++all.uses[options.init_method];
   }
   const std::string name = concat("default/", uses);
-  claim_rank(*store, concat("group/", name, "/"), meeting.rank, meeting.world_size);
+  const std::string prefix = concat("group/", name, "/");
+  const std::string mark = own_mark();
+  claim_rank(*store, prefix, meeting.rank, meeting.world_size, mark);
+  std::shared_ptr<JoiningStore> joining;
+  if (opened.connection) {
+    joining = std::make_shared<JoiningStore>(opened.connection, prefix + "gone",
+                                             concat("rank ", meeting.rank, ", ", mark, ","));
+  }
 
   GroupOptions group;
   group.name = name;
   group.rank = meeting.rank;
   group.size = meeting.world_size;
-  group.store = store;
+  group.store = joining ? joining : store;
   group.timeout = options.timeout;
   group.device = options.device;
   std::shared_ptr<ProcessGroup> made = make_process_group(options.backend, group);
+  if (joining) joining->all_have_come();
 
   const std::lock_guard lock(all.mutex);
   NW_CHECK(!all.group, "[init_process_group] another thread has made the default group");

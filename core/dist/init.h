@@ -24,8 +24,10 @@ struct InitOptions {
 /// env:// reads RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT as torch.distributed does; rank 0
 /// serves the store at that port. Under torchrun, whose own store has taken MASTER_PORT
 /// (TORCHELASTIC_USE_AGENT_STORE), rank 0 takes the first free one of the 16 that follow.
-/// Throws Error with a remedy for an unknown backend or method, a rank outside the world, a rank
-/// taken twice, ranks that disagree on the world's size, and after `timeout`, naming the ranks that
+/// A file of file:// goes when the last rank has left the group, as PyTorch's does; one that a
+/// killed run left must be removed. Throws Error with a remedy for an unknown backend or method, a
+/// rank outside the world, a rank taken twice, ranks that disagree on the world's size, with env://
+/// and tcp:// soon after a rank that had come went away, and after `timeout`, naming the ranks that
 /// did not come.
 std::shared_ptr<ProcessGroup> init_process_group(const InitOptions& options = {});
 bool is_initialized();

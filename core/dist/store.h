@@ -67,11 +67,12 @@ class TcpStore : public Store {
   std::unique_ptr<Impl> impl_;
 };
 
-/// The same in one file that all ranks can reach, under a file lock; a file left by an earlier run
-/// must be removed first, as in PyTorch.
+/// The same in one file that all ranks can reach, under a file lock. With `users` the file is
+/// removed when so many have closed it and nobody has it open, as PyTorch does; otherwise, and
+/// where one of them was killed, it must be removed before the next run.
 class FileStore : public Store {
  public:
-  explicit FileStore(std::string path);
+  explicit FileStore(std::string path, int users = 0);
   ~FileStore() override;
 
   void set(const std::string& key, std::string value) override;

@@ -2,6 +2,8 @@
 #include <QTemporaryDir>
 #include <QtTest>
 
+#include <unistd.h>
+
 #include <cstdio>
 
 #include "core/backend/creation.h"
@@ -27,6 +29,9 @@ class TestInitProcessGroup : public QObject {
   void meetsUnderTorchrun();
   void meetsAcrossTwoMachines();
   void joinsAgainAfterLeaving();
+  void leavesNoFile();
+  void refusesTheFileOfAKilledRun();
+  void learnsThatARankWentAwayWhileAllJoin();
   void takesAStore();
   void refusesWrongOptions_data();
   void refusesWrongOptions();
@@ -163,6 +168,49 @@ void TestInitProcessGroup::joinsAgainAfterLeaving() {
   }
 }
 
+void TestInitProcessGroup::leavesNoFile() {
+  const QTemporaryDir folder;
+  const QString file = folder.filePath("meet");
+  for (const char* role : {"meet", "meet thrice", "meet"}) {
+    RankProcesses ranks(role, 3, {"file://" + file});
+    check_all_fine(ranks);
+    QVERIFY(!QFile::exists(file));
+  }
+}
+
+void TestInitProcessGroup::refusesTheFileOfAKilledRun() {
+  const QTemporaryDir folder;
+  const QString file = folder.filePath("meet");
+  {
+    RankProcesses ranks("meet and stay", 2, {"file://" + file});
+    QVERIFY(ranks.all_print("stays"));
+  }
+  QVERIFY(QFile::exists(file));
+  RankProcesses ranks("meet", 2, {"file://" + file});
+  for (int rank = 0; rank < 2; ++rank) {
+    const QByteArray output = ranks.output(rank);
+    QVERIFY2(output.contains("taken twice") && output.contains("must be removed"), output);
+  }
+  QVERIFY(QFile::remove(file));
+  RankProcesses again("meet", 2, {"file://" + file});
+  check_all_fine(again);
+}
+
+/// Of three ranks two come, and one of these is killed.
+void TestInitProcessGroup::learnsThatARankWentAwayWhileAllJoin() {
+  for (const int lost : {0, 1}) {
+    RankProcesses ranks("meet two of three", 2, {"env://"}, environment_at(free_port()));
+    QTest::qWait(patient(1500));
+    QElapsedTimer clock;
+    clock.start();
+    ranks[lost].kill();
+    const QByteArray output = ranks.output(1 - lost);
+    QVERIFY2(clock.elapsed() < patient(5000), output);
+    QVERIFY2(output.contains("went away"), output);
+    QVERIFY2(lost == 0 || output.contains("rank 1, process "), output);
+  }
+}
+
 void TestInitProcessGroup::takesAStore() {
   const std::shared_ptr<TcpStore> server = serve_store();
   RankProcesses ranks("meet at a store", 3, {QString::number(server->port())});
@@ -293,6 +341,13 @@ void play_role(const std::string& role, const std::string& argument) {
       meet(usual);
       destroy_process_group();
     }
+  } else if (role == "meet and stay") {
+    meet(usual);
+    puts("stays");
+    fflush(stdout);
+    pause();
+  } else if (role == "meet two of three") {
+    meet(options_for(argument, rank, 3));
   } else if (role == "meet at a store") {
     InitOptions options = options_for("env://", rank, size);
     options.store =
