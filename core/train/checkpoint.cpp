@@ -166,7 +166,7 @@ void save_checkpoint(const Checkpoint& checkpoint, const std::string& path) {
     const auto count = static_cast<int64_t>(checkpoint.gradient_order.size());
     dict.set("gradient_order", {tensor_of<int64_t>(checkpoint.gradient_order, {count})});
   }
-  dict.set("curves", {checkpoint.curves.numbers()});
+  dict.set("packed_curves", {checkpoint.curves.numbers()});
   dict.set("batch_size", {checkpoint.batch_size});
   dict.set("train_samples", {checkpoint.train_samples});
   io::save_value({std::move(dict)}, path);
@@ -198,7 +198,9 @@ Checkpoint load_checkpoint(const std::string& path) {
   members.set_gpu_place("gpu_rng", out.generator);
   members.set_gpu_place("gpu_epoch_rng", out.epoch_generator);
   if (members.has("gradient_order")) out.gradient_order = members.integers("gradient_order");
-  if (members.has("curves")) out.curves = Curves(members.get<Tensor>("curves"));
+  for (const char* name : {"packed_curves", "curves"}) {  // the latter of earlier versions
+    if (members.has(name)) out.curves = Curves(members.get<Tensor>(name));
+  }
   out.batch_size = members.count("batch_size");
   out.train_samples = members.count("train_samples");
   return out;

@@ -1,6 +1,8 @@
 #include <QRandomGenerator>
+#include <algorithm>
 #include <csignal>
 
+#include "core/train/checkpoint.h"
 #include "tests/cli/ranks.h"
 
 using namespace nw;
@@ -268,6 +270,28 @@ class TestFaults : public QObject {
         Running(train({"--epochs", "3", "--nproc-per-node", "2", "--out", path("straight")}))
             .result();
     QCOMPARE(read(path("own/spirals.pt")), read(path("straight/spirals.pt")));
+  }
+
+  /// Killed at any time, also while it saves: what the file holds then is whole.
+  void a_run_that_is_killed_again_and_again_loses_no_checkpoint() {
+    const QString kept = path("whole.pt");
+    int64_t before = 0;
+    for (int round = 0; round < 8; ++round) {
+      QStringList words = train({"--epochs", "100000", "--checkpoint", kept, "--out", path("cut")});
+      if (QFile::exists(kept)) words += {"--resume", kept};
+      Running running(words);
+      const QDateTime old = QFileInfo(kept).lastModified();
+      QVERIFY(QTest::qWaitFor([&] { return QFileInfo(kept).lastModified() != old; },
+                              kPatienceMs * patience_));
+      QTest::qWait(random_.bounded(100));
+      running.signal(SIGKILL);
+      QVERIFY(running.ends_within(kPatienceMs));
+      const train::Checkpoint checkpoint = train::load_checkpoint(kept.toStdString());
+      QVERIFY(checkpoint.step > before);
+      before = checkpoint.step;
+      const std::string rows = checkpoint.curves.csv(true);
+      QCOMPARE(std::count(rows.begin(), rows.end(), '\n'), checkpoint.step + 1);
+    }
   }
 
   void events_tell_of_faults() {

@@ -4,6 +4,7 @@
 #include "core/backend/creation.h"
 #include "core/base/error.h"
 #include "core/codegen/drawing.h"
+#include "core/io/saved_value.h"
 #include "core/train/trainer.h"
 #include "tests/core/train/runs.h"
 #include "tests/support/compare.h"
@@ -152,6 +153,22 @@ class TestResume : public QObject {
     if (!whole.last.average) return;
     QCOMPARE(second.last.average->updates, whole.last.average->updates);
     QCOMPARE(differences(second.last.average->model, whole.last.average->model), std::string());
+  }
+
+  void readsTheCurvesOfEarlierVersions() {
+    train::save_checkpoint(whole_.last, path());
+    const io::SavedValue saved = io::load_value(path());
+    io::SavedDict old;
+    for (const auto& [key, value] : saved.as<io::SavedDict>()->items) {
+      const std::string& name = *key.as<std::string>();
+      if (name != "packed_curves") old.set(name, value);
+    }
+    old.set("curves", {tensor_of<double>(std::vector<double>{1, 1, 0.5, 0.25, NAN, NAN, 0.1,  //
+                                                             2, 1, 0.75, 0.5, 2, 0.125, 0.01},
+                                         {2, 7})});
+    io::save_value({old}, path());
+    const std::string csv = train::load_checkpoint(path()).curves.csv(true);
+    QVERIFY2(csv.ends_with("\n1,1,0.5,0.25,,,0.1\n2,1,0.75,0.5,2,0.125,0.01\n"), csv.c_str());
   }
 
   /// What is kept between two epochs stands at the beginning of the next.
