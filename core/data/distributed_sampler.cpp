@@ -13,7 +13,7 @@ DistributedSampler::DistributedSampler(int64_t samples, const DistributedSampler
   NW_CHECK(ranks >= 1, "[DistributedSampler] num_replicas must be at least 1, is ", ranks);
   NW_CHECK(options.rank >= 0 && options.rank < ranks,
            "[DistributedSampler] rank must be from 0 to ", ranks - 1, ", is ", options.rank);
-  NW_CHECK(samples > 0, "[DistributedSampler] expects a data set with samples, gets ", samples);
+  NW_CHECK(samples >= 0, "[DistributedSampler] samples must be at least 0, is ", samples);
   count_ = options.drop_last ? samples / ranks : (samples + ranks - 1) / ranks;
 }
 

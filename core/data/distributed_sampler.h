@@ -16,10 +16,11 @@ struct DistributedSamplerOptions {
 };
 
 /// Deals the indices of a data set to ranks, equally many to each, as
-/// torch.utils.data.DistributedSampler: the same indices from the same seed and epoch.
+/// torch.utils.data.DistributedSampler: the same indices from the same seed and epoch. Fewer
+/// samples than ranks with drop_last, or none at all, leave every rank with none.
 class DistributedSampler {
  public:
-  /// Throws Error for a rank outside, no samples, or none that would be left.
+  /// Throws Error for a rank outside, fewer than one rank, or a negative number of samples.
   DistributedSampler(int64_t samples, const DistributedSamplerOptions& options);
 
   /// The order is another one in each epoch; call it before indices().

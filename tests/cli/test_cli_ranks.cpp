@@ -1,3 +1,4 @@
+#include <QStandardPaths>
 #include <csignal>
 
 #include "core/io/state_file.h"
@@ -124,6 +125,25 @@ class TestCliRanks : public QObject {
     VERIFY_CHILD(result.out.contains("2 ranks over gloo, started by torchrun: RANK and WORLD_SIZE"),
                  result);
     QCOMPARE(read(path("torchrun/spirals.pt")), read(path("with-2/spirals.pt")));
+  }
+
+  void mpirun_starts_us() {
+    const QString mpirun = QStandardPaths::findExecutable("mpirun");
+    QProcess version;
+    version.start(mpirun, {"--version"});
+    if (mpirun.isEmpty() || !version.waitForFinished() || !version.readAll().contains("Open MPI")) {
+      QSKIP("Open MPI's mpirun is not installed (Debian: openmpi-bin)");
+    }
+    const Result result =
+        Running(QStringList{"--oversubscribe", "-np", "2", program()} +
+                    train("mpirun", {"--epochs", "4"}),
+                {{"OMPI_ALLOW_RUN_AS_ROOT", "1"}, {"OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"}}, mpirun)
+            .result();
+    VERIFY_CHILD(result.code == 0, result);
+    VERIFY_CHILD(result.out.contains("2 ranks over gloo, started by Open MPI's mpirun: "
+                                     "OMPI_COMM_WORLD_RANK and OMPI_COMM_WORLD_SIZE"),
+                 result);
+    QCOMPARE(read(path("mpirun/spirals.pt")), read(path("with-2/spirals.pt")));
   }
 
   void other_starters_start_us_data() {

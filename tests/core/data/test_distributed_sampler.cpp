@@ -31,7 +31,8 @@ class TestDistributedSampler : public QObject {
 
  private slots:
   void dealsAsTorchDoes() {
-    QStringList settings{"5,2,1,0,0,0", "5,2,1,0,1,0", "2,7,1,3,0,1", "2,7,0,3,1,1", "1,1,1,0,0,9"};
+    QStringList settings{"5,2,1,0,0,0", "5,2,1,0,1,0", "2,7,1,3,0,1", "2,7,0,3,1,1",
+                         "1,1,1,0,0,9", "0,1,1,0,0,0", "0,3,0,4,1,2"};
     Generator draw(static_cast<uint64_t>(test::test_seed()));
     const auto below = [&](uint32_t limit) { return draw.random32() % limit; };
     for (int i = 0; i < 40; ++i) {
@@ -68,7 +69,7 @@ class TestDistributedSampler : public QObject {
     QVERIFY_THROWS_EXCEPTION(Error, DistributedSampler(5, {.num_replicas = 2, .rank = 2}));
     QVERIFY_THROWS_EXCEPTION(Error, DistributedSampler(5, {.num_replicas = 2, .rank = -1}));
     QVERIFY_THROWS_EXCEPTION(Error, DistributedSampler(5, {.num_replicas = 0}));
-    QVERIFY_THROWS_EXCEPTION(Error, DistributedSampler(0, {}));
+    QVERIFY_THROWS_EXCEPTION(Error, DistributedSampler(-1, {}));
   }
 };
 
