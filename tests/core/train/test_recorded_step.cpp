@@ -188,6 +188,62 @@ class TestRecordedStep : public QObject {
     }
   }
 
+  /// Gradients of float16 that are too large at first, until the scale has come down, which takes
+  /// longer than the warm-up; Adam's corrections count the steps that were not left out. A run goes
+  /// on from a checkpoint that was made between replays.
+  void a_replay_leaves_a_step_out() {
+    graph::Project project =
+        on_device("nn.Sequential(nn.Linear(2, 12), nn.ReLU(), nn.Dropout(0.1), nn.Linear(12, 2))");
+    for (graph::Node& node : project.graph.nodes) {
+      if (node.block == "CrossEntropyLoss") node.args.set("reduction", "sum");
+    }
+    project.run.optimizer = {"Adam", {{"lr", 0.01}}};
+    project.run.precision = "float16";
+    project.run.ema_decay = 0.9;
+    project.run.batch_size = 640;
+    project.run.epochs = 30;
+    std::vector<train::Checkpoint> plain, recorded;
+    const auto keep_in = [](std::vector<train::Checkpoint>& all) {
+      return [&all](train::Trainer& trainer, const train::Event& event) {
+        if (std::holds_alternative<train::StepDone>(event)) all.push_back(*trainer.checkpoint());
+      };
+    };
+    set_can_record(false);
+    const Story expected = run(project, keep_in(plain));
+    set_can_record(true);
+    const int64_t before = recordings_replayed();
+    nn::StateDict weights;
+    const Story story = run(project, keep_in(recorded), &weights);
+    QCOMPARE(recordings_replayed() - before, 3 * (30 - int64_t{RecordedStep::kWarmUps}));
+    QCOMPARE(story.losses(), expected.losses());
+    QCOMPARE(recorded.size(), size_t{30});
+    const auto scale_of = [](const train::Checkpoint& one) {
+      return one.scaler.at("scale").number();
+    };
+    const auto steps_of = [](const train::Checkpoint& one) {
+      const auto& state = one.optimizer.state;
+      return state.empty() ? 0.0 : state[0].second.at("step").number();
+    };
+    for (size_t i = 0; i < recorded.size(); ++i) {
+      QCOMPARE(scale_of(recorded[i]), scale_of(plain[i]));
+      QCOMPARE(steps_of(recorded[i]), steps_of(plain[i]));
+    }
+    QVERIFY(steps_of(recorded[RecordedStep::kWarmUps]) == 0);  // the first replay was left out
+    QVERIFY(steps_of(recorded.back()) > 10);
+    for (const size_t at : {size_t{4}, size_t{12}}) {
+      nn::StateDict resumed;
+      train::Trainer trainer(
+          project, [](const train::Event&) {}, recorded[at]);
+      trainer.run();
+      resumed = trainer.state_dict();
+      for (size_t i = 0; i < weights.entries.size(); ++i) {
+        const std::string problem = bit_difference(
+            resumed.entries[i].tensor, weights.entries[i].tensor, weights.entries[i].key);
+        QVERIFY2(problem.empty(), problem.c_str());
+      }
+    }
+  }
+
   void replays_without_the_host() {
     Fixture f;
     f.warm_up();
@@ -208,8 +264,7 @@ class TestRecordedStep : public QObject {
     QCOMPARE(f.step->replays(), int64_t{1});
     f.run(4);
     QCOMPARE(f.step->replays(), int64_t{2});
-    QCOMPARE(recordings_made(),
-             made + 1);  // of the update, whose gradients lay elsewhere meanwhile
+    QCOMPARE(recordings_made(), made);
   }
 
   void rates_and_other_options_act_on_replays() {
