@@ -1,6 +1,7 @@
 #include "core/graph/fusion.h"
 
 #include <QTest>
+#include <cmath>
 #include <memory>
 
 #include "core/autograd/engine.h"
@@ -138,6 +139,7 @@ struct Setting {
   bool training = true;
   bool input_learns = false;
   bool channels_last = false;
+  bool nan = false;  // among the input
 };
 
 Outcome run_step(const Graph& graph, const Setting& setting, bool watched) {
@@ -164,6 +166,9 @@ Outcome run_step(const Graph& graph, const Setting& setting, bool watched) {
     const Tensor there = turned.as_strided(sizes, {s[0], s[3], s[1], s[2]}, 0);
     raw::copy_(there, x);
     x = there;
+  }
+  for (int64_t i = 0; setting.nan && i < x.numel(); i += 3) {
+    raw::fill_(x.as_strided({}, {}, x.offset() + i), std::nan(""));
   }
   x.set_requires_grad(setting.input_learns);
   const Tensor target = draw.whole({4}, 0, kClasses - 1);
@@ -283,6 +288,43 @@ class TestFusion : public QObject {
       QCOMPARE(text(compare(fused, step(drawing.graph, setting, true))), QString());
       QCOMPARE(fused.chains, int64_t{1});
     }
+  }
+
+  /// Where a function bends, the slope at NaN depends on the place in memory, as in PyTorch.
+  void slopesOfNan() {
+    test::Draw draw(test::test_seed());
+    int64_t chains = 0;
+    for (int round = 0; round < 60; ++round) {
+      Drawing drawing(draw);
+      NodeId last = drawing.add("Input", {}, {});
+      for (int i = 0; i < 3; ++i) last = drawing.elementwise(last);
+      last = drawing.add("Linear", args_of({{"out_features", kClasses}}), {last});
+      drawing.add("CrossEntropyLoss", {}, {last});
+      Setting setting{draw.seed(), {{23}, {}, DType::Int64, kClasses}};
+      setting.input_learns = setting.nan = true;
+      const Outcome fused = step(drawing.graph, setting, false);
+      const Outcome apart = step(drawing.graph, setting, true);
+      QVERIFY2(compare(fused, apart).empty(),
+               qPrintable(text(concat(compare(fused, apart), " in ", drawn(drawing.graph)))));
+      chains += fused.chains;
+    }
+    QVERIFY(chains > 10);
+  }
+
+  /// Tanh needs its result, which is written over: that is refused, as without a chain.
+  void refusesToOverwriteWhatIsNeeded() {
+    test::Draw draw(test::test_seed());
+    Drawing drawing(draw);
+    NodeId last = drawing.add("Input", {}, {});
+    last = drawing.add("Linear", args_of({{"out_features", int64_t{5}}}), {last});
+    last = drawing.add("SiLU", {}, {last});
+    last = drawing.add("Tanh", {}, {last});
+    last = drawing.add("ReLU", args_of({{"inplace", true}}), {last});
+    last = drawing.add("Linear", args_of({{"out_features", kClasses}}), {last});
+    drawing.add("CrossEntropyLoss", {}, {last});
+    const Outcome outcome = step(drawing.graph, {5, features()}, false);
+    QVERIFY2(text(outcome.error).startsWith("[Tanh] a tensor that backward needs"),
+             outcome.error.c_str());
   }
 
   void productAndActivation() {
