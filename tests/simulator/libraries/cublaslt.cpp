@@ -58,7 +58,8 @@ Algorithm algorithm_for(const Call& call, const Preference& preference) {
   for (const uint32_t alignment : preference.alignment) {
     found.alignment = std::min(found.alignment, alignment);
   }
-  const uint64_t room = call.rows() * call.columns() * static_cast<uint64_t>(call.d.batch) * 8;
+  const uint64_t wanted = call.rows() * call.columns() * static_cast<uint64_t>(call.d.batch) * 8;
+  const uint64_t room = (wanted + 255) / 256 * 256;
   if (call.inner() >= 64 && found.problem % 2 == 0 && room <= preference.workspace_bytes) {
     found.workspace_bytes = room;
     found.parts = 2;
