@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <set>
 
 #include "core/base/error.h"
 #include "core/plugin/plugin.h"
@@ -72,8 +73,10 @@ std::vector<std::string> plugin_folders() {
 
 std::vector<LoadResult> load_plugins(const std::vector<std::string>& folders) {
   std::vector<LoadResult> results;
+  std::set<std::string> names;
   for (const std::string& folder : folders) {
     for (const std::string& path : libraries_in(folder)) {
+      if (!names.insert(fs::path(path).filename().string()).second) continue;
       LoadResult& result = results.emplace_back();
       result.path = path;
       try {

@@ -20,7 +20,8 @@ struct LoadResult {
 /// plugins/ beside the program's library.
 std::vector<std::string> plugin_folders();
 
-/// Loads every shared library (*.so) of `folders` in order of name. A plugin that cannot be loaded
+/// Loads every shared library (*.so) of `folders` in order of name; of files of one name, only the
+/// first. A plugin that cannot be loaded
 /// is reported, not thrown. A folder that does not exist holds none. Call once, before the
 /// registries are read.
 std::vector<LoadResult> load_plugins(const std::vector<std::string>& folders);

@@ -56,13 +56,13 @@ bool CachingAllocator::block_is_small(const Block& block) {
   return block.small;
 }
 
-CachingAllocator::CachingAllocator(std::unique_ptr<MemorySource> source)
-    : source_(std::move(source)), total_(source_->total_bytes()) {}
+CachingAllocator::CachingAllocator(std::unique_ptr<MemorySource> source, bool caches)
+    : source_(std::move(source)), total_(source_->total_bytes()), caches_(caches) {}
 
 void* CachingAllocator::allocate(size_t bytes) {
   const std::lock_guard lock(mutex_);
   if (bytes > total_) fail(bytes);
-  const size_t size = rounded(bytes, kUnit);
+  const size_t size = rounded(bytes, caches_ ? kUnit : 1);
   const StreamHandle stream = source_->current_stream();
   take_in_waiting(false);
   Block* block = find_free(size, stream);
@@ -78,6 +78,7 @@ void* CachingAllocator::allocate(size_t bytes) {
 
 /// The smallest that is large enough, taken out of its list.
 CachingAllocator::Block* CachingAllocator::find_free(size_t size, StreamHandle stream) {
+  if (!caches_) return nullptr;
   Block wanted{nullptr, size, stream, size <= kLargestSmall};
   FreeBlocks& list = list_of(wanted);
   const auto it = list.lower_bound(&wanted);
@@ -91,7 +92,7 @@ CachingAllocator::Block* CachingAllocator::find_free(size_t size, StreamHandle s
 
 /// Null when the source has no more, even with all back that lies idle.
 CachingAllocator::Block* CachingAllocator::new_segment(size_t size, StreamHandle stream) {
-  const size_t bytes = segment_for(size);
+  const size_t bytes = caches_ ? segment_for(size) : size;
   ++requests_;
   void* memory = source_->take(bytes);
   if (memory == nullptr) {
@@ -132,11 +133,12 @@ void CachingAllocator::free(void* memory, size_t) noexcept {
   Block* block = it->second;
   in_use_.erase(it);
   allocated_ -= block->size;
-  if (block->others.empty()) {
-    put_back(block);
-    return;
-  }
   try {
+    if (block->others.empty()) {
+      put_back(block);
+      if (!caches_) give_back_idle();
+      return;
+    }
     Waiting waiting{block, {}};
     for (const StreamHandle stream : block->others) waiting.events.push_back(source_->mark(stream));
     block->others.clear();

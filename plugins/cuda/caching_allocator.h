@@ -41,10 +41,11 @@ class MemorySource {
 /// their own size, and joined with their neighbours when they come back. A block that other streams
 /// use, too (used_on), comes back when these have passed the moment at which it was freed. When the
 /// source has no more, all segments that lie idle are given back to it and it is asked again.
-/// Thread-safe. Outlives every tensor.
+/// Thread-safe. Outlives every tensor. One that does not cache asks the source for each block and
+/// gives it back when it is freed, so that a tool that watches memory sees where each one ends.
 class CachingAllocator final : public Allocator {
  public:
-  explicit CachingAllocator(std::unique_ptr<MemorySource> source);
+  explicit CachingAllocator(std::unique_ptr<MemorySource> source, bool caches = true);
 
   /// Throws Error naming needed and free bytes.
   void* allocate(size_t bytes) override;
@@ -91,6 +92,7 @@ class CachingAllocator final : public Allocator {
 
   std::unique_ptr<MemorySource> source_;
   const uint64_t total_;
+  const bool caches_;
   mutable std::mutex mutex_;
   FreeBlocks free_[2];  // of small and large segments
   std::map<const void*, Block*> in_use_;

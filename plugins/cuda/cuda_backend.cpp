@@ -1,7 +1,9 @@
 #include "plugins/cuda/cuda_backend.h"
 
 #include <array>
+#include <cstdlib>
 #include <mutex>
+#include <string_view>
 
 #include "core/base/warning.h"
 #include "plugins/cuda/capture.h"
@@ -68,6 +70,13 @@ Kernels kernels_with_libraries() {
   return kernels;
 }
 
+/// Whether freed memory is kept: not where the environment has NETWRIGHT_CUDA_CACHING=0, for tools
+/// such as compute-sanitizer.
+bool may_cache() {
+  const char* wanted = std::getenv("NETWRIGHT_CUDA_CACHING");
+  return wanted == nullptr || std::string_view(wanted) != "0";
+}
+
 /// Queues on the stream that is for copies.
 class OnCopyStream final : public Aside {
  public:
@@ -119,9 +128,7 @@ class CudaBackend final : public Backend {
     return cuda::capture(index_of(device), memory_of(device), generator, after, work);
   }
   void synchronize(Device device) override {
-    refuse_recording("waiting for the device");
-    const DeviceScope scope(index_of(device));
-    NW_CUDA(cudaDeviceSynchronize());
+    wait_for_device(index_of(device));
     throw_fault(device.index);
   }
 
@@ -135,7 +142,7 @@ class CudaBackend final : public Backend {
     const int index = index_of(device);
     Memory& one = all[static_cast<size_t>(index)];
     std::call_once(one.made, [&] {
-      one.allocator = new CachingAllocator(std::make_unique<DeviceMemory>(index));
+      one.allocator = new CachingAllocator(std::make_unique<DeviceMemory>(index), may_cache());
     });
     return *one.allocator;
   }

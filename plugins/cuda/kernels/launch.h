@@ -8,28 +8,20 @@
 #include "plugins/cuda/kernels/number.h"
 
 #ifdef __CUDACC__
-#include <string>
-
 #include "plugins/cuda/stream.h"
-#include "plugins/cuda/trace.h"
 
 /// Starting kernels. They run on the calling thread's stream of the device that is current.
 namespace nw::cuda {
 
 /// Throws Error with the name of the op, whose kernel could not be started.
-inline void check_launch(cudaError_t status) {
-  if (status == cudaSuccess) [[likely]]
-    return;
-  const std::string kernels = last_kernels();
-  check(status, ("start of " + kernels.substr(0, kernels.find(','))).c_str());
-}
+void check_launch();
 
 template <typename... Parameters, typename... Arguments>
 void launch(void (*kernel)(Parameters...), int64_t blocks, int threads, size_t shared_bytes,
             const Arguments&... arguments) {
   kernel<<<static_cast<unsigned>(blocks), static_cast<unsigned>(threads), shared_bytes,
            current_stream()>>>(static_cast<Parameters>(arguments)...);
-  check_launch(cudaGetLastError());
+  check_launch();
 }
 
 /// The block's memory of `shared_bytes`.

@@ -98,6 +98,27 @@ class TestCachingAllocator : public QObject {
     QVERIFY(device_.taken.empty());  // nothing was lost
   }
 
+  void one_that_does_not_cache_gives_all_back_at_once() {
+    CachingAllocator plain(std::make_unique<FakeSource>(device_), false);
+    void* first = plain.allocate(100);
+    QCOMPARE(device_.taken.at(first), size_t{100});  // not a byte more
+    void* second = plain.allocate(100);
+    plain.used_on(second, stream(2));
+    device_.queued[2] = 1;  // stream 2 has not come so far
+    plain.free(first, 100);
+    QCOMPARE(device_.taken.count(first), size_t{0});
+    plain.free(second, 100);
+    QCOMPARE(device_.taken.count(second), size_t{1});
+    plain.hold(stream(1));
+    void* held = plain.allocate(8);
+    plain.free(held, 8);
+    QCOMPARE(device_.taken.count(held), size_t{1});
+    plain.release(stream(1));
+    plain.empty_cache();
+    QVERIFY(device_.taken.empty());
+    QCOMPARE(plain.use().reserved, uint64_t{0});
+  }
+
   void a_warm_loop_asks_the_source_for_nothing() {
     for (int step = 0; step < 3; ++step) {
       std::vector<std::pair<void*, size_t>> blocks;

@@ -7,20 +7,15 @@
 #include "core/backend/backend.h"
 #include "core/backend/creation.h"
 #include "plugins/cuda/kernels/fault.h"
+#include "plugins/cuda/kernels/kernels.h"
 #include "tests/support/block_case.h"
 #include "tests/support/compare.h"
 
 /// The device's kernels, run by the emulator, against the CPU's on the same numbers.
 namespace nw::cuda {
 
-inline FaultNote& emulated_note() {
-  static FaultNote note{};
-  return note;
-}
-
-FaultReport fault_report(const char* text) {
-  return {&emulated_note(), text};
-}
+/// Where kernels note what they find wrong.
+FaultNote& emulated_note();
 
 }  // namespace nw::cuda
 

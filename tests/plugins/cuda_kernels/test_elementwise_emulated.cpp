@@ -1,9 +1,3 @@
-#include "tests/plugins/cuda_kernels/emulator.h"
-// The emulator stands before the kernels, which see a compiler for CUDA.
-#include "plugins/cuda/kernels/elementwise.cu"
-#include "plugins/cuda/kernels/fault.cpp"
-#include "plugins/cuda/kernels/memory.cu"
-#include "plugins/cuda/kernels/whole_product.cu"
 #include "tests/plugins/cuda_kernels/kernel_check.h"
 
 using namespace nw;

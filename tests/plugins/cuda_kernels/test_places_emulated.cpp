@@ -1,11 +1,4 @@
-#include "tests/plugins/cuda_kernels/emulator.h"
-// The emulator stands before the kernels, which see a compiler for CUDA.
-#include "plugins/cuda/kernels/index.cu"
-#include "plugins/cuda/kernels/index_any.cu"
-#include "plugins/cuda/kernels/memory.cu"
-#include "plugins/cuda/kernels/pool.cu"
-#include "plugins/cuda/kernels/recurrent.cu"
-#include "plugins/cuda/kernels/sort.cu"
+#include "core/backend/recurrent_kernels.h"
 #include "tests/plugins/cuda_kernels/kernel_check.h"
 
 // cuBLASLt is not emulated: the recurrent kernels multiply with the CPU's, and axpy is tested
@@ -252,6 +245,11 @@ class TestPlacesEmulated : public QObject {
       on_cpu().max_pool(x, drawn.window, expected, expected_indices);
       QVERIFY(test::agree(y, expected, "max_pool"));
       QVERIFY(test::agree(indices, expected_indices, "indices"));
+      const Tensor alone = out(dtype);
+      cuda::max_pool(x, drawn.window, alone, {});
+      QVERIFY(test::equal_bits(alone, y, "max_pool without indices"));
+      on_cpu().max_pool(x, drawn.window, alone, {});
+      QVERIFY(test::equal_bits(alone, expected, "the CPU's without indices"));
       const Tensor grad = planes(numbers_of(drawn.y, dtype), innermost);
       const Tensor grad_x = planes(zeros(drawn.x, dtype), innermost);
       const Tensor expected_grad = planes(zeros(drawn.x, dtype), innermost);

@@ -1,23 +1,10 @@
-#include "tests/plugins/cuda_kernels/emulator.h"
+#include "tests/simulator/emulator.h"
 // The emulator stands before the kernels, which see a compiler for CUDA.
+#include "core/backend/activation_kernels.h"
 #include "core/base/random.h"
-#include "plugins/cuda/kernels/batch_norm.cu"
-#include "plugins/cuda/kernels/group_norm.cu"
-#include "plugins/cuda/kernels/random.cu"
+#include "plugins/cuda/kernels/philox.h"
 #include "plugins/cuda/kernels/reduce.cu"
 #include "tests/plugins/cuda_kernels/kernel_check.h"
-
-namespace nw::cuda {
-
-// What reductions of very many numbers leave to other kernels.
-void binary(BinaryOp op, const Tensor& a, const Tensor& b, const Tensor& out) {
-  test::on_cpu().binary(op, a, b, out);
-}
-void copy(const Tensor& in, const Tensor& out) {
-  test::on_cpu().copy(in, out);
-}
-
-}  // namespace nw::cuda
 
 using namespace nw;
 using namespace nw::test;
@@ -50,8 +37,22 @@ Dims some_ones(const Dims& sizes) {
 }
 
 Dims channel_sizes() {
-  if (draw().chance(0.4)) return {draw().integer(2, 400), draw().integer(1, 70), 1};
-  return {draw().integer(1, 5), draw().integer(1, 9), draw().integer(2, 600)};
+  if (draw().chance(0.3)) return {draw().integer(2, 400), draw().integer(1, 70)};
+  if (draw().chance(0.3)) return {draw().integer(1, 5), draw().integer(1, 9), 2, 3, 4};
+  return {draw().integer(1, 5), draw().integer(1, 70), draw().integer(2, 300)};
+}
+
+/// A pair of tensors with these sizes, row-major or channels-last.
+Twice laid_out(const Dims& sizes, DType dtype, bool innermost) {
+  Twice pair(sizes, dtype);
+  const Dims strides = innermost ? channels_last_strides(sizes) : contiguous_strides(sizes);
+  for (Tensor* one : {&pair.ours, &pair.expected}) *one = one->as_strided(sizes, strides, 0);
+  return pair;
+}
+
+/// Of numbers that are normalised: their dtype, or float32 beside 16 bits.
+DType dtype_of_weights(DType dtype) {
+  return is_half(dtype) && draw().chance(0.5) ? DType::Float32 : dtype;
 }
 
 /// Whether the moments of drawn numbers are near those of N(0, 1).
@@ -138,11 +139,14 @@ class TestReductionsEmulated : public QObject {
         cuda::group_norm(x, {}, {}, 0.25, y, mean, rstd);
         QCOMPARE(rstd.item(), 2.0);
         QCOMPARE(mean.item(), x.as_strided({}, {}, 0).item());
-        const Tensor variance = empty({1}, dtype);
-        const Tensor channel_mean = empty({1}, dtype);
-        cuda::batch_norm(x.as_strided({1, 1, 1000}, {1000, 1000, 1}, 0), {}, {}, 0.25,
-                         y.as_strided({1, 1, 1000}, {1000, 1000, 1}, 0), channel_mean, variance);
-        QCOMPARE(variance.item(), 0.0);
+        const Tensor running_mean = zeros({1}, dtype);
+        const Tensor running_variance = full({1}, 3, dtype);
+        Tensor kept;
+        cuda::batch_norm(x, {}, {}, 0.25, {.momentum = 1}, {}, running_mean, running_variance, y,
+                         mean.as_strided({1}, {1}, 0), rstd.as_strided({1}, {1}, 0), kept);
+        QCOMPARE(rstd.item(), 2.0);
+        QCOMPARE(running_mean.item(), x.as_strided({}, {}, 0).item());
+        QCOMPARE(running_variance.item(), 0.0);
       }
     }
   }
@@ -199,43 +203,73 @@ class TestReductionsEmulated : public QObject {
   }
 
   void batch_norm() {
-    for (int round = 0; round < kRounds; ++round) {
+    for (int round = 0; round < 2 * kRounds; ++round) {
       const DType dtype = any_floating();
       const DType wide = wide_of(dtype);
       const Dims sizes = channel_sizes();
       const Dims channels{sizes[1]};
-      const Tensor x = numbers_of(sizes, dtype);
-      if (draw().chance(0.3)) on_cpu().affine(x, 1, 20, x);
-      const Tensor weight = draw().chance(0.7) ? numbers_of(channels, dtype) : Tensor();
-      const Tensor bias = draw().chance(0.7) ? numbers_of(channels, dtype) : Tensor();
-      const Twice y(sizes, dtype);
+      const bool innermost = sizes.size() > 2 && draw().chance(0.5);
+      const Tensor x = laid_out(sizes, dtype, innermost).ours;
+      on_cpu().affine(numbers_of(sizes, dtype), 1, draw().chance(0.3) ? 20 : 0, x);
+      const auto parameter = [&](bool positive) {
+        const Tensor drawn = numbers_of(channels, dtype_of_weights(dtype));
+        if (!positive) return drawn;
+        on_cpu().unary(UnaryOp::Square, drawn, drawn);
+        on_cpu().affine(drawn, 1, 0.5, drawn);
+        return drawn;
+      };
+      const Tensor weight = draw().chance(0.7) ? parameter(false) : Tensor();
+      const Tensor bias = draw().chance(0.7) ? parameter(false) : Tensor();
+      const BatchTracking tracking{draw().real(0, 1), draw().chance(0.5)};
+      const bool tracked = draw().chance(0.7);
+      const Tensor before = parameter(true);
+      const auto running = [&] {
+        return tracked
+                   ? std::array{full({}, 4, DType::Int64), raw::clone(before), raw::clone(before)}
+                   : std::array<Tensor, 3>();
+      };
+      const auto ours = running();
+      const auto expected = running();
+      const Twice y = laid_out(sizes, dtype, innermost);
       const Twice mean(channels, wide);
-      const Twice variance(channels, wide);
-      cuda::batch_norm(x, weight, bias, 1e-3, y.ours, mean.ours, variance.ours);
-      on_cpu().norm->batch_norm(x, weight, bias, 1e-3, y.expected, mean.expected,
-                                variance.expected);
+      const Twice rstd(channels, wide);
+      Tensor kept;
+      cuda::batch_norm(x, weight, bias, 1e-3, tracking, ours[0], ours[1], ours[2], y.ours,
+                       mean.ours, rstd.ours, kept);
+      QVERIFY(!kept.defined());
+      on_cpu().norm->batch_norm(x, weight, bias, 1e-3, tracking, expected[0], expected[1],
+                                expected[2], y.expected, mean.expected, rstd.expected, kept);
       QVERIFY(agree(y, "batch_norm", 20));
       QVERIFY(agree(mean, "mean", 4));
-      QVERIFY(agree(variance, "variance", 4));
-      const Twice fixed(sizes, dtype);
-      cuda::batch_norm_fixed(x, mean.expected, variance.expected, weight, bias, 1e-3, fixed.ours);
-      on_cpu().norm->batch_norm_fixed(x, mean.expected, variance.expected, weight, bias, 1e-3,
-                                      fixed.expected);
-      QVERIFY(agree(fixed, "batch_norm_fixed", 4));
+      QVERIFY(agree(rstd, "rstd", 10));
+      for (size_t i = 0; i < 3 && tracked; ++i) {
+        QVERIFY(test::agree(ours[i], expected[i], "running", 4));
+      }
 
-      const Tensor grad = numbers_of(sizes, dtype);
-      const bool is_fixed = draw().chance(0.4);
-      const Twice grad_x = maybe(sizes, dtype);
-      const Twice grad_weight = maybe(channels, dtype);
-      const Twice grad_bias = maybe(channels, dtype);
-      cuda::batch_norm_grad(grad, x, mean.expected, variance.expected, weight, 1e-3, is_fixed,
-                            grad_x.ours, grad_weight.ours, grad_bias.ours);
-      on_cpu().norm->batch_norm_grad(grad, x, mean.expected, variance.expected, weight, 1e-3,
-                                     is_fixed, grad_x.expected, grad_weight.expected,
-                                     grad_bias.expected);
-      QVERIFY(agree(grad_x, "grad_x", 50));
-      QVERIFY(agree(grad_weight, "grad_weight", 50));
-      QVERIFY(agree(grad_bias, "grad_bias", 50));
+      const Tensor grad = laid_out(sizes, dtype, innermost).ours;
+      raw::copy_(grad, numbers_of(sizes, dtype));
+      const Twice grad_x = draw().chance(0.8) ? laid_out(sizes, dtype, innermost) : Twice();
+      const Twice grad_weight = maybe(channels, dtype_of_weights(dtype));
+      const Twice grad_bias = maybe(channels, dtype_of_weights(dtype));
+      const auto gradients_agree = [&] {
+        return agree(grad_x, "grad_x", 50) && agree(grad_weight, "grad_weight", 50) &&
+               agree(grad_bias, "grad_bias", 50);
+      };
+      cuda::batch_norm_grad(grad, x, mean.expected, rstd.expected, kept, weight, 1e-3, grad_x.ours,
+                            grad_weight.ours, grad_bias.ours);
+      on_cpu().norm->batch_norm_grad(grad, x, mean.expected, rstd.expected, kept, weight, 1e-3,
+                                     grad_x.expected, grad_weight.expected, grad_bias.expected);
+      QVERIFY(gradients_agree());
+
+      cuda::batch_norm_fixed(x, mean.expected, before, weight, bias, 1e-3, y.ours);
+      on_cpu().norm->batch_norm_fixed(x, mean.expected, before, weight, bias, 1e-3, y.expected);
+      QVERIFY(agree(y, "batch_norm_fixed", 4));
+      cuda::batch_norm_fixed_grad(grad, x, mean.expected, before, weight, 1e-3, grad_x.ours,
+                                  grad_weight.ours, grad_bias.ours);
+      on_cpu().norm->batch_norm_fixed_grad(grad, x, mean.expected, before, weight, 1e-3,
+                                           grad_x.expected, grad_weight.expected,
+                                           grad_bias.expected);
+      QVERIFY(gradients_agree());
     }
   }
 
@@ -243,25 +277,11 @@ class TestReductionsEmulated : public QObject {
     const Tensor x = full({4, 3, 37}, 0.3);
     const Twice y({4, 3, 37}, DType::Float32);
     const Twice mean({3}, DType::Float32);
-    const Twice variance({3}, DType::Float32);
-    cuda::batch_norm(x, Tensor(), Tensor(), 0, y.ours, mean.ours, variance.ours);
-    QVERIFY(equal_bits(variance.ours, variance.expected, "variance"));
+    const Twice rstd({3}, DType::Float32);
+    Tensor kept;
+    cuda::batch_norm(x, {}, {}, 0, {}, {}, {}, {}, y.ours, mean.ours, rstd.ours, kept);
+    QVERIFY(equal_bits(rstd.ours, rstd.expected, "rstd"));
     QVERIFY(equal_bits(y.ours, y.expected, "y"));
-  }
-
-  void track() {
-    for (int round = 0; round < kRounds; ++round) {
-      const Dims channels{draw().integer(1, 40)};
-      const BatchTracking tracking{draw().real(0, 1), draw().chance(0.5), 1.25};
-      const Tensor mean = draw().numbers(channels, DType::Float32);
-      const Tensor variance = draw().numbers(channels, DType::Float32);
-      const Tensor before = draw().numbers(channels, DType::Float32);
-      const Tensor ours[] = {full({}, 4, DType::Int64), raw::clone(before), raw::clone(before)};
-      const Tensor expected[] = {full({}, 4, DType::Int64), raw::clone(before), raw::clone(before)};
-      cuda::track(tracking, mean, variance, ours[0], ours[1], ours[2]);
-      on_cpu().norm->track(tracking, mean, variance, expected[0], expected[1], expected[2]);
-      for (int i = 0; i < 3; ++i) QVERIFY(test::agree(ours[i], expected[i], "track"));
-    }
   }
 
   void group_norm() {
@@ -329,6 +349,41 @@ class TestReductionsEmulated : public QObject {
       const Tensor dense = empty({57, 101}, DType::UInt8);
       cuda::bernoulli_each(generator, p, dense);
       check_moments(dense, 0.8, 0.16);
+    }
+  }
+
+  void dropout() {
+    for (int round = 0; round < kRounds; ++round) {
+      const DType dtype = any_floating();
+      const int64_t count = draw().integer(1, 300);
+      const int64_t offset = draw().integer(0, 1);  // now and then packs of 16 bytes do not fit
+      const Tensor x = numbers_of({count + 1}, dtype, true).as_strided({count}, {1}, offset);
+      const double p = draw().real(0.1, 0.9);
+      const Twice mask({count}, dtype);
+      const Twice kept({count}, DType::Bool);
+      const Twice y({count}, dtype);
+      const Tensor product = zeros({count}, dtype);
+      Generator ours(7);
+      Generator also_ours(7);
+      cuda::bernoulli(ours, p, mask.ours);
+      cuda::dropout(also_ours, p, 1.25, x, kept.ours, y.ours);
+      QCOMPARE(ours.philox_offset(), also_ours.philox_offset());
+      Generator cpu(7);
+      Generator also_cpu(7);
+      on_cpu().bernoulli(cpu, p, mask.expected);
+      on_cpu().activation->dropout(also_cpu, p, 1.25, x, kept.expected, y.expected);
+      QVERIFY(cpu == also_cpu);
+      const auto is_product = [&](const Tensor& drawn, const Tensor& flags, const Tensor& result) {
+        QVERIFY(equal_bits(raw::to(flags, dtype), drawn, "kept"));
+        on_cpu().affine(drawn, 1.25, 0, drawn);
+        on_cpu().binary(BinaryOp::Mul, x, drawn, product);
+        QVERIFY(test::agree(result, product, "dropout", 0));
+      };
+      is_product(mask.ours, kept.ours, y.ours);
+      is_product(mask.expected, kept.expected, y.expected);
+      cuda::dropout_grad(x, kept.ours, 1.25, y.ours);
+      on_cpu().activation->dropout_grad(x, kept.ours, 1.25, y.expected);
+      QVERIFY(test::agree(y.ours, y.expected, "dropout_grad", 0));
     }
   }
 

@@ -1,10 +1,4 @@
-#include "tests/plugins/cuda_kernels/emulator.h"
-// The emulator stands before the kernels, which see a compiler for CUDA.
 #include "core/backend/index_kernels.h"
-#include "plugins/cuda/keeper.cpp"
-#include "plugins/cuda/kernels/resample.cu"
-#include "plugins/cuda/kernels/sort.cu"
-#include "plugins/cuda/kernels/uploads.cpp"
 #include "tests/plugins/cuda_kernels/kernel_check.h"
 
 using namespace nw;

@@ -1,11 +1,3 @@
-#include "tests/plugins/cuda_kernels/emulator.h"
-// The emulator stands before the kernels, which see a compiler for CUDA.
-#include "plugins/cuda/kernels/embedding.cu"
-#include "plugins/cuda/kernels/fault.cpp"
-#include "plugins/cuda/kernels/loss_ctc.cu"
-#include "plugins/cuda/kernels/loss_margin.cu"
-#include "plugins/cuda/kernels/reduce.cu"
-#include "plugins/cuda/kernels/sort.cu"
 #include "tests/plugins/cuda_kernels/kernel_check.h"
 
 namespace nw::cuda {

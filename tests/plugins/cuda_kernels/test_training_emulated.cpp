@@ -1,17 +1,10 @@
-#include "tests/plugins/cuda_kernels/emulator.h"
-// The emulator stands before the kernels, which see a compiler for CUDA.
+#include <cstring>
 #include <set>
 
 #include "core/backend/activation_kernels.h"
 #include "core/backend/loss_kernels.h"
+#include "core/backend/optimizer_formulas.h"
 #include "core/base/random.h"
-#include "plugins/cuda/kernels/activation.cu"
-#include "plugins/cuda/kernels/fault.cpp"
-#include "plugins/cuda/kernels/loss.cu"
-#include "plugins/cuda/kernels/loss_ctc.cu"
-#include "plugins/cuda/kernels/loss_margin.cu"
-#include "plugins/cuda/kernels/optimizer.cu"
-#include "plugins/cuda/kernels/softmax.cu"
 #include "tests/plugins/cuda_kernels/kernel_check.h"
 
 using namespace nw;
@@ -36,6 +29,22 @@ struct Twice {
 
 /// Gradients, parameters, and what a rule keeps.
 using Lists = std::array<std::vector<Tensor>, 2 + kMostKept>;
+
+/// What step_by() reads.
+Tensor numbers_of_rule(const StepRule& rule, DType dtype) {
+  const Tensor out = zeros({static_cast<int64_t>(kRuleBytes)}, DType::UInt8, kCpu);
+  std::visit(
+      [&](const auto& own) {
+        using Rule = std::decay_t<decltype(own)>;
+        const StepNumbers<Rule, double> wide(own);
+        const StepNumbers<Rule, float> narrow(own);
+        const bool is_wide = dtype == DType::Float64;
+        std::memcpy(out.raw(), is_wide ? static_cast<const void*>(&wide) : &narrow,
+                    is_wide ? sizeof(wide) : sizeof(narrow));
+      },
+      rule);
+  return out;
+}
 
 /// One of each.
 std::vector<StepRule> any_rules() {
@@ -155,9 +164,12 @@ class TestTrainingEmulated : public QObject {
   }
 
   void softmax() {
-    for (int round = 0; round < kRounds; ++round) {
+    for (int round = 0; round < 2 * kRounds; ++round) {
       const DType dtype = any_floating();
-      const Dims sizes = lines();
+      Dims sizes = lines();
+      // Rows that fit into a warp and such that do not, whole packs of 16 bytes and not.
+      if (draw().chance(0.3)) sizes[1] = 8 * draw().integer(1, 150);
+      if (draw().chance(0.1)) sizes[1] = draw().integer(1000, 1100);
       const Tensor x = numbers_of(sizes, dtype);
       const Tensor grad = numbers_of(sizes, dtype);
       const bool logarithm = draw().chance(0.5);
@@ -287,6 +299,51 @@ class TestTrainingEmulated : public QObject {
     }
   }
 
+  /// The CPU's too: its numbers are the same, bit for bit.
+  void steps_by_numbers_in_memory() {
+    for (int round = 0; round < kRounds; ++round) {
+      for (const StepRule& rule : any_rules()) {
+        const DType dtype = any_floating();
+        const int64_t size = draw().integer(0, 60);
+        std::array<std::vector<Tensor>, 2 + kMostKept> by_value, by_memory;
+        for (size_t k = 0; k < by_value.size(); ++k) {
+          if (k > 1 && !keeps(rule, static_cast<int>(k - 2))) continue;
+          by_value[k] = {numbers_of({size}, dtype)};
+          on_cpu().unary(UnaryOp::Abs, raw::clone(by_value[k][0]), by_value[k][0]);
+          by_memory[k] = {raw::clone(by_value[k][0])};
+        }
+        const auto& [g, p, a, b, c] = by_value;
+        on_cpu().optimizer->step(rule, g, p, a, b, c);
+        const auto& [g2, p2, a2, b2, c2] = by_memory;
+        on_cpu().optimizer->step_by(rule, numbers_of_rule(rule, dtype), {}, g2, p2, a2, b2, c2);
+        for (size_t k = 0; k < by_value.size(); ++k) {
+          if (by_value[k].empty()) continue;
+          const std::string text = bit_difference(by_memory[k][0], by_value[k][0], "step_by");
+          QVERIFY2(text.empty(), text.c_str());
+        }
+      }
+    }
+  }
+
+  void scales_of_a_loss() {
+    for (int round = 0; round < 10 * kRounds; ++round) {
+      const double scale = draw().chance(0.1) ? 3e38 : draw().real(1e-3, 1e5);
+      const Twice scales(full({}, scale, DType::Float32, kCpu));
+      const Twice inverses(full({}, 7, DType::Float32, kCpu));
+      const Twice good(full({}, draw().integer(0, 3), DType::Int64, kCpu));
+      const Tensor found = full({}, draw().integer(0, 2), DType::Float32, kCpu);
+      const double growth = draw().real(1.1, 4);
+      cuda::kOptimizerKernels.update_scale(found, growth, 0.5, 3, scales.ours, inverses.ours,
+                                           good.ours);
+      on_cpu().optimizer->update_scale(found, growth, 0.5, 3, scales.expected, inverses.expected,
+                                       good.expected);
+      QCOMPARE(scales.ours.item(), scales.expected.item());
+      QCOMPARE(inverses.ours.item(), inverses.expected.item());
+      QCOMPARE(good.ours.item(), good.expected.item());
+      QCOMPARE(inverses.ours.item(), double(float(1 / scales.ours.item())));
+    }
+  }
+
   /// All rules, on lists of tensors of any sizes, some of which lie askew in memory.
   void optimizer_steps() {
     for (int round = 0; round < 2 * kRounds; ++round) {
@@ -314,7 +371,17 @@ class TestTrainingEmulated : public QObject {
           ours[2 + k].clear();
           expected[2 + k].clear();
         }
-        cuda::kOptimizerKernels.step(rule, ours[0], ours[1], ours[2], ours[3], ours[4]);
+        if (draw().chance(0.5)) {
+          cuda::kOptimizerKernels.step(rule, ours[0], ours[1], ours[2], ours[3], ours[4]);
+        } else {  // read from memory, after it was to be left out once
+          const Tensor numbers = numbers_of_rule(rule, dtype);
+          for (const float skip : {1.0f, 0.0f}) {
+            const Tensor flag = full({}, skip, DType::Float32, kCpu);
+            cuda::kOptimizerKernels.step_by(rule, numbers,
+                                            draw().chance(0.5) || skip ? flag : Tensor(), ours[0],
+                                            ours[1], ours[2], ours[3], ours[4]);
+          }
+        }
         on_cpu().optimizer->step(rule, expected[0], expected[1], expected[2], expected[3],
                                  expected[4]);
         for (size_t k = 0; k < ours.size(); ++k) {
@@ -354,8 +421,8 @@ class TestTrainingEmulated : public QObject {
       const Twice found(zeros({}));
       cuda::kOptimizerKernels.scale(1.7, ours);
       on_cpu().optimizer->scale(1.7, expected);
-      cuda::kOptimizerKernels.unscale(ours, factor, found.ours);
-      on_cpu().optimizer->unscale(expected, factor, found.expected);
+      cuda::kOptimizerKernels.scale_by(ours, factor, found.ours);
+      on_cpu().optimizer->scale_by(expected, factor, found.expected);
       QCOMPARE(found.ours.item(), found.expected.item());
       for (size_t i = 0; i < ours.size(); ++i) QVERIFY(agree(ours[i], expected[i], "scale"));
     }
