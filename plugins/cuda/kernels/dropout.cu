@@ -110,10 +110,10 @@ void dropout(Generator& generator, double p, double scale, const Tensor& x, cons
 void dropout_grad(const Tensor& grad, const Tensor& kept, double scale, const Tensor& grad_x) {
   with_real(grad.dtype(), [&](auto type) {
     using T = decltype(type);
-    for_each(stretches_of<T>(grad),
-             DropoutGrad<T>{static_cast<Wide<T>>(scale), grad.numel(),
-                            are_packable(grad, kept, grad_x), numbers<T>(grad), kept.data<bool>(),
-                            numbers<T>(grad_x)});
+    for_each(
+        stretches_of<T>(grad),
+        DropoutGrad<T>{static_cast<Wide<T>>(scale), grad.numel(), are_packable(grad, kept, grad_x),
+                       numbers<T>(grad), kept.data<bool>(), numbers<T>(grad_x)});
   });
 }
 
