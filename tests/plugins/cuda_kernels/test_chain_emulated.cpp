@@ -154,6 +154,8 @@ class TestChainEmulated : public QObject {
   Q_OBJECT
 
  private slots:
+  void cleanup() { QCOMPARE(cuda::emulated_note().kind, 0); }
+
   void forward_and_backward() {
     int long_ones = 0;
     for (int round = 0; round < 600; ++round) {
