@@ -93,8 +93,8 @@ class NcclWork final : public dist::Work {
         finish_(std::move(finish)) {}
 
   bool is_completed() const override {
-    refuse_recording("whether a collective is done");
-    return pending_->done->done();
+    // What is recorded has not begun.
+    return Keeper::current() == nullptr && pending_->done->done();
   }
   void wait() override {
     while (host_waits_ && !pending_->done->done() && state_->problem().empty()) {
@@ -234,21 +234,16 @@ WorkHandle NcclGroup::queue(std::string text, std::vector<Tensor> tensors, const
   const bool recorded = Keeper::current() != nullptr;
   CudaEvent(device_, current_stream(device_)).follow_on(stream_);
   comm_->run(text, [&](ncclComm_t comm) { return call(comm, stream_); });
-  auto& memory = static_cast<CachingAllocator&>(
-      backend_of({DeviceType::Cuda, device_}).allocator({DeviceType::Cuda, device_}));
-  for (const Tensor& tensor : tensors) {
-    if (recorded) {
-      keep_for_recording(tensor);
-    } else if (tensor.numel() > 0) {
-      memory.used_on(tensor.raw(), stream_);
-    }
-  }
   std::shared_ptr<Pending> pending;
   if (recorded) {
+    for (const Tensor& tensor : tensors) keep_for_recording(tensor);
     note_recorded(state_);
     pending = std::make_shared<Pending>(
         Pending{std::move(text), {}, std::make_unique<CudaEvent>(device_, stream_), {}});
   } else {
+    // Holds the tensors until they are done with. The allocator is not told of the other stream:
+    // it would ask that for a moment to wait for when they are freed, which may be while a
+    // recording goes on there.
     pending = state_->watch(std::move(text), std::move(tensors), stream_);
   }
   return std::make_shared<NcclWork>(state_, std::move(pending), host_waits, std::move(finish));
