@@ -9,6 +9,7 @@
 #include "app/cli/verbs.h"
 #include "core/backend/backend.h"
 #include "core/backend/fallback.h"
+#include "core/backend/math_mode.h"
 #include "core/base/error.h"
 #include "core/base/parallel.h"
 #include "core/trial/device_trial.h"
@@ -138,6 +139,7 @@ void run(const Request& request) {
   NW_CHECK(device != kMeta, "--device: meta has no numbers; choose cpu or cuda:0");
   NW_CHECK(request.cases >= 1, "--cases must be at least 1, is ", request.cases);
   backend_of(device).allocator(device);  // refuses a device that is not there
+  set_math_mode({.conv_tf32 = false});   // the CPU rounds nothing to TF32
   std::vector<DType> dtypes;
   for (const std::string& text : request.dtypes) dtypes.push_back(dtype_from_name(text));
   if (!request.json) print(subject(device) + "\n");

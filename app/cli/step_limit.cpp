@@ -8,9 +8,12 @@
 namespace nw::cli {
 namespace {
 
-bool has_convolution(const BenchNet& net) {
-  return std::any_of(net.graph.nodes.begin(), net.graph.nodes.end(),
-                     [](const graph::Node& node) { return node.block.starts_with("Conv"); });
+/// Whether most of its products are such as cuDNN computes on a GPU, which has a switch of its own.
+bool is_for_cudnn(const BenchNet& net) {
+  return std::any_of(net.graph.nodes.begin(), net.graph.nodes.end(), [](const graph::Node& node) {
+    const std::string& block = node.block;
+    return block.starts_with("Conv") || block == "RNN" || block == "LSTM" || block == "GRU";
+  });
 }
 
 /// How often each weight goes to or from memory in an update: it is read and written, its gradient
@@ -33,7 +36,7 @@ StepWork work_of(const BenchNet& net) {
 }
 
 std::optional<double> least_us(const BenchNet& net, const DeviceFacts& facts) {
-  const bool rounds = has_convolution(net) ? math_mode().conv_tf32 : math_mode().matmul_tf32;
+  const bool rounds = is_for_cudnn(net) ? math_mode().conv_tf32 : math_mode().matmul_tf32;
   const double flops = rounds && facts.tf32_flops > 0 ? facts.tf32_flops : facts.float32_flops;
   if (flops == 0 || facts.bytes_per_second == 0) return {};
   const StepWork work = work_of(net);
