@@ -1,12 +1,17 @@
+#include <algorithm>
 #include <array>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
 #include "core/backend/creation.h"
 #include "core/backend/fallback.h"
 #include "core/backend/math_mode.h"
+#include "core/backend/out_of_memory.h"
 #include "plugins/cuda/conv_descriptors.h"
+#include "plugins/cuda/cudnn_plans.h"
+#include "plugins/cuda/keeper.h"
 #include "plugins/cuda/kernels/kernels.h"
 
 // Convolutions by cuDNN. Algorithms are chosen once for each shape, those that repeat bit for bit
@@ -15,7 +20,6 @@ namespace nw::cuda {
 namespace {
 
 constexpr size_t kMostWorkspaceBytes = size_t{1} << 30;
-constexpr size_t kMeasuringBytes = kMostWorkspaceBytes / 4;
 constexpr size_t kMostPlans = 1024;
 constexpr int kMostAlgorithms = 16;
 
@@ -102,8 +106,14 @@ struct WeightPass {
   }
 };
 
-Tensor room_of(size_t bytes, const Tensor& like) {
-  return bytes == 0 ? Tensor() : empty({static_cast<int64_t>(bytes)}, DType::UInt8, like.device());
+/// None: there is not so much memory; `needed`: that throws OutOfMemory.
+std::optional<Tensor> room_of(size_t bytes, const Tensor& like, bool needed) {
+  try {
+    return room_for(bytes, like);
+  } catch (const OutOfMemory&) {
+    if (needed) throw;
+    return std::nullopt;
+  }
 }
 
 /// One pass of one shape: descriptors, and the algorithms in the order in which they are tried.
@@ -111,17 +121,21 @@ template <typename Pass>
 class Plan {
  public:
   Plan(const ConvShape& shape, const Operands& operands, const Tensor& like)
-      : wide_(shape.dtype == DType::Float64), descriptors_(shape) {
+      : wide_(shape.dtype == DType::Float64),
+        exact_(shape.dtype == DType::Float32 && !shape.tf32),
+        descriptors_(shape) {
     cudnnHandle_t handle = cudnn_handle(shape.device);
     std::array<typename Pass::Result, kMostAlgorithms> results{};
     int count = 0;
-    cudnnStatus_t status;
-    if (math_mode().benchmark) {
-      const Tensor room = room_of(kMeasuringBytes, like);
-      status = Pass::measure(handle, descriptors_, operands, room.raw(), kMeasuringBytes, &count,
+    cudnnStatus_t status = Pass::advise(handle, descriptors_, &count, results.data());
+    if (is_not_supported(status)) return;
+    check_cudnn(status, "choose an algorithm for a convolution");
+    // A measurement waits for the device, which recorded work must not.
+    if (math_mode().benchmark && Keeper::current() == nullptr) {
+      const Tensor room = room_to_measure(results.data(), count, like);
+      status = Pass::measure(handle, descriptors_, operands, memory_of(room),
+                             room.defined() ? static_cast<size_t>(room.numel()) : 0, &count,
                              results.data());
-    } else {
-      status = Pass::advise(handle, descriptors_, &count, results.data());
     }
     if (is_not_supported(status)) return;
     check_cudnn(status, "choose an algorithm for a convolution");
@@ -139,11 +153,13 @@ class Plan {
     const void* beta = wide_ ? static_cast<const void*>(&zero) : &narrow_zero;
     for (; next_ < choices_.size(); ++next_) {
       const Choice& choice = choices_[next_];
-      const Tensor room = room_of(choice.bytes, like);
+      const bool last = next_ + 1 == choices_.size();
+      const std::optional<Tensor> room = room_of(choice.bytes, like, last);
+      if (!room) continue;
       descriptors_.set_math(choice.math);
       const cudnnStatus_t status =
           Pass::run(cudnn_handle(shape.device), descriptors_, operands, alpha, beta,
-                    choice.algorithm, room.defined() ? room.raw() : nullptr, choice.bytes);
+                    choice.algorithm, memory_of(*room), choice.bytes);
       if (is_not_supported(status)) continue;
       check_cudnn(status, "run a convolution");
       return true;
@@ -166,11 +182,27 @@ class Plan {
           results[i].memory > kMostWorkspaceBytes) {
         continue;
       }
-      choices_.push_back({results[i].algo, results[i].mathType, results[i].memory});
+      const cudnnMathType_t math = exact_ ? CUDNN_FMA_MATH : results[i].mathType;
+      choices_.push_back({results[i].algo, math, results[i].memory});
+    }
+  }
+
+  /// As much as the most of them want that are advised; less where there is not so much.
+  static Tensor room_to_measure(const typename Pass::Result* results, int count,
+                                const Tensor& like) {
+    size_t bytes = 0;
+    for (int i = 0; i < count; ++i) {
+      const bool fits =
+          results[i].status == CUDNN_STATUS_SUCCESS && results[i].memory <= kMostWorkspaceBytes;
+      if (fits) bytes = std::max(bytes, results[i].memory);
+    }
+    for (;; bytes /= 2) {
+      if (const std::optional<Tensor> room = room_of(bytes, like, bytes < 1024)) return *room;
     }
   }
 
   bool wide_;
+  bool exact_;  // float32 numbers must not be rounded
   ConvDescriptors descriptors_;
   std::vector<Choice> choices_;
   size_t next_ = 0;
@@ -228,7 +260,8 @@ ConvShape shape_of(const Tensor& x, const Tensor& weight, const Tensor& y, const
   shape.dtype = y.dtype();
   shape.device = y.device().index;
   shape.tf32 = shape.dtype == DType::Float32 && math_mode().conv_tf32;
-  shape.innermost = !x.is_contiguous() || !y.is_contiguous();
+  // In float64 cuDNN knows only images whose channels lie outermost.
+  shape.innermost = shape.dtype != DType::Float64 && (!x.is_contiguous() || !y.is_contiguous());
   return shape;
 }
 

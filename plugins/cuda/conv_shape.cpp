@@ -18,10 +18,16 @@ bool put_sizes(const Dims& from, int* to) {
   return fits;
 }
 
-void put_window(const SmallVector<int64_t, 3>& from, int lead, int* to) {
+/// False: some number is beyond 31 bits.
+bool put_window(const SmallVector<int64_t, 3>& from, int lead, int* to) {
+  bool fits = true;
   size_t at = 0;
   if (from.size() == 1) to[at++] = lead;
-  for (const int64_t value : from) to[at++] = static_cast<int>(value);
+  for (const int64_t value : from) {
+    fits = fits && value <= std::numeric_limits<int>::max();
+    to[at++] = static_cast<int>(value);
+  }
+  return fits;
 }
 
 }  // namespace
@@ -33,10 +39,12 @@ ConvShape::ConvShape(const Dims& x_sizes, const Dims& weight_sizes, const Dims& 
   fits_ = put_sizes(x_sizes, x);
   fits_ = put_sizes(weight_sizes, weight) && fits_;
   fits_ = put_sizes(y_sizes, y) && fits_;
-  fits_ = fits_ && numel(x_sizes) <= INT32_MAX && numel(y_sizes) <= INT32_MAX;
-  put_window(window.padding, 0, padding);
-  put_window(window.stride, 1, stride);
-  put_window(window.dilation, 1, dilation);
+  for (const Dims* sizes : {&x_sizes, &weight_sizes, &y_sizes}) {
+    fits_ = fits_ && numel(*sizes) <= INT32_MAX;
+  }
+  fits_ = put_window(window.padding, 0, padding) && fits_;
+  fits_ = put_window(window.stride, 1, stride) && fits_;
+  fits_ = put_window(window.dilation, 1, dilation) && fits_;
   if (window.dilation.empty()) {
     for (int& step : dilation) step = 1;
   }
@@ -48,8 +56,8 @@ bool ConvShape::is_plain() const {
     if (x[d] == 0 || y[d] == 0 || weight[d] == 0) return false;
   }
   for (int d = 0; d < rank - 2; ++d) {
-    const int span = (weight[d + 2] - 1) * dilation[d] + 1;
-    const int room = x[d + 2] + 2 * padding[d] - span;
+    const int64_t span = (weight[d + 2] - int64_t{1}) * dilation[d] + 1;
+    const int64_t room = x[d + 2] + int64_t{2} * padding[d] - span;
     if (room < 0 || room / stride[d] + 1 != y[d + 2]) return false;
   }
   return true;

@@ -8,8 +8,12 @@
 namespace nw::cuda {
 
 void check_cudnn(cudnnStatus_t status, const char* call) {
-  NW_CHECK(status == CUDNN_STATUS_SUCCESS, "[cuda] cuDNN could not ", call, ": ",
-           NW_CUDNN(cudnnGetErrorString)(status));
+  if (status == CUDNN_STATUS_SUCCESS) [[likely]]
+    return;
+  char detail[512] = "";
+  NW_CUDNN(cudnnGetLastErrorString)(detail, sizeof(detail));
+  throw Error(concat("[cuda] cuDNN could not ", call, ": ", NW_CUDNN(cudnnGetErrorString)(status),
+                     *detail == '\0' ? "" : ": ", detail));
 }
 
 bool is_not_supported(cudnnStatus_t status) {

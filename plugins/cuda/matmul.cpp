@@ -48,8 +48,8 @@ const Functions& lt() {
 }
 
 void check(cublasStatus_t status, const char* call) {
-  NW_CHECK(status == CUBLAS_STATUS_SUCCESS, "[cuda] ", call, " of cuBLASLt failed with status ",
-           static_cast<int>(status));
+  NW_CHECK(status == CUBLAS_STATUS_SUCCESS, "[cuda] ", call,
+           " of cuBLASLt failed: ", NW_SYMBOL(cublas_lt(), cublasLtGetStatusString)(status));
 }
 
 /// One of each device, made on first use; thread-safe, as cuBLASLt's handles are.

@@ -60,7 +60,8 @@ cudnnStatus_t answer(Pass pass, const ConvProblem& problem, size_t room, int wan
     result = {};
     result.algo = static_cast<decltype(result.algo)>(one.number);
     result.determinism = one.repeats ? CUDNN_DETERMINISTIC : CUDNN_NON_DETERMINISTIC;
-    result.mathType = one.math;
+    // Not what the descriptor asked for but what the algorithm could make use of.
+    result.mathType = one.could_use;
     result.memory = one.workspace_bytes;
     result.time = -1;
     if (!one.supported) {

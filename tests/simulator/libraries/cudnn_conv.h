@@ -20,8 +20,9 @@ cudnnStatus_t status_of(const ConvProblem& problem);
 struct ConvAlgorithm {
   int number = 0;  // of the pass' enumeration
   bool supported = false;
-  bool repeats = true;  // bit for bit
-  cudnnMathType_t math = CUDNN_FMA_MATH;
+  bool repeats = true;                         // bit for bit
+  cudnnMathType_t math = CUDNN_FMA_MATH;       // with what the descriptor allows
+  cudnnMathType_t could_use = CUDNN_FMA_MATH;  // if it were allowed
   size_t workspace_bytes = 0;
 };
 int count_of_algorithms(Pass pass);

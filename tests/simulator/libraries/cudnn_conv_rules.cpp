@@ -168,6 +168,7 @@ ConvAlgorithm algorithm_of(Pass pass, int number, const ConvProblem& problem) {
   algorithm.supported = takes(known.kind, problem);
   if (!algorithm.supported) return algorithm;
   algorithm.math = math_of(known, problem);
+  algorithm.could_use = known.on_tensor_cores ? CUDNN_DEFAULT_MATH : CUDNN_FMA_MATH;
   algorithm.workspace_bytes = workspace_of(known.kind, problem);
   return algorithm;
 }

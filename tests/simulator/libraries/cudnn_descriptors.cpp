@@ -54,6 +54,10 @@ const char* cudnnGetErrorString(cudnnStatus_t status) {
   }
 }
 
+void cudnnGetLastErrorString(char* message, size_t most) {
+  if (most > 0) *message = '\0';
+}
+
 cudnnStatus_t cudnnCreate(cudnnHandle_t* handle) {
   if (handle == nullptr) return CUDNN_STATUS_BAD_PARAM_NULL_POINTER;
   *handle = new cudnnContext{current_device(), nullptr};
