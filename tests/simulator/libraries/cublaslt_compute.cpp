@@ -89,7 +89,10 @@ std::vector<T> rows_of(const Layout& layout, int32_t operation, const void* memo
 }
 
 /// NVIDIA leaves open whether ReLU keeps what is no number; both happen.
-const bool kLosesNan = std::getenv("NW_SIMULATED_RELU_LOSES_NAN") != nullptr;
+bool relu_loses_nan() {
+  const char* text = std::getenv("NW_SIMULATED_RELU_LOSES_NAN");
+  return text != nullptr && *text != '0';
+}
 
 template <typename T>
 class One {
@@ -162,7 +165,7 @@ class One {
       if (!call_.has(kRelu)) return value;
       const bool positive = value > 0;
       if (call_.has(kAux)) set_bit(i, j, positive);
-      return positive || (value != value && !kLosesNan) ? value : T{};
+      return positive || (value != value && !loses_nan_) ? value : T{};
     }
     return value;
   }
@@ -206,6 +209,7 @@ class One {
   const Operands& operands_;
   int64_t batch_, m_, n_, k_;
   std::vector<T> a_, b_;
+  bool loses_nan_ = relu_loses_nan();
 };
 
 template <typename T>
