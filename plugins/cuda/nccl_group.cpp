@@ -5,7 +5,6 @@
 #include <atomic>
 #include <cstring>
 #include <functional>
-#include <list>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -18,6 +17,7 @@
 #include "plugins/cuda/memory_source.h"
 #include "plugins/cuda/nccl_calls.h"
 #include "plugins/cuda/nccl_comm.h"
+#include "plugins/cuda/nccl_work.h"
 #include "plugins/cuda/recorded_groups.h"
 
 namespace nw::cuda {
@@ -25,94 +25,9 @@ namespace {
 
 using dist::Reduction;
 using dist::WorkHandle;
-using Clock = std::chrono::steady_clock;
+using Clock = NcclState::Clock;
 
 constexpr std::chrono::milliseconds kLookEvery{50};
-constexpr std::chrono::microseconds kAskEvery{50};
-
-/// An operation that was queued.
-struct Pending {
-  std::string text;
-  std::vector<Tensor> tensors;
-  std::unique_ptr<CudaEvent> done;
-  Clock::time_point deadline;
-};
-
-/// What the group, its works, recordings and its watching thread share. Lives
-/// as long as the last of them.
-class State final : public InRecording {
- public:
-  State(int device, std::chrono::milliseconds timeout) : device_(device), timeout_(timeout) {}
-
-  std::string problem() {
-    const std::lock_guard lock(mutex_);
-    return broken_;
-  }
-  /// Whether this reason is the first.
-  bool break_by(const std::string& reason) {
-    const std::lock_guard lock(mutex_);
-    if (!broken_.empty()) return false;
-    broken_ = reason;
-    return true;
-  }
-
-  /// Watches what was queued on the stream so far.
-  std::shared_ptr<Pending> watch(std::string text, std::vector<Tensor> tensors,
-                                 cudaStream_t stream) {
-    auto pending = std::make_shared<Pending>(Pending{std::move(text), std::move(tensors),
-                                                     std::make_unique<CudaEvent>(device_, stream),
-                                                     Clock::now() + timeout_});
-    const std::lock_guard lock(mutex_);
-    pending_.push_back(pending);
-    return pending;
-  }
-  void replayed() override { watch("recorded work", {}, current_stream(device_)); }
-
-  /// Forgets what is done; the oldest that is not.
-  std::shared_ptr<Pending> oldest() {
-    const std::lock_guard lock(mutex_);
-    std::erase_if(pending_, [](const auto& one) { return one->done->done(); });
-    return pending_.empty() ? nullptr : pending_.front();
-  }
-
- private:
-  const int device_;
-  const std::chrono::milliseconds timeout_;
-  std::mutex mutex_;
-  std::string broken_;  // why nothing works any more; empty: it does
-  std::list<std::shared_ptr<Pending>> pending_;
-};
-
-class NcclWork final : public dist::Work {
- public:
-  NcclWork(std::shared_ptr<State> state, std::shared_ptr<Pending> pending, bool host_waits,
-           std::function<void()> finish)
-      : state_(std::move(state)),
-        pending_(std::move(pending)),
-        host_waits_(host_waits),
-        finish_(std::move(finish)) {}
-
-  bool is_completed() const override {
-    // What is recorded has not begun.
-    return Keeper::current() == nullptr && pending_->done->done();
-  }
-  void wait() override {
-    while (host_waits_ && !pending_->done->done() && state_->problem().empty()) {
-      std::this_thread::sleep_for(kAskEvery);
-    }
-    const std::string problem = state_->problem();
-    NW_CHECK(problem.empty(), "[", pending_->text, "] failed: ", problem);
-    pending_->done->follow();
-    if (finish_) finish_();
-    finish_ = nullptr;
-  }
-
- private:
-  std::shared_ptr<State> state_;
-  std::shared_ptr<Pending> pending_;
-  bool host_waits_;
-  std::function<void()> finish_;  // what is queued behind it on the waiting thread's stream
-};
 
 class NcclGroup final : public dist::ProcessGroup {
  public:
@@ -152,7 +67,7 @@ class NcclGroup final : public dist::ProcessGroup {
   const std::chrono::milliseconds timeout_;
   std::unique_ptr<NcclComm> comm_;
   cudaStream_t stream_ = nullptr;
-  std::shared_ptr<State> state_ = std::make_shared<State>(device_, timeout_);
+  std::shared_ptr<NcclState> state_ = std::make_shared<NcclState>(device_, timeout_);
   std::atomic<uint64_t> bytes_sent_{0};
   std::jthread watcher_;
 };
@@ -222,9 +137,8 @@ void NcclGroup::check_rank(std::string_view op, int rank) const {
            rank);
 }
 
-/// Runs `call(comm, stream)` in the group's stream, behind what this thread has
-/// queued. What is recorded is watched each time that the recording is
-/// replayed.
+/// Runs `call(comm, stream)` in the group's stream, behind what this thread has queued. What is
+/// recorded is watched each time that the recording is replayed.
 template <typename Call>
 WorkHandle NcclGroup::queue(std::string text, std::vector<Tensor> tensors, const Call& call,
                             std::function<void()> finish, bool host_waits) {
@@ -234,12 +148,12 @@ WorkHandle NcclGroup::queue(std::string text, std::vector<Tensor> tensors, const
   const bool recorded = Keeper::current() != nullptr;
   CudaEvent(device_, current_stream(device_)).follow_on(stream_);
   comm_->run(text, [&](ncclComm_t comm) { return call(comm, stream_); });
-  std::shared_ptr<Pending> pending;
+  std::shared_ptr<NcclPending> pending;
   if (recorded) {
     for (const Tensor& tensor : tensors) keep_for_recording(tensor);
     note_recorded(state_);
-    pending = std::make_shared<Pending>(
-        Pending{std::move(text), {}, std::make_unique<CudaEvent>(device_, stream_), {}});
+    pending = std::make_shared<NcclPending>(
+        NcclPending{std::move(text), {}, std::make_unique<CudaEvent>(device_, stream_), {}});
   } else {
     // Holds the tensors until they are done with. The allocator is not told of the other stream:
     // it would ask that for a moment to wait for when they are freed, which may be while a
@@ -397,12 +311,11 @@ void NcclGroup::watch(const std::stop_token& stop) {
   }
 }
 
-/// Breaks the group for what failed or takes too long. Whether something is
-/// under way.
+/// Breaks the group for what failed or takes too long. Whether something is under way.
 bool NcclGroup::look_after() {
   try {
     comm_->check_health();
-    const std::shared_ptr<Pending> oldest = state_->oldest();
+    const std::shared_ptr<NcclPending> oldest = state_->oldest();
     if (oldest == nullptr) return false;
     NW_CHECK(Clock::now() < oldest->deadline, "[", oldest->text, "] rank ", rank_,
              " waited for the others for more than ", timeout_.count(), " ms");

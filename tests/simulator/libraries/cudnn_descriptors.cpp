@@ -91,7 +91,7 @@ cudnnStatus_t cudnnSetTensorNdDescriptor(cudnnTensorDescriptor_t descriptor, cud
   if (!set_type(type, shape.type)) return CUDNN_STATUS_NOT_SUPPORTED;
   NW_DNN(set_sizes(shape, rank, sizes));
   for (int d = 0; d < rank; ++d) {
-    if (strides[d] < 0) return CUDNN_STATUS_BAD_PARAM;
+    if (strides[d] <= 0) return CUDNN_STATUS_BAD_PARAM;
     shape.strides[d] = strides[d];
   }
   descriptor->shape = shape;

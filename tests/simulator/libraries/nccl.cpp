@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstring>
 #include <functional>
+#include <mutex>
 #include <set>
 #include <thread>
 
@@ -41,13 +42,20 @@ bool bury(ncclComm_t comm) {
   return living().all.erase(comm) > 0;
 }
 
-std::string& last_text() {
-  static thread_local std::string text;
-  return text;
+/// What went wrong last, in any thread.
+struct LastText {
+  std::mutex mutex;
+  std::string text;
+};
+
+LastText& last_text() {
+  static auto& one = *new LastText;
+  return one;
 }
 
 ncclResult_t refuse(ncclResult_t result, const std::string& text) {
-  last_text() = text;
+  const std::lock_guard lock(last_text().mutex);
+  last_text().text = text;
   return result;
 }
 
@@ -72,11 +80,14 @@ void meet(State& state) {
     Greeting theirs{};
     std::memcpy(&theirs, state.mail.take(name).data(), sizeof(theirs));
     if (theirs.size != state.size) {
-      return state.fail(ncclInvalidUsage, "the ranks disagree on how many they are");
+      state.status = refuse(ncclInvalidUsage, "the ranks disagree on how many they are");
+      return;
     }
     if (!devices.insert(theirs.device).second) {
-      return state.fail(ncclInvalidUsage, "Duplicate GPU detected : rank " + std::to_string(rank) +
-                                              " uses the device of another rank");
+      state.status =
+          refuse(ncclInvalidUsage, "Duplicate GPU detected : rank " + std::to_string(rank) +
+                                       " uses the device of another rank");
+      return;
     }
   }
   state.status = ncclSuccess;
@@ -93,9 +104,7 @@ ncclResult_t make(ncclComm_t* comm, int size, const ncclUniqueId& id, int rank, 
   made->blocking = blocking;
   if (blocking) {
     meet(*made->state);
-    if (made->state->status != ncclSuccess) {
-      return refuse(made->state->status, made->state->text());
-    }
+    if (made->state->status != ncclSuccess) return made->state->status;
   } else {
     made->state->status = ncclInProgress;
     made->helper = std::thread([state = made->state] { meet(*state); });
@@ -221,9 +230,11 @@ const char* ncclGetErrorString(ncclResult_t result) {
   }
 }
 
-const char* ncclGetLastError(ncclComm_t comm) {
-  if (is_alive(comm) && !comm->state->text().empty()) last_text() = comm->state->text();
-  return last_text().c_str();
+const char* ncclGetLastError(ncclComm_t) {
+  static thread_local std::string read;
+  const std::lock_guard lock(last_text().mutex);
+  read = last_text().text;
+  return read.c_str();
 }
 
 ncclResult_t ncclGetUniqueId(ncclUniqueId* id) {

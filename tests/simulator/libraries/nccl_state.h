@@ -5,7 +5,6 @@
 #include <atomic>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 
 #include "tests/simulator/libraries/device.h"
@@ -28,22 +27,6 @@ struct State {
   bool busy = false;
   uint64_t next = 0;                             // collective
   std::map<std::string, uint64_t> next_of_pair;  // message from one rank to another
-
-  void fail(ncclResult_t result, const std::string& text) {
-    {
-      const std::lock_guard lock(mutex_);
-      text_ = text;
-    }
-    status = result;
-  }
-  std::string text() {
-    const std::lock_guard lock(mutex_);
-    return text_;
-  }
-
- private:
-  std::mutex mutex_;
-  std::string text_;
 };
 
 enum class Kind : int64_t { AllReduce, Broadcast, AllGather, ReduceScatter };

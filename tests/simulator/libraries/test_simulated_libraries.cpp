@@ -1,24 +1,17 @@
+#include <cuda_runtime_api.h>
 #include <cudnn.h>
 #include <dlfcn.h>
 
-#include <QTemporaryDir>
 #include <QtTest>
-#include <cmath>
-#include <random>
-#include <thread>
 
 #include "core/backend/creation.h"
 #include "core/backend/math_mode.h"
-#include "core/base/error.h"
-#include "core/dist/process_group.h"
-#include "core/dist/store.h"
 #include "core/plugin/loader.h"
 #include "tests/plugins/cuda_kernels/conv_case.h"
 #include "tests/support/compare.h"
 
 using namespace nw;
 using namespace nw::test;
-using namespace std::chrono_literals;
 
 namespace {
 
@@ -86,6 +79,85 @@ Function* cudnn(const char* name) {
 }
 #define CUDNN(function) cudnn<decltype(::function)>(#function)
 
+/// A handle with a stream of its own, and the descriptors of a convolution of float32 images.
+struct ConvCalls {
+  cudnnHandle_t handle = nullptr;
+  cudaStream_t stream = nullptr;
+  cudnnTensorDescriptor_t x = nullptr, y = nullptr;
+  cudnnFilterDescriptor_t weight = nullptr;
+  cudnnConvolutionDescriptor_t conv = nullptr;
+
+  ConvCalls() {
+    cudaSetDevice(0);
+    cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
+    CUDNN(cudnnCreate)(&handle);
+    CUDNN(cudnnSetStream)(handle, stream);
+    CUDNN(cudnnCreateTensorDescriptor)(&x);
+    CUDNN(cudnnCreateTensorDescriptor)(&y);
+    CUDNN(cudnnCreateFilterDescriptor)(&weight);
+    CUDNN(cudnnCreateConvolutionDescriptor)(&conv);
+  }
+  ~ConvCalls() {
+    CUDNN(cudnnDestroyConvolutionDescriptor)(conv);
+    CUDNN(cudnnDestroyFilterDescriptor)(weight);
+    CUDNN(cudnnDestroyTensorDescriptor)(y);
+    CUDNN(cudnnDestroyTensorDescriptor)(x);
+    CUDNN(cudnnDestroy)(handle);
+    cudaStreamDestroy(stream);
+  }
+
+  void describe(const ConvCase& c) const {
+    const auto ints = [](const auto& values) {
+      return std::vector<int>(values.begin(), values.end());
+    };
+    const auto set = [&](cudnnTensorDescriptor_t to, const Dims& sizes) {
+      QCOMPARE(CUDNN(cudnnSetTensorNdDescriptor)(to, CUDNN_DATA_FLOAT, 4, ints(sizes).data(),
+                                                 ints(contiguous_strides(sizes)).data()),
+               CUDNN_STATUS_SUCCESS);
+    };
+    set(x, c.x);
+    set(y, c.y);
+    QCOMPARE(CUDNN(cudnnSetFilterNdDescriptor)(weight, CUDNN_DATA_FLOAT, CUDNN_TENSOR_NCHW, 4,
+                                               ints(c.weight).data()),
+             CUDNN_STATUS_SUCCESS);
+    const Window& w = c.window;
+    QCOMPARE(CUDNN(cudnnSetConvolutionNdDescriptor)(conv, 2, ints(w.padding).data(),
+                                                    ints(w.stride).data(), ints(w.dilation).data(),
+                                                    CUDNN_CROSS_CORRELATION, CUDNN_DATA_FLOAT),
+             CUDNN_STATUS_SUCCESS);
+    CUDNN(cudnnSetConvolutionGroupCount)(conv, static_cast<int>(w.groups));
+    CUDNN(cudnnSetConvolutionMathType)(conv, CUDNN_FMA_MATH);
+  }
+
+  /// Calls run(algorithm, workspace, bytes) for each that is offered, and one byte short of it.
+  template <typename Result, typename Advise, typename Run>
+  int each(const Advise& advise, const Run& run, const Tensor& out, const Tensor& expected) const {
+    Result results[16];
+    int count = 0;
+    int offered = 0;
+    if (advise(&count, results) != CUDNN_STATUS_SUCCESS) return 0;
+    for (int i = 0; i < count; ++i) {
+      if (results[i].status != CUDNN_STATUS_SUCCESS) continue;
+      ++offered;
+      const size_t bytes = results[i].memory;
+      const Tensor room = empty({static_cast<int64_t>(bytes) + 16}, DType::UInt8, kGpu);
+      backend_of(kGpu).synchronize(kGpu);
+      if (bytes > 0) {
+        const cudnnStatus_t status = run(results[i].algo, room.raw(), bytes - 1);
+        if (CUDNN_STATUS_CATEGORY(status) != CUDNN_STATUS_BAD_PARAM) return -1;
+      }
+      if (run(results[i].algo, room.raw(), bytes) != CUDNN_STATUS_SUCCESS) return -1;
+      cudaStreamSynchronize(stream);
+      const std::string problem = difference(on_cpu(out), expected, "algorithm", 8);
+      if (!problem.empty()) {
+        qWarning("algorithm %d: %s", static_cast<int>(results[i].algo), problem.c_str());
+        return -1;
+      }
+    }
+    return offered;
+  }
+};
+
 /// A math mode that is put back.
 class ModeScope {
  public:
@@ -96,37 +168,9 @@ class ModeScope {
   MathMode before_;
 };
 
-/// Two ranks of one group: threads, each with a device of its own.
-void as_two_ranks(const std::string& path, std::chrono::milliseconds timeout,
-                  const std::function<void(dist::ProcessGroup&)>& work,
-                  std::vector<std::string>& problems, int devices = 2) {
-  problems.assign(2, {});
-  std::vector<std::thread> ranks;
-  for (int rank = 0; rank < 2; ++rank) {
-    ranks.emplace_back([&, rank] {
-      try {
-        dist::GroupOptions options;
-        options.rank = rank;
-        options.size = 2;
-        options.timeout = timeout;
-        options.device = {DeviceType::Cuda, rank % devices};
-        options.store = std::make_shared<dist::FileStore>(path, 2);
-        work(*dist::make_process_group("nccl", options));
-      } catch (const Error& error) {
-        problems[static_cast<size_t>(rank)] = error.text();
-      }
-    });
-  }
-  for (std::thread& rank : ranks) rank.join();
-}
-
-Device device_of(const dist::ProcessGroup& group) {
-  return {DeviceType::Cuda, group.rank()};
-}
-
 }  // namespace
 
-/// The stand-ins for cuBLASLt, cuDNN and NCCL, through the plugin, against the CPU.
+/// The stand-ins for cuBLASLt and cuDNN against the CPU, through the plugin and by their own calls.
 class TestSimulatedLibraries : public QObject {
   Q_OBJECT
 
@@ -231,125 +275,81 @@ class TestSimulatedLibraries : public QObject {
     }
   }
 
+  void every_algorithm_that_is_offered_gives_the_same() {
+    Draw draw(test_seed());
+    const ConvCalls calls;
+    const float one = 1;
+    const float zero = 0;
+    int offered = 0;
+    for (int round = 0; round < 250; ++round) {
+      const ConvCase c(draw, 1);
+      if (c.x.size() != 4 || c.y[2] * c.y[3] == 0) continue;
+      const Tensor x = drawn(draw, c.x);
+      const Tensor weight = drawn(draw, c.weight);
+      const Tensor grad = drawn(draw, c.y);
+      const Results expected = convolve(c, x, weight, drawn(draw, {c.weight[0]}), grad);
+      const Tensor plain = empty(c.y, DType::Float32, kCpu);
+      kernels_of(plain).conv(x, weight, {}, c.window, plain);
+      const Tensor there_x = on_gpu(x);
+      const Tensor there_weight = on_gpu(weight);
+      const Tensor there_grad = on_gpu(grad);
+      const Tensor y = empty(c.y, DType::Float32, kGpu);
+      const Tensor grad_x = empty(c.x, DType::Float32, kGpu);
+      const Tensor grad_weight = empty(c.weight, DType::Float32, kGpu);
+      calls.describe(c);
+      const int forward = calls.each<cudnnConvolutionFwdAlgoPerf_t>(
+          [&](int* count, auto* results) {
+            return CUDNN(cudnnGetConvolutionForwardAlgorithm_v7)(
+                calls.handle, calls.x, calls.weight, calls.conv, calls.y, 16, count, results);
+          },
+          [&](auto algorithm, void* room, size_t bytes) {
+            return CUDNN(cudnnConvolutionForward)(calls.handle, &one, calls.x, there_x.raw(),
+                                                  calls.weight, there_weight.raw(), calls.conv,
+                                                  algorithm, room, bytes, &zero, calls.y, y.raw());
+          },
+          y, plain);
+      const int backward = calls.each<cudnnConvolutionBwdDataAlgoPerf_t>(
+          [&](int* count, auto* results) {
+            return CUDNN(cudnnGetConvolutionBackwardDataAlgorithm_v7)(
+                calls.handle, calls.weight, calls.y, calls.conv, calls.x, 16, count, results);
+          },
+          [&](auto algorithm, void* room, size_t bytes) {
+            return CUDNN(cudnnConvolutionBackwardData)(
+                calls.handle, &one, calls.weight, there_weight.raw(), calls.y, there_grad.raw(),
+                calls.conv, algorithm, room, bytes, &zero, calls.x, grad_x.raw());
+          },
+          grad_x, expected.grad_x);
+      const int of_weight = calls.each<cudnnConvolutionBwdFilterAlgoPerf_t>(
+          [&](int* count, auto* results) {
+            return CUDNN(cudnnGetConvolutionBackwardFilterAlgorithm_v7)(
+                calls.handle, calls.x, calls.y, calls.conv, calls.weight, 16, count, results);
+          },
+          [&](auto algorithm, void* room, size_t bytes) {
+            return CUDNN(cudnnConvolutionBackwardFilter)(
+                calls.handle, &one, calls.x, there_x.raw(), calls.y, there_grad.raw(), calls.conv,
+                algorithm, room, bytes, &zero, calls.weight, grad_weight.raw());
+          },
+          grad_weight, expected.grad_weight);
+      QVERIFY2(forward >= 0 && backward >= 0 && of_weight >= 0,
+               qPrintable(QString("%1 %2 %3").arg(forward).arg(backward).arg(of_weight)));
+      offered += forward + backward + of_weight;
+    }
+    QVERIFY(offered > 100);
+  }
+
   void cudnn_refuses_what_it_does_not_describe() {
     cudnnTensorDescriptor_t x = nullptr;
     QCOMPARE(CUDNN(cudnnCreateTensorDescriptor)(&x), CUDNN_STATUS_SUCCESS);
     const int sizes[] = {2, 3, 4, 5};
     const int strides[] = {60, 20, 5, 1};
     const int none[] = {2, 0, 4, 5};
+    const int spread[] = {60, 0, 5, 1};
     const auto set = CUDNN(cudnnSetTensorNdDescriptor);
     QCOMPARE(set(x, CUDNN_DATA_FLOAT, 4, sizes, strides), CUDNN_STATUS_SUCCESS);
     QCOMPARE(set(x, CUDNN_DATA_FLOAT, 4, none, strides), CUDNN_STATUS_BAD_PARAM);
+    QCOMPARE(set(x, CUDNN_DATA_FLOAT, 4, sizes, spread), CUDNN_STATUS_BAD_PARAM);
     QCOMPARE(set(x, CUDNN_DATA_FLOAT, 2, sizes, strides), CUDNN_STATUS_NOT_SUPPORTED);
     QCOMPARE(CUDNN(cudnnDestroyTensorDescriptor)(x), CUDNN_STATUS_SUCCESS);
-  }
-
-  void ranks_exchange_numbers() {
-    QTemporaryDir folder;
-    std::vector<std::string> problems;
-    as_two_ranks(
-        folder.filePath("store").toStdString(), 20s,
-        [](dist::ProcessGroup& group) {
-          const Device device = device_of(group);
-          const auto own = [&](double value) {
-            const Tensor t = empty({5}, DType::Float32, device);
-            raw::fill_(t, Scalar(value));
-            return t;
-          };
-          const auto expect = [&](const Tensor& t, float value, const char* what) {
-            const Tensor read = on_cpu(t);
-            for (int64_t i = 0; i < read.numel(); ++i) {
-              NW_CHECK(read.data<float>()[i] == value, what, " of rank ", group.rank(), " gives ",
-                       read.data<float>()[i]);
-            }
-          };
-          const double mine = group.rank() + 1;
-          const Tensor sum = own(mine);
-          group.all_reduce(sum)->wait();
-          expect(sum, 3, "all_reduce");
-          const Tensor mean = own(mine);
-          group.all_reduce(mean, dist::Reduction::Average)->wait();
-          expect(mean, 1.5f, "average");
-          const Tensor sent = own(mine);
-          group.broadcast(sent, 1)->wait();
-          expect(sent, 2, "broadcast");
-          const std::vector<Tensor> all{own(0), own(0)};
-          group.all_gather(own(mine), all)->wait();
-          expect(all[0], 1, "all_gather");
-          expect(all[1], 2, "all_gather");
-          const Tensor part = own(0);
-          const std::vector<Tensor> parts{own(mine), own(10 * mine)};
-          group.reduce_scatter(part, parts)->wait();
-          expect(part, group.rank() == 0 ? 3.0f : 30.0f, "reduce_scatter");
-          const Tensor message = own(7);
-          if (group.rank() == 0) {
-            group.send(message, 1)->wait();
-          } else {
-            const Tensor got = own(0);
-            group.recv(got, 0)->wait();
-            expect(got, 7, "recv");
-          }
-          group.barrier()->wait();
-        },
-        problems);
-    QCOMPARE(problems, std::vector<std::string>(2));
-  }
-
-  void a_rank_that_stays_away_is_missed() {
-    QTemporaryDir folder;
-    std::vector<std::string> problems;
-    as_two_ranks(
-        folder.filePath("store").toStdString(), 1500ms,
-        [](dist::ProcessGroup& group) {
-          if (group.rank() == 1) {
-            std::this_thread::sleep_for(3s);
-            group.abort("rank 1 goes");
-            return;
-          }
-          const Tensor t = zeros({4}, DType::Float32, device_of(group));
-          const auto work = group.all_reduce(t);
-          QElapsedTimer clock;
-          clock.start();
-          while (clock.elapsed() < 2500) {
-            try {
-              work->wait();
-            } catch (const Error& error) {
-              throw Error("in time: " + error.text());
-            }
-            std::this_thread::sleep_for(10ms);
-          }
-        },
-        problems);
-    QVERIFY2(problems[0].starts_with("in time: [all_reduce] failed"), problems[0].c_str());
-    QVERIFY2(problems[0].find("more than 1500 ms") != std::string::npos, problems[0].c_str());
-    QCOMPARE(problems[1], std::string());
-  }
-
-  void ranks_that_never_meet_give_up() {
-    QTemporaryDir folder;
-    dist::GroupOptions options;
-    options.size = 2;
-    options.timeout = 500ms;
-    options.device = kGpu;
-    options.store = std::make_shared<dist::FileStore>(folder.filePath("store").toStdString(), 1);
-    std::string problem;
-    try {
-      dist::make_process_group("nccl", options);
-    } catch (const Error& error) {
-      problem = error.text();
-    }
-    QVERIFY2(problem.find("waited for the other ranks for more than 500 ms") != std::string::npos,
-             problem.c_str());
-  }
-
-  void two_ranks_on_one_device_are_refused() {
-    QTemporaryDir folder;
-    std::vector<std::string> problems;
-    as_two_ranks(
-        folder.filePath("store").toStdString(), 10s, [](dist::ProcessGroup&) {}, problems, 1);
-    for (const std::string& problem : problems) {
-      QVERIFY2(problem.find("Duplicate GPU") != std::string::npos, problem.c_str());
-    }
   }
 };
 
