@@ -84,6 +84,8 @@ class TestRecurrentShapes : public QObject {
   Q_OBJECT
 
  private slots:
+  void cleanup() { QCOMPARE(cuda::emulated_note().kind, 0); }
+
   void weights_find_their_place_data() {
     QTest::addColumn<int>("gap");
     QTest::newRow("side by side") << 0;
