@@ -3,8 +3,10 @@
 #include <functional>
 #include <thread>
 
+#include "core/backend/backend.h"
 #include "core/backend/creation.h"
 #include "core/base/error.h"
+#include "core/base/random.h"
 #include "core/dist/process_group.h"
 #include "core/dist/store.h"
 #include "core/plugin/loader.h"
@@ -143,6 +145,39 @@ class TestSimulatedNccl : public QObject {
         problems);
     QVERIFY2(problems[0].starts_with("in time: [all_reduce] failed"), problems[0].c_str());
     QVERIFY2(problems[0].find("more than 1500 ms") != std::string::npos, problems[0].c_str());
+    QCOMPARE(problems[1], std::string());
+  }
+
+  void a_recorded_exchange_is_replayed_and_missed() {
+    QTemporaryDir folder;
+    std::vector<std::string> problems;
+    as_two_ranks(
+        folder.filePath("store").toStdString(), 1500ms,
+        [](dist::ProcessGroup& group) {
+          const Device device = device_of(group);
+          const Tensor t = empty({3}, DType::Float32, device);
+          raw::fill_(t, Scalar(1.0 + group.rank()));
+          group.all_reduce(t)->wait();
+          Generator generator;
+          const auto recorded = backend_of(device).capture(device, generator, nullptr,
+                                                           [&] { group.all_reduce(t)->wait(); });
+          for (const float expected : {6.0f, 12.0f}) {
+            recorded->replay(generator);
+            const float got = on_cpu(t).data<float>()[2];
+            NW_CHECK(got == expected, "replayed: ", got, " instead of ", expected);
+          }
+          if (group.rank() == 1) {
+            std::this_thread::sleep_for(3s);
+            return;
+          }
+          recorded->replay(generator);
+          std::this_thread::sleep_for(2500ms);
+          group.all_reduce(t);
+        },
+        problems);
+    QVERIFY2(problems[0].find("[recorded work] rank 0 waited for the others for more than 1500 "
+                              "ms") != std::string::npos,
+             problems[0].c_str());
     QCOMPARE(problems[1], std::string());
   }
 
