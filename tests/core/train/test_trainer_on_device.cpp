@@ -9,6 +9,7 @@
 #include "core/optim/optimizer.h"
 #include "core/train/checkpoint.h"
 #include "core/train/evaluate.h"
+#include "tests/core/train/halves.h"
 #include "tests/core/train/runs.h"
 #include "tests/support/compare.h"
 #include "tests/support/fake_device.h"
@@ -20,11 +21,13 @@ namespace {
 
 constexpr const char* kGpu = "cuda:1";
 
-/// All that a step may touch: statistics, dropout, an average of the weights, clipping.
+/// All that a step may touch: statistics, dropout, an average of the weights, clipping. No bias
+/// before the norm: its gradient is nothing but rounding, which some optimisers blow up.
 graph::Project net() {
   graph::Project project = spirals();
   project.graph = codegen::to_graph(codegen::parse_model(
-      "nn.Sequential(nn.Linear(2, 12), nn.BatchNorm1d(12), nn.ReLU(), nn.Dropout(0.2), "
+      "nn.Sequential(nn.Linear(2, 12, bias=False), nn.BatchNorm1d(12), nn.ReLU(), "
+      "nn.Dropout(0.2), "
       "nn.Linear(12, 2))"));
   project.run.epochs = 2;
   return project;
@@ -84,36 +87,7 @@ class TestTrainerOnDevice : public QObject {
     expect_same(run(on(kGpu, project)), run(on("cpu", project)), tolerance);
   }
 
-  void goes_on_from_its_checkpoint() {
-    const graph::Project project = on(kGpu, net());
-    QTemporaryDir folder;
-    const std::string path = folder.filePath("half.ckpt").toStdString();
-    std::vector<double> losses;
-    nn::StateDict whole;
-    const Story story = run(
-        project,
-        [&](train::Trainer& trainer, const train::Event& event) {
-          const auto* step = std::get_if<train::StepDone>(&event);
-          if (step != nullptr && step->step == 13) {
-            train::save_checkpoint(*trainer.checkpoint(), path);
-          }
-        },
-        &whole);
-    Story rest;
-    train::Trainer trainer(
-        project, [&](const train::Event& event) { rest.events.push_back(event); },
-        train::load_checkpoint(path));
-    trainer.run();
-    const std::vector<double> all = story.losses();
-    QCOMPARE(rest.losses(), std::vector<double>(all.begin() + 13, all.end()));
-    const nn::StateDict end = trainer.state_dict();
-    QCOMPARE(end.entries.size(), whole.entries.size());
-    for (size_t i = 0; i < end.entries.size(); ++i) {
-      const std::string problem =
-          bit_difference(end.entries[i].tensor, whole.entries[i].tensor, whole.entries[i].key);
-      QVERIFY2(problem.empty(), problem.c_str());
-    }
-  }
+  void goes_on_from_its_checkpoint() { expect_halves_make_the_whole(on(kGpu, net())); }
 
   void a_gpu_s_random_numbers_go_on_from_a_checkpoint() {
     QTemporaryDir folder;
