@@ -2,12 +2,14 @@
 
 #include <QApplication>
 #include <QCommandLineParser>
+#include <QScreen>
 #include <QStandardPaths>
 #include <QTimer>
 #include <cstdio>
 
 #include "app/windows/main_window.h"
 #include "app/windows/startup_clock.h"
+#include "core/plugin/loader.h"
 #include "widgets/charts/curves_file.h"
 #include "widgets/style/icons.h"
 
@@ -62,6 +64,15 @@ int renderCurves(const CommandLine& line, int& argc, char** argv) {
   return written ? 0 : complain(error);
 }
 
+/// Plugins that could not be loaded must not keep people from their work: a bar tells of them.
+QString loadPlugins() {
+  QStringList failures;
+  for (const plugin::LoadResult& one : plugin::load_plugins(plugin::plugin_folders())) {
+    if (!one.failure.empty()) failures << QString::fromStdString(one.failure);
+  }
+  return failures.join('\n');
+}
+
 int runWindow(const CommandLine& line, int& argc, char** argv) {
   if (!hasDisplay()) {
     return complain("there is no display to open a window on; netwright-cli works without one");
@@ -71,6 +82,7 @@ int runWindow(const CommandLine& line, int& argc, char** argv) {
   QApplication::setApplicationVersion(NW_VERSION);
   QApplication::setWindowIcon(widgets::icon("netwright"));
 
+  const QString failures = loadPlugins();  // before anybody asks for blocks and devices
   Settings settings;
   widgets::applyTheme(application, line.parser.isSet(line.theme)
                                        ? themeFromName(line.parser.value(line.theme))
@@ -78,6 +90,9 @@ int runWindow(const CommandLine& line, int& argc, char** argv) {
   RecoveryStore recovery(QStandardPaths::writableLocation(QStandardPaths::AppDataLocation) +
                          "/recovery");
   MainWindow window(settings, recovery);
+  if (!failures.isEmpty()) {
+    window.messages().show("plugins", MessageArea::Tone::Warning, failures);
+  }
   if (line.parser.isSet(line.timeStartup)) {
     new StartupClock(&window, [](double milliseconds) {
       std::printf("first paint after %.0f ms\n", milliseconds);
@@ -90,7 +105,13 @@ int runWindow(const CommandLine& line, int& argc, char** argv) {
   } else {
     for (const QString& file : files) window.openFile(file);
   }
-  window.show();
+  const QRect room = window.screen()->availableGeometry();
+  const bool remembered = !settings.geometry().isEmpty();
+  if (!remembered && !room.contains(QRect(room.topLeft(), window.size()))) {
+    window.showMaximized();
+  } else {
+    window.show();
+  }
   QTimer::singleShot(0, &window, &MainWindow::offerRecovery);
   return QApplication::exec();
 }
