@@ -1,6 +1,8 @@
 #pragma once
 
 #include <functional>
+#include <memory>
+#include <string>
 #include <vector>
 
 #include "core/nn/state_dict.h"
@@ -24,6 +26,10 @@ class ActiveRun {
   virtual bool hasWeights() const = 0;
   /// Gets the newest weights that there are, on any thread; throws Error. May outlive the run.
   virtual std::function<nn::StateDict()> weights() const = 0;
+  /// Whether goOn() has something to go on from, should this run have failed.
+  virtual bool canGoOn() const = 0;
+  /// The rest of this run, from its last checkpoint on, on other devices where `device` says so.
+  virtual std::unique_ptr<ActiveRun> goOn(const std::string& device) const = 0;
 };
 
 }  // namespace nw::app

@@ -15,7 +15,11 @@ constexpr int kPatienceMs = 10000;
 }  // namespace
 
 RunProcess::RunProcess(const graph::Project& project, Begin begin)
-    : folder_(std::make_shared<QTemporaryDir>()),
+    : RunProcess(project, begin, std::make_shared<QTemporaryDir>()) {}
+
+RunProcess::RunProcess(graph::Project project, Begin begin, std::shared_ptr<QTemporaryDir> folder)
+    : project_(std::move(project)),
+      folder_(std::move(folder)),
       keeper_(std::make_unique<ProcessKeeper>(mailbox_)) {
   thread_.setObjectName("run");
   keeper_->moveToThread(&thread_);
@@ -24,7 +28,8 @@ RunProcess::RunProcess(const graph::Project& project, Begin begin)
   QStringList words{"train",        file,        "--events", "--out", folder_->filePath("out"),
                     "--checkpoint", checkpoint()};
   if (begin == Begin::OneStep) words << "--paused";
-  ask([project, file, words](ProcessKeeper& keeper) {
+  if (canGoOn()) words << "--resume" << checkpoint();
+  ask([project = project_, file, words](ProcessKeeper& keeper) {
     try {
       graph::save_project(project, file.toStdString());
       keeper.start(words);
@@ -66,7 +71,17 @@ QString RunProcess::checkpoint() const {
 }
 
 bool RunProcess::hasWeights() const {
-  return QFileInfo::exists(finalWeights()) || QFileInfo::exists(checkpoint());
+  return QFileInfo::exists(finalWeights()) || canGoOn();
+}
+
+bool RunProcess::canGoOn() const {
+  return QFileInfo::exists(checkpoint());
+}
+
+std::unique_ptr<ActiveRun> RunProcess::goOn(const std::string& device) const {
+  graph::Project project = project_;
+  project.run.device = device;
+  return std::unique_ptr<ActiveRun>(new RunProcess(std::move(project), Begin::Running, folder_));
 }
 
 std::function<nn::StateDict()> RunProcess::weights() const {

@@ -29,14 +29,19 @@ class RunProcess : public ActiveRun {
   /// They are kept at the end of each epoch and of the run.
   bool hasWeights() const override;
   std::function<nn::StateDict()> weights() const override;
+  /// Once the first epoch has ended.
+  bool canGoOn() const override;
+  std::unique_ptr<ActiveRun> goOn(const std::string& device) const override;
 
  private:
+  RunProcess(graph::Project project, Begin begin, std::shared_ptr<QTemporaryDir> folder);
   /// Does it on the keeper's thread; nothing once that has ended.
   void ask(const std::function<void(ProcessKeeper&)>& task);
   QString finalWeights() const;
   QString checkpoint() const;
 
-  std::shared_ptr<QTemporaryDir> folder_;
+  graph::Project project_;
+  std::shared_ptr<QTemporaryDir> folder_;  // shared with the runs that went on from this one
   EventMailbox mailbox_;
   QThread thread_;
   std::unique_ptr<ProcessKeeper> keeper_;

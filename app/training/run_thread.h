@@ -23,6 +23,9 @@ class RunThread : public ActiveRun {
   void wait() override;
   bool hasWeights() const override { return started_; }
   std::function<nn::StateDict()> weights() const override;
+  /// It keeps no checkpoints: what ends it leaves its cause in this process.
+  bool canGoOn() const override { return false; }
+  std::unique_ptr<ActiveRun> goOn(const std::string&) const override { return nullptr; }
 
  private:
   std::shared_ptr<EventMailbox> mailbox_;

@@ -45,14 +45,22 @@ void TrainingSession::step(const graph::Project& project) {
   }
 }
 
+void TrainingSession::goOn(const std::string& device) {
+  if (canGoOn()) follow(run_->goOn(device));
+}
+
 void TrainingSession::launch(const graph::Project& project, ActiveRun::Begin begin) {
-  run_.reset();
-  lost_ = false;
+  run_.reset();  // at most one computes
   if (needsProcesses(project)) {
-    run_ = std::make_unique<RunProcess>(project, begin);
+    follow(std::make_unique<RunProcess>(project, begin));
   } else {
-    run_ = std::make_unique<RunThread>(project, begin);
+    follow(std::make_unique<RunThread>(project, begin));
   }
+}
+
+void TrainingSession::follow(std::unique_ptr<ActiveRun> run) {
+  run_ = std::move(run);
+  lost_ = failed_ = false;
   setState(State::Preparing);
   delivery_.start();
 }
@@ -98,8 +106,9 @@ void TrainingSession::follow(const train::RunEvent& event, std::vector<train::Ev
     if (state_ != State::Stopping) setState(State::Paused);
   } else if (const auto* finished = std::get_if<train::Finished>(&event)) {
     delivery_.stop();
+    failed_ = finished->outcome == train::Outcome::Failed;
     setState(State::Idle);
-    if (lost_) return told.push_back(afterLoss(*finished));
+    if (failed_) return told.push_back(afterFailure(*finished));
   }
   std::visit(
       [&](const auto& one) {
@@ -108,13 +117,16 @@ void TrainingSession::follow(const train::RunEvent& event, std::vector<train::Ev
       event);
 }
 
-train::Event TrainingSession::afterLoss(train::Finished finished) const {
-  finished.text +=
-      (hasWeights() ? tr(". The other processes were ended, too. The weights of the "
-                         "last whole epoch can be exported; press Train to start again.")
-                    : tr(". The other processes were ended, too; press Train to start "
-                         "again."))
-          .toStdString();
+train::Event TrainingSession::afterFailure(train::Finished finished) const {
+  QString more;
+  if (lost_) more = tr(". The other processes were ended, too");
+  if (canGoOn()) {
+    if (lost_) more += '.';
+    more += tr(" Resume goes on after the last whole epoch; its weights can be exported, too.");
+  } else if (lost_) {
+    more += tr("; press Train to start again.");
+  }
+  finished.text += more.toStdString();
   return finished;
 }
 
@@ -124,14 +136,16 @@ void TrainingSession::setState(State state) {
   emit stateChanged(state);
 }
 
+QString TrainingSession::missingWeights() const {
+  if (hasWeights()) return {};
+  return isActive() ? tr("There are no weights yet: they come with the first batch, or on several "
+                         "devices with the end of the first epoch.")
+                    : tr("There are no weights yet: press Train first.");
+}
+
 void TrainingSession::exportWeights(const QString& path, io::StateFormat format) {
-  if (!hasWeights()) {
-    emit exported(
-        path, run_ ? tr("There are no weights yet: they come with the first batch, or on several "
-                        "devices with the first epoch.")
-                   : tr("There are no weights yet: press Train first."));
-    return;
-  }
+  const QString missing = missingWeights();
+  if (!missing.isEmpty()) return emit exported(path, missing);
   writers_.start([this, weights = run_->weights(), path, format] {
     QString error;
     try {

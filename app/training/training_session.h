@@ -37,6 +37,11 @@ class TrainingSession : public QObject {
   bool isActive() const { return state_ != State::Idle; }
   /// Whether there are weights to export: the run has made its model.
   bool hasWeights() const { return run_ && run_->hasWeights(); }
+  /// The last run has failed and left a checkpoint.
+  bool canGoOn() const { return !isActive() && failed_ && run_->canGoOn(); }
+
+  /// Why there are no weights to export; empty: there are.
+  QString missingWeights() const;
 
   /// Starts a run of the project as it is now; nothing while one goes on.
   void start(const graph::Project& project);
@@ -45,6 +50,9 @@ class TrainingSession : public QObject {
   void stop();
   /// Trains one batch of a paused run and pauses again; without a run, starts one in this way.
   void step(const graph::Project& project);
+  /// Takes up a run that has failed from its last checkpoint, on `device`; nothing where
+  /// canGoOn() says no.
+  void goOn(const std::string& device);
   /// Stops and waits until the run has ended and its last events were told.
   void finish();
 
@@ -64,15 +72,17 @@ class TrainingSession : public QObject {
 
  private:
   void launch(const graph::Project& project, ActiveRun::Begin begin);
+  void follow(std::unique_ptr<ActiveRun> run);
   void deliver();
   void follow(const train::RunEvent& event, std::vector<train::Event>& told);
   /// With what can be done now.
-  train::Event afterLoss(train::Finished finished) const;
+  train::Event afterFailure(train::Finished finished) const;
   void setState(State state);
 
   State state_ = State::Idle;
   std::unique_ptr<ActiveRun> run_;  // the last one, too: it keeps the weights
   bool lost_ = false;               // the run has lost a process
+  bool failed_ = false;
   QTimer delivery_;
   QThreadPool writers_;
 };

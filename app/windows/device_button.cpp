@@ -2,12 +2,14 @@
 
 #include <QActionGroup>
 #include <QEvent>
+#include <QWidgetAction>
 #include <algorithm>
 #include <set>
 
 #include "core/backend/backend.h"
 #include "core/base/error.h"
 #include "core/graph/devices.h"
+#include "widgets/controls/text_label.h"
 #include "widgets/controls/tick_menu.h"
 #include "widgets/style/icons.h"
 #include "widgets/style/theme.h"
@@ -17,6 +19,8 @@ namespace {
 
 constexpr int kProcesses[] = {1, 2, 4, 8};
 constexpr int kWarningPx = 14;
+constexpr int kNoteWidth = 280;
+constexpr int kNoteMargin = 8;
 
 bool onCpu(const std::vector<Device>& devices) {
   return !devices.empty() && devices[0].type == DeviceType::Cpu;
@@ -51,6 +55,18 @@ int cardsHere() {
   return cards ? cards->device_count() : 0;
 }
 
+std::vector<Device> processes(int count) {
+  return std::vector<Device>(static_cast<size_t>(count), kCpu);
+}
+
+QString processesTitle(int count) {
+  return count == 1 ? DeviceButton::tr("CPU") : DeviceButton::tr("CPU, %1 processes").arg(count);
+}
+
+QString settingOf(const std::vector<Device>& devices) {
+  return QString::fromStdString(graph::setting_of(devices));
+}
+
 QString cardTitle(Device card) {
   const QString id = QString::fromStdString(to_string(card));
   if (card.index >= cardsHere()) return DeviceButton::tr("%1 · not in this machine").arg(id);
@@ -64,7 +80,8 @@ DeviceButton::DeviceButton(QWidget* parent)
   setPopupMode(InstantPopup);
   setIconSize({kWarningPx, kWarningPx});
   setMenu(menu_);
-  menu_->setToolTipsVisible(true);
+  menu_->setTitle(tr("&Device"));
+  menu_->setSeparatorsCollapsible(false);  // they carry notes
   connect(menu_, &QMenu::aboutToShow, this, &DeviceButton::fillMenu);
   setSetting("cpu");
 }
@@ -91,6 +108,7 @@ void DeviceButton::showSetting() {
 void DeviceButton::changeEvent(QEvent* event) {
   QToolButton::changeEvent(event);
   if (event->type() == QEvent::PaletteChange && !problem().isEmpty()) showSetting();
+  if (event->type() == QEvent::EnabledChange) menu_->menuAction()->setEnabled(isEnabled());
 }
 
 std::vector<Device> DeviceButton::devices() const {
@@ -128,21 +146,34 @@ void DeviceButton::fillMenu() {
   }
   if (cardsHere() == 0) {
     const Backend* cards = find_backend(DeviceType::Cuda);
-    QAction* none = menu_->addAction(tr("No graphics card to train on"));
-    none->setEnabled(false);
-    none->setToolTip(cards ? QString::fromStdString(cards->missing())
-                           : tr("The CUDA plugin is not installed."));
+    addNote(tr("No graphics card to train on: %1")
+                .arg(cards ? QString::fromStdString(cards->missing())
+                           : tr("the CUDA plugin is not installed.")));
   }
+  menu_->addSeparator();
+  addNote(
+      tr("Several processes or cards share out each batch. All-reduce averages their gradients "
+         "in every step, so that all learn the same (data parallel)."));
   showTicks();
 }
 
+void DeviceButton::addNote(const QString& text) {
+  auto* label = widgets::TextLabel::note(text);
+  label->setMargin(kNoteMargin);
+  label->setFixedSize(kNoteWidth, label->heightForWidth(kNoteWidth));
+  auto* action = new QWidgetAction(menu_);
+  action->setDefaultWidget(label);
+  action->setText(text);       // for screen readers
+  action->setSeparator(true);  // the arrow keys pass over it
+  menu_->addAction(action);
+}
+
 void DeviceButton::addProcesses(int count) {
-  QAction* action = menu_->addAction(count == 1 ? tr("CPU") : tr("CPU, %1 processes").arg(count));
+  QAction* action = menu_->addAction(processesTitle(count));
   action->setCheckable(true);
   action->setData(count);
   processes_->addAction(action);
-  connect(action, &QAction::triggered, this,
-          [this, count] { choose(std::vector<Device>(static_cast<size_t>(count), kCpu)); });
+  connect(action, &QAction::triggered, this, [this, count] { chooseAll(processes(count)); });
 }
 
 void DeviceButton::addCard(Device card) {
@@ -169,13 +200,33 @@ void DeviceButton::toggleCard(Device card) {
   if (onCpu(ticked)) ticked.clear();
   if (std::erase(ticked, card) == 0) ticked.push_back(card);
   std::sort(ticked.begin(), ticked.end(), [](Device a, Device b) { return a.index < b.index; });
-  choose(ticked.empty() ? std::vector<Device>{kCpu} : ticked);
+  chooseAll(ticked.empty() ? processes(1) : ticked);
 }
 
-void DeviceButton::choose(const std::vector<Device>& devices) {
-  setSetting(QString::fromStdString(graph::setting_of(devices)));
-  showTicks();
+void DeviceButton::chooseAll(const std::vector<Device>& devices) {
+  choose(settingOf(devices));
+}
+
+void DeviceButton::choose(const QString& setting) {
+  setSetting(setting);
+  if (processes_) showTicks();
   emit chosen(setting_);
+}
+
+QList<DeviceButton::Offer> DeviceButton::offers() const {
+  QList<Offer> offers;
+  for (const int count : kProcesses) {
+    offers.append({processesTitle(count), settingOf(processes(count))});
+  }
+  std::vector<Device> cards;
+  for (int index = 0; index < cardsHere(); ++index) {
+    cards.push_back({DeviceType::Cuda, index});
+    offers.append({cardTitle(cards.back()), settingOf({cards.back()})});
+  }
+  if (cards.size() > 1) {
+    offers.append({tr("all %1 graphics cards").arg(cards.size()), settingOf(cards)});
+  }
+  return offers;
 }
 
 }  // namespace nw::app

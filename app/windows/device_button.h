@@ -26,6 +26,14 @@ class DeviceButton : public QToolButton {
   QString setting() const { return setting_; }
   /// Why this machine cannot follow the setting; empty: it can.
   QString problem() const;
+  /// What can be chosen in one go, for a list of commands.
+  struct Offer {
+    QString title;
+    QString setting;
+  };
+  QList<Offer> offers() const;
+  /// As if it had been ticked in the menu.
+  void choose(const QString& setting);
 
  signals:
   void chosen(const QString& setting);
@@ -38,9 +46,10 @@ class DeviceButton : public QToolButton {
   void fillMenu();
   void addProcesses(int count);
   void addCard(Device card);
+  void addNote(const QString& text);
   void showTicks();
   void toggleCard(Device card);
-  void choose(const std::vector<Device>& devices);
+  void chooseAll(const std::vector<Device>& devices);
   /// None for a setting that cannot be read.
   std::vector<Device> devices() const;
 

@@ -5,6 +5,7 @@
 #include <QMenuBar>
 
 #include "app/document/examples.h"
+#include "app/windows/device_button.h"
 #include "app/windows/help.h"
 #include "app/windows/main_window.h"
 #include "app/windows/panel_dock.h"
@@ -169,6 +170,8 @@ void MainMenu::buildRun() {
   QMenu* menu = addMenu(tr("&Run"));
   const TrainBar& bar = window_.trainBar();
   menu->addActions({bar.trainAction(), bar.pauseAction(), bar.stopAction(), bar.stepAction()});
+  menu->addSeparator();
+  menu->addMenu(bar.device().menu());
 }
 
 void MainMenu::buildHelp() {
@@ -184,6 +187,7 @@ std::vector<QAction*> MainMenu::actions() const {
     const QMenu* menu = open.back();
     open.pop_back();
     for (QAction* action : menu->actions()) {
+      if (action->menu() == window_.trainBar().device().menu()) continue;  // has offers()
       if (action->menu()) {
         open.push_back(action->menu());
       } else if (!action->isSeparator()) {

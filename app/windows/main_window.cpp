@@ -12,6 +12,7 @@
 #include <algorithm>
 
 #include "app/document/examples.h"
+#include "app/windows/device_button.h"
 #include "app/windows/main_menu.h"
 #include "app/windows/panel_dock.h"
 #include "app/windows/train_bar.h"
@@ -202,7 +203,7 @@ void MainWindow::connectWorkspace(Workspace* workspace) {
   connect(workspace, &Workspace::refused, this,
           [this](const QString& why) { messages_->show("edit", Tone::Info, why); });
   connect(workspace, &Workspace::runFailed, this,
-          [this](const QString& text) { messages_->show("run", Tone::Error, text); });
+          [this, workspace](const QString& text) { tellFailure(*workspace, text); });
   connect(&workspace->session(), &TrainingSession::exported, this, &MainWindow::tellExport);
   connect(&workspace->document(), &Document::changed, this,
           [this, workspace](const Change& change) {
@@ -257,7 +258,28 @@ void MainWindow::showStatus() {
   showTitles();
 }
 
+void MainWindow::tellFailure(Workspace& workspace, const QString& text) {
+  // The run of another tab is told by its name.
+  const QString where =
+      &workspace == &current() ? QString() : workspace.document().title() + QStringLiteral(": ");
+  QString words;
+  if (workspace.session().canGoOn()) words = tr("Resume");
+  messages_->show("run", Tone::Error, where + text, words,
+                  [this, failed = QPointer<Workspace>(&workspace)] {
+                    if (!failed) return;
+                    tabs_->setCurrentWidget(failed->canvas());
+                    bottom_->showPage(static_cast<int>(Page::Charts));
+                    failed->goOn();
+                  });
+}
+
 bool MainWindow::readyToTrain() {
+  if (current().document().graph().nodes.empty()) {
+    messages_->show("run", Tone::Info,
+                    tr("Nothing to train yet: drag a block onto the canvas, press Ctrl+K, or start "
+                       "from a network that already runs."));
+    return false;
+  }
   current().document().refreshData();
   const graph::Inference& inference = current().document().inference();
   if (inference.ok()) return true;
@@ -318,6 +340,13 @@ std::vector<Command> MainWindow::commands() {
     const QString block = QString::fromStdString(node.block);
     found.push_back({widgets::blockIcon(block), tr("Go to %1").arg(current().nodeTitle(node)),
                      [this, id = node.id] { current().canvas()->reveal(id); }});
+  }
+  DeviceButton& device = bar_->device();
+  for (const DeviceButton::Offer& offer : device.offers()) {
+    if (!device.isEnabled()) break;
+    found.push_back({widgets::icon("play"), tr("Device: %1").arg(offer.title),
+                     [&device, setting = offer.setting] { device.choose(setting); },
+                     tr("device processes ddp data parallel distributed ranks gpu")});
   }
   for (QAction* action : menu_->actions()) {
     if (!action->isEnabled()) continue;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <QMainWindow>
+#include <QPointer>
 #include <QUndoGroup>
 #include <vector>
 
@@ -93,6 +94,7 @@ class MainWindow : public QMainWindow {
   void restore(const RecoveryStore::Orphan& orphan);
   void removeTab(int tab);
   bool readyToTrain();
+  void tellFailure(Workspace& workspace, const QString& text);
   void tellExport(const QString& path, const QString& error);
   QString suggestedPath(const QString& suffix) const;
   std::vector<Command> commands();

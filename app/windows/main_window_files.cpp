@@ -121,10 +121,8 @@ QString MainWindow::suggestedPath(const QString& suffix) const {
 }
 
 void MainWindow::exportWeights() {
-  if (!current().session().hasWeights()) {
-    messages_->show("export", Tone::Info, tr("There are no weights yet: press Train first."));
-    return;
-  }
+  const QString missing = current().session().missingWeights();
+  if (!missing.isEmpty()) return messages_->show("export", Tone::Info, missing);
   const ExportChoice choice = askWeightsFile(this, suggestedPath(".pt"));
   if (choice.path.isEmpty()) return;
   settings_.setFolder(QFileInfo(choice.path).absolutePath());

@@ -25,6 +25,7 @@ class TrainBar : public QToolBar {
   QAction* pauseAction() const { return pause_; }
   QAction* stopAction() const { return stop_; }
   QAction* stepAction() const { return step_; }
+  DeviceButton& device() const { return *device_; }
 
  signals:
   /// Train or Step was pressed while nothing runs.

@@ -218,7 +218,14 @@ void Workspace::showInference() {
     names.insert(node.id, nodeTitle(node));
   }
   const std::vector<graph::Problem>& found = document_.inference().problems;
-  problems_->setProblems({found.begin(), found.end()}, names);
+  // That an empty drawing cannot be trained is no mistake.
+  const bool empty = document_.graph().nodes.empty();
+  problems_->setInvitation(empty ? tr("Nothing to train yet: drag a block onto the canvas, or "
+                                      "start from an example.")
+                                 : QString());
+  problems_->setProblems(
+      empty ? QVector<graph::Problem>() : QVector<graph::Problem>(found.begin(), found.end()),
+      names);
   progress_->setObstacle(obstacle());
 }
 
@@ -382,6 +389,11 @@ void Workspace::train() {
   }
   prepareViews();
   session_.start(document_.project());
+}
+
+void Workspace::goOn() {
+  ranks_->clear();  // the curves go on
+  session_.goOn(document_.project().run.device);
 }
 
 void Workspace::step() {

@@ -63,6 +63,8 @@ class Workspace : public QObject {
   /// Starts, or goes on with, training.
   void train();
   void step();
+  /// Takes up a run that has failed where its session can go on.
+  void goOn();
 
  signals:
   /// A gesture that could not be done, and why.

@@ -1,3 +1,4 @@
+#include <QLabel>
 #include <QMenu>
 #include <QSignalSpy>
 
@@ -18,6 +19,8 @@ class TestDeviceButton : public QObject {
   void cardsAreTickedInOneGo();
   void keysTickToo();
   void processesAreChosenWithoutClosing();
+  void theMenuExplainsItself();
+  void searchFindsDevices();
   void whatIsNotThereIsAProblem();
 };
 
@@ -140,6 +143,46 @@ void TestDeviceButton::processesAreChosenWithoutClosing() {
   });
   QCOMPARE(device(hand), QString("cpu*4"));
   QCOMPARE(buttonOf(hand)->text(), QString("cpu × 4"));
+}
+
+void TestDeviceButton::theMenuExplainsItself() {
+  WindowDriver hand;
+  QVERIFY(hand.show());
+  bool seen = false;
+  withMenu(hand, [&](QMenu* menu) {
+    QLabel* note = nullptr;
+    for (QLabel* label : menu->findChildren<QLabel*>()) {
+      if (label->text().contains("All-reduce")) note = label;
+    }
+    QVERIFY(note);
+    QVERIFY(note->isVisible() && menu->rect().contains(note->geometry()));
+    QVERIFY(note->height() >= note->heightForWidth(note->width()));
+    // The arrow keys pass over it, and come round to the first entry.
+    menu->setActiveAction(entry(menu, "cuda:1"));
+    QTest::keyClick(menu, Qt::Key_Down);
+    QCOMPARE(menu->activeAction(), entry(menu, "CPU"));
+    seen = true;
+  });
+  QVERIFY(seen);
+}
+
+void TestDeviceButton::searchFindsDevices() {
+  WindowDriver hand;
+  QVERIFY(hand.show());
+  const auto search = [&](const QString& text) {
+    auto* field = hand.window().findChild<app::CommandSearch*>();
+    field->setFocus();
+    QTest::keyClicks(field, text);
+    QTest::keyClick(field, Qt::Key_Return);
+    QCoreApplication::processEvents();
+  };
+  search("4 processes");
+  QCOMPARE(device(hand), QString("cpu*4"));
+  QCOMPARE(buttonOf(hand)->text(), QString("cpu × 4"));
+  search("all 2 graphics cards");
+  QCOMPARE(device(hand), QString("cuda:0, cuda:1"));
+  search("ddp");
+  QCOMPARE(device(hand), QString("cpu"));  // the first of all devices
 }
 
 void TestDeviceButton::whatIsNotThereIsAProblem() {

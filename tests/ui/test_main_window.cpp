@@ -74,6 +74,7 @@ class TestMainWindow : public QObject {
   void aFittedDrawingStaysFitted();
   void theMenuShowsTheTheme();
   void anExampleIsAnUntitledCopy();
+  void anEmptyDrawingIsNoProblem();
   void theExampleTrainsAtOnePress();
   void theWindowAndTheCommandLineTrainAlike();
   void theInvitationInsertsAnExample();
@@ -538,6 +539,21 @@ void TestMainWindow::closingWhileTrainingStopsTheRun() {
   QVERIFY(hand.window().close());
   QVERIFY(hand.session().state() == State::Idle);
   qInfo("closing took %.0f ms", double(clock.elapsed()));
+}
+
+void TestMainWindow::anEmptyDrawingIsNoProblem() {
+  const QTabBar* pages = hand_->window().panels().back()->tabs();
+  const auto problems = [&] { return pages->tabText(2); };
+  QCOMPARE(problems(), QString("Problems"));
+  hand_->clickAction(hand_->window().trainBar().trainAction());
+  QVERIFY(!hand_->session().isActive());
+  QVERIFY(hand_->window().messages().text("run").startsWith("Nothing to train yet"));
+  // From the first block on, what is missing is told.
+  hand_->append("Linear");
+  QVERIFY2(problems().startsWith("Problems ("), qPrintable(problems()));
+  hand_->key(Qt::Key_Delete);
+  QCOMPARE(hand_->graph().nodes.size(), size_t{0});
+  QCOMPARE(problems(), QString("Problems"));
 }
 
 int main(int argc, char** argv) {

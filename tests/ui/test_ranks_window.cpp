@@ -22,6 +22,8 @@ class TestRanksWindow : public QObject {
   void initTestCase() { widgets::applyTheme(*qApp, widgets::ThemeKind::Light); }
   void onTwoProcessesTheCurvesAreThoseOfOne();
   void aLostProcessIsToldAndTheWindowGoesOn();
+  void aLostRunGoesOnFromItsCheckpoint();
+  void aStoppedProcessIsTold();
   void aKilledLauncherIsToldAndLeavesNothing();
   void theDrawingMayChangeWhileItRuns();
   void closingTheWindowEndsAll_data();
@@ -165,7 +167,7 @@ void TestRanksWindow::aLostProcessIsToldAndTheWindowGoesOn() {
   QVERIFY(runUntil([&] { return !hand.session().isActive(); }, 20000));
   QCOMPARE(failed.size(), 1);
   const QString text = failed[0][0].toString();
-  QVERIFY2(text.contains("rank ") && text.contains("SIGKILL. ") && text.contains("press Train"),
+  QVERIFY2(text.contains("rank ") && text.contains("SIGKILL. ") && text.contains("Resume"),
            qPrintable(text));
   // The strip names the rank with its device and says what became of it.
   QStringList marked;
@@ -190,6 +192,61 @@ void TestRanksWindow::aLostProcessIsToldAndTheWindowGoesOn() {
   QCOMPARE(failed.size(), 1);
   QVERIFY(runUntil([&] { return ranks().empty(); }));
   QVERIFY(hand.session().hasWeights());
+}
+
+void TestRanksWindow::aLostRunGoesOnFromItsCheckpoint() {
+  WindowDriver hand;
+  startRanks(hand);
+  app::Workspace& here = hand.window().current();
+  const auto epochs = [&] { return here.chart()->history().epochs().size(); };
+  QVERIFY(runUntil([&] { return epochs() >= 2; }, 60000));
+  // Edits in the meantime are not the run's.
+  const NodeId relu = hand.append("ReLU");
+  kill(ranks()[0], SIGKILL);
+  QVERIFY(runUntil([&] { return !hand.session().isActive(); }));
+  QVERIFY(hand.session().canGoOn());
+  const int64_t kept = here.chart()->history().epochs().back().step;
+  const int64_t lost = here.chart()->history().steps().back().step;
+  const auto* bar = hand.window().messages().findChild<QWidget*>("run");
+  auto* resume = bar->findChild<QAbstractButton*>("messageAction");
+  QVERIFY(resume->isVisible());
+  QCOMPARE(resume->text(), QString("Resume"));
+
+  // On another number of processes: the batches stay as they are.
+  chooseDevice(hand, "CPU, 4 processes");
+  QTest::mouseClick(resume, Qt::LeftButton);
+  QVERIFY(hand.window().messages().text("run").isEmpty());
+  QVERIFY(!hand.session().canGoOn());
+  QVERIFY(runUntil([&] { return here.ranks()->rows() == 4; }, 60000));
+  QVERIFY(runUntil([&] { return here.chart()->history().steps().back().step > lost + 20; }, 60000));
+  // One curve: what was lost has been trained anew, from the step after the last whole epoch.
+  const auto& steps = here.chart()->history().steps();
+  for (size_t i = 1; i < steps.size(); ++i) {
+    QVERIFY2(steps[i].step > steps[i - 1].step,
+             qPrintable(QString("%1 after %2").arg(steps[i].step).arg(steps[i - 1].step)));
+  }
+  QVERIFY(kept <= lost);
+  QCOMPARE(steps.front().step, int64_t{1});
+  QVERIFY(hand.graph().find(relu));
+  hand.clickAction(hand.window().trainBar().stopAction());
+  QVERIFY(runUntil([&] { return !hand.session().isActive(); }));
+  QVERIFY(!hand.session().canGoOn());
+}
+
+/// A process that is stopped says nothing: only its silence can be told, after the time that the
+/// run allows for it.
+void TestRanksWindow::aStoppedProcessIsTold() {
+  WindowDriver hand;
+  startRanks(hand);
+  const std::vector<pid_t> processes = ranks();
+  QCOMPARE(processes.size(), size_t{2});
+  QSignalSpy failed(&hand.window().current(), &app::Workspace::runFailed);
+  kill(processes[1], SIGSTOP);
+  QVERIFY(runUntil([&] { return !hand.session().isActive(); }, 60000));
+  QCOMPARE(failed.size(), 1);
+  const QString text = failed[0][0].toString();
+  QVERIFY2(text.contains("rank 1 (cpu on "), qPrintable(text));
+  QVERIFY(runUntil([&] { return gone(processes); }));
 }
 
 void TestRanksWindow::aKilledLauncherIsToldAndLeavesNothing() {
@@ -223,9 +280,8 @@ void TestRanksWindow::theDrawingMayChangeWhileItRuns() {
   hand.clickNode(hand.graph().nodes[2].id);
   hand.append("ReLU");
   hand.clickNode(hand.graph().nodes[1].id);
-  QTest::qWait(300);  // the menu of devices gives the keys back to the window
   hand.key(Qt::Key_Delete);
-  QVERIFY(runUntil([&] { return hand.graph().nodes.size() == blocks; }));
+  QCOMPARE(hand.graph().nodes.size(), blocks);
   const size_t before = stepsOf(hand);
   QVERIFY(runUntil([&] { return stepsOf(hand) > before + 10; }, 60000));
   QCOMPARE(hand.session().state(), State::Running);

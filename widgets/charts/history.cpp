@@ -30,6 +30,7 @@ StepPoint merged(const StepPoint& a, const StepPoint& b) {
 }  // namespace
 
 void History::addStep(int64_t step, int64_t epoch, double loss, double accuracy, double rate) {
+  takeBackFrom(step);
   const auto one = [](double value) { return Spread{value, value, value}; };
   const StepPoint point{step, epoch, 1, one(loss), one(accuracy), one(rate)};
   if (!steps_.empty() && steps_.back().count < width_) {
@@ -38,6 +39,11 @@ void History::addStep(int64_t step, int64_t epoch, double loss, double accuracy,
   }
   if (steps_.size() == kMaxPoints) halve();
   steps_.push_back(point);
+}
+
+void History::takeBackFrom(int64_t step) {
+  while (!steps_.empty() && steps_.back().step >= step) steps_.pop_back();
+  while (!epochs_.empty() && epochs_.back().step > step) epochs_.pop_back();
 }
 
 void History::halve() {

@@ -39,6 +39,8 @@ class History {
  public:
   static constexpr size_t kMaxPoints = size_t{1} << 16;
 
+  /// A step that is not after the last one takes back those from it on: the run went on from an
+  /// earlier checkpoint.
   void addStep(int64_t step, int64_t epoch, double loss, double accuracy,
                double rate = std::numeric_limits<double>::quiet_NaN());
   void addEpoch(const EpochPoint& epoch) { epochs_.push_back(epoch); }
@@ -50,6 +52,7 @@ class History {
   bool empty() const { return steps_.empty() && epochs_.empty(); }
 
  private:
+  void takeBackFrom(int64_t step);
   void halve();
 
   std::vector<StepPoint> steps_;

@@ -28,13 +28,13 @@ ProblemsPanel::ProblemsPanel(QWidget* parent)
     : QWidget(parent),
       model_(new ProblemsModel(this)),
       view_(new WrappingListView),
-      empty_(new TextLabel(tr("No problems. The network is ready to train."),
-                           TextLabel::Tone::Secondary)),
+      empty_(new TextLabel({}, TextLabel::Tone::Secondary)),
       delegate_(new ProblemsDelegate(model_, this)) {
   auto* stack = new QStackedLayout(this);
   stack->addWidget(empty_);
   stack->addWidget(view_);
   empty_->setAlignment(Qt::AlignCenter);
+  setInvitation({});
   view_->setModel(model_);
   view_->setItemDelegate(delegate_);
   view_->setFrameShape(QFrame::NoFrame);
@@ -56,6 +56,10 @@ void ProblemsPanel::setProblems(const QVector<graph::Problem>& problems,
   model_->setProblems(problems, names);
   if (row >= 0 && count() > 0) view_->setCurrentIndex(model_->index(std::min(row, count() - 1)));
   static_cast<QStackedLayout*>(layout())->setCurrentIndex(count() > 0 ? 1 : 0);
+}
+
+void ProblemsPanel::setInvitation(const QString& text) {
+  empty_->setText(text.isEmpty() ? tr("No problems. The network is ready to train.") : text);
 }
 
 int ProblemsPanel::count() const {

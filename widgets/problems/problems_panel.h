@@ -21,6 +21,8 @@ class ProblemsPanel : public QWidget {
 
   void setProblems(const QVector<graph::Problem>& problems,
                    const QHash<graph::NodeId, QString>& names);
+  /// What stands where there are no problems; empty: that the network is ready.
+  void setInvitation(const QString& text);
   int count() const;
   ProblemsModel* model() const { return model_; }
   QListView* view() const { return view_; }

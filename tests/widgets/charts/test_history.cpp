@@ -59,6 +59,21 @@ class TestHistory : public QObject {
     QVERIFY(std::abs(total - sum) < 1e-6 * std::abs(sum));
   }
 
+  void anEarlierStepTakesBackWhatFollowed() {
+    History history;
+    for (int64_t step = 1; step <= 50; ++step) {
+      history.addStep(step, 1 + (step - 1) / 20, 1, 0);
+      if (step % 20 == 0) history.addEpoch({step, step / 20, 0.5, std::nullopt});
+    }
+    QCOMPARE(history.epochs().size(), size_t{2});
+    history.addStep(21, 2, 7, 0);  // on from the checkpoint at the end of the first epoch
+    QCOMPARE(history.steps().size(), size_t{21});
+    QCOMPARE(history.steps().back().loss.mean, 7.0);
+    QCOMPARE(history.steps()[19].step, int64_t{20});
+    QCOMPARE(history.epochs().size(), size_t{1});
+    QCOMPARE(history.epochs().back().step, int64_t{20});
+  }
+
   void smoothingHasNoBiasAtItsStart() {
     History constant, ramp;
     for (int64_t i = 1; i <= 50; ++i) {
