@@ -9,6 +9,8 @@ namespace {
 constexpr int kWide = 1000;  // px, from which on both fit side by side
 constexpr int kChartShare = 3;
 constexpr int kRanksShare = 2;
+constexpr int kLeastRanks = 464;  // px, with all figures
+constexpr int kMostRanks = 560;
 
 }  // namespace
 
@@ -41,6 +43,8 @@ void ChartPage::resizeEvent(QResizeEvent* event) {
 void ChartPage::arrange() {
   const bool wide = width() >= kWide;
   layout_->setDirection(wide ? QBoxLayout::LeftToRight : QBoxLayout::TopToBottom);
+  scroll_->setMinimumWidth(wide ? kLeastRanks : 0);
+  scroll_->setMaximumWidth(wide ? kMostRanks : QWIDGETSIZE_MAX);
   // Below the curves it takes no more than it needs.
   scroll_->setMaximumHeight(wide ? QWIDGETSIZE_MAX : ranks_->sizeHint().height());
 }

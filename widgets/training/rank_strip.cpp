@@ -10,6 +10,7 @@
 #include "widgets/style/icons.h"
 #include "widgets/style/theme.h"
 #include "widgets/training/figures.h"
+#include "widgets/training/rank_lesson.h"
 
 namespace nw::widgets {
 namespace {
@@ -17,7 +18,10 @@ namespace {
 constexpr int kRow = 24;
 constexpr int kDenseRow = 18;  // where there are many
 constexpr size_t kManyRows = 4;
-constexpr int kHead = 28;
+constexpr int kHead = 32;
+constexpr int kTop = Theme::kPadding;  // as above the curves
+constexpr int kLegend = 24;
+constexpr int kOneLine = 620;  // px, from which on figures and legend stand side by side
 constexpr int kBar = 10;
 constexpr int kReduceBar = 3;
 constexpr int kGap = 2;  // between the bars of a row
@@ -30,16 +34,10 @@ constexpr int kIconPx = 14;
 constexpr double kPast = 0.9;  // share of the past in what is shown
 constexpr double kFaded = 0.45;
 constexpr int kDescribeMs = 1000;
+constexpr int kSettled = 10;  // steps before there is something to say about them
 
 enum Part { Compute, Wait, Reduce, Sent };
 constexpr std::array kParts{Compute, Wait, Reduce, Sent};
-
-struct Row {
-  QString name;
-  QString host;
-  dist::StepTimes times;  // smoothed
-  QString lost;           // the cause; empty: it lives
-};
 
 double smoothed(double past, double now, bool first) {
   return first ? now : kPast * past + (1 - kPast) * now;
@@ -48,10 +46,6 @@ double smoothed(double past, double now, bool first) {
 QString milliseconds(double seconds) {
   const double ms = seconds * 1e3;
   return QString::number(ms, 'f', ms < 10 ? 2 : ms < 100 ? 1 : 0);
-}
-
-double stepOf(const Row& row) {
-  return row.times.compute + row.times.wait;
 }
 
 QString partName(Part part) {
@@ -68,7 +62,7 @@ QString partName(Part part) {
   return RankStrip::tr("sent");
 }
 
-QString figureOf(const Row& row, Part part) {
+QString figureOf(const RankRow& row, Part part) {
   switch (part) {
     case Compute:
       return RankStrip::tr("%1 ms").arg(milliseconds(row.times.compute));
@@ -99,9 +93,12 @@ void fillPart(QPainter& painter, const Theme& theme, Part part, const QRectF& ba
 }  // namespace
 
 struct RankStrip::Parts {
-  std::vector<Row> rows;
-  bool measured = false;
+  std::vector<RankRow> rows;
+  int steps = 0;       // that were measured
   bool ended = false;  // with a rank that was lost
+  bool oneLine = false;
+  QString lesson;
+  bool measured() const { return steps > 0; }
 
   struct Columns {
     int left = 0;  // of the bars, px
@@ -111,28 +108,45 @@ struct RankStrip::Parts {
   };
 
   double longest() const;
+  /// Of a step, that is waited.
+  double waitShare() const;
   Columns columns(const QFontMetrics& metrics, int width) const;
-  void paintHead(QPainter& painter, const Theme& theme, const Columns& columns,
-                 const QString& summary) const;
+  void paintHero(QPainter& painter, const Theme& theme, int width) const;
+  void paintLegends(QPainter& painter, const Theme& theme, const Columns& columns) const;
   void paintLegend(QPainter& painter, const Theme& theme, Part part, int end) const;
-  void paintRow(QPainter& painter, const Theme& theme, const Row& row, int y,
+  void paintRow(QPainter& painter, const Theme& theme, const RankRow& row, int y,
                 const Columns& columns) const;
-  void paintBars(QPainter& painter, const Theme& theme, const Row& row, const QRectF& groove) const;
-  void paintLoss(QPainter& painter, const Theme& theme, const Row& row, QRect room) const;
+  void paintBars(QPainter& painter, const Theme& theme, const RankRow& row,
+                 const QRectF& groove) const;
+  void paintLoss(QPainter& painter, const Theme& theme, const RankRow& row, QRect room) const;
+  void paintNotes(QPainter& painter, const Theme& theme, QRect room) const;
   int rowHeight() const { return rows.size() > kManyRows ? kDenseRow : kRow; }
+  int legendTop() const { return oneLine ? kTop : kTop + kHead; }
+  int legendHeight() const { return oneLine ? kHead : kLegend; }
+  int rowsTop() const { return legendTop() + legendHeight(); }
   int height() const {
-    return rows.empty() ? 0 : kHead + rowHeight() * static_cast<int>(rows.size()) + Theme::kGrid;
+    if (rows.empty()) return 0;
+    return rowsTop() + rowHeight() * static_cast<int>(rows.size()) + Theme::kGrid;
   }
 };
 
 double RankStrip::Parts::longest() const {
   double most = 1e-9;
-  for (const Row& row : rows) most = std::max(most, stepOf(row));
+  for (const RankRow& row : rows) most = std::max(most, row.step());
   return most;
 }
 
+double RankStrip::Parts::waitShare() const {
+  double step = 0, wait = 0;
+  for (const RankRow& row : rows) {
+    step += row.step();
+    wait += row.times.wait;
+  }
+  return step > 0 ? wait / step : 0;
+}
+
 RankStrip::RankStrip(QWidget* parent) : QWidget(parent), parts_(std::make_unique<Parts>()) {
-  setSizePolicy(QSizePolicy::Preferred, QSizePolicy::Fixed);
+  setSizePolicy(QSizePolicy::Preferred, QSizePolicy::Preferred);
   setAccessibleName(tr("Time of each process"));
   description_.setSingleShot(true);
   description_.setInterval(kDescribeMs);
@@ -143,11 +157,14 @@ RankStrip::~RankStrip() = default;
 
 void RankStrip::setRanks(const train::Joined& joined) {
   parts_->rows.clear();
-  parts_->measured = parts_->ended = false;
+  parts_->steps = 0;
+  parts_->ended = false;
+  parts_->lesson.clear();
   for (const train::RankPlace& place : joined.ranks) {
     const QString device = QString::fromStdString(place.device);
     parts_->rows.push_back({tr("rank %1 · %2").arg(place.rank).arg(device),
                             QString::fromStdString(place.host),
+                            device == QLatin1String("cpu"),
                             {},
                             {}});
   }
@@ -171,13 +188,13 @@ void RankStrip::addStep(const train::StepDone& step) {
   for (size_t i = 0; i < step.ranks.size(); ++i) {
     dist::StepTimes& shown = parts_->rows[i].times;
     const dist::StepTimes& now = step.ranks[i];
-    const bool first = !parts_->measured;
+    const bool first = !parts_->measured();
     shown.compute = smoothed(shown.compute, now.compute, first);
     shown.wait = smoothed(shown.wait, now.wait, first);
     shown.reduce = smoothed(shown.reduce, now.reduce, first);
     shown.bytes = now.bytes;
   }
-  parts_->measured = true;
+  ++parts_->steps;
   update();
   if (!description_.isActive()) description_.start();
 }
@@ -194,9 +211,9 @@ int RankStrip::rows() const {
 }
 
 QString RankStrip::rowText(int row) const {
-  const Row& shown = parts_->rows[static_cast<size_t>(row)];
+  const RankRow& shown = parts_->rows[static_cast<size_t>(row)];
   if (!shown.lost.isEmpty()) return tr("%1 %2").arg(shown.name, shown.lost);
-  if (!parts_->measured) return tr("%1: no step yet").arg(shown.name);
+  if (!parts_->measured()) return tr("%1: no step yet").arg(shown.name);
   return tr("%1: %2 ms computing, %3 ms waiting for the gradients of others, %4 ms under "
             "all-reduce, %5 sent")
       .arg(shown.name, milliseconds(shown.times.compute), milliseconds(shown.times.wait),
@@ -204,22 +221,33 @@ QString RankStrip::rowText(int row) const {
 }
 
 QString RankStrip::summary() const {
-  if (!parts_->measured) return {};
-  double step = 0, wait = 0;
-  for (const Row& row : parts_->rows) {
-    step += stepOf(row);
-    wait += row.times.wait;
-  }
-  if (!(step > 0)) return {};
+  if (!parts_->measured()) return {};
   return tr("a step takes %1 ms, %2 of it waiting")
-      .arg(milliseconds(parts_->longest()), percent(wait / step));
+      .arg(milliseconds(parts_->longest()), percent(parts_->waitShare()));
+}
+
+QString RankStrip::lesson() const {
+  return parts_->lesson;
 }
 
 void RankStrip::describe() {
+  // Now and then only: a sentence that changes with each step cannot be read.
+  if (parts_->steps >= kSettled && !parts_->ended) parts_->lesson = lessonOf(parts_->rows);
+  update();
   QStringList words;
   if (!summary().isEmpty()) words << summary();
+  if (!lesson().isEmpty()) words << lesson();
   for (int row = 0; row < rows(); ++row) words << rowText(row);
   setAccessibleDescription(words.join(QStringLiteral("; ")));
+}
+
+void RankStrip::resizeEvent(QResizeEvent* event) {
+  QWidget::resizeEvent(event);
+  const bool oneLine = width() >= kOneLine;
+  if (oneLine == parts_->oneLine) return;
+  parts_->oneLine = oneLine;
+  updateGeometry();
+  if (rows() > 0) emit rowsChanged(rows());
 }
 
 QSize RankStrip::sizeHint() const {
@@ -232,7 +260,7 @@ QSize RankStrip::minimumSizeHint() const {
 
 RankStrip::Parts::Columns RankStrip::Parts::columns(const QFontMetrics& metrics, int width) const {
   int names = 0;
-  for (const Row& row : rows) names = std::max(names, metrics.horizontalAdvance(row.name));
+  for (const RankRow& row : rows) names = std::max(names, metrics.horizontalAdvance(row.name));
   Columns columns;
   columns.left = kSide + names + kBetween;
   int end = width - kSide;
@@ -252,43 +280,80 @@ RankStrip::Parts::Columns RankStrip::Parts::columns(const QFontMetrics& metrics,
   return columns;
 }
 
+/// Like the headers of the curves beside it.
+void RankStrip::Parts::paintHero(QPainter& painter, const Theme& theme, int width) const {
+  int x = kSide;
+  const auto write = [&](const QString& text, const QFont& font, const QColor& color) {
+    painter.setFont(font);
+    painter.setPen(color);
+    const int room = width - kSide - x;
+    const QString shown = painter.fontMetrics().elidedText(text, Qt::ElideRight, room);
+    painter.drawText(QRect(x, kTop, std::max(0, room), kHead), Qt::AlignVCenter, shown);
+    x += painter.fontMetrics().horizontalAdvance(shown) + Theme::kGrid;
+  };
+  write(RankStrip::tr("Step"), uiFont(Theme::kBasePx), theme.secondary);
+  if (measured()) {
+    write(RankStrip::tr("%1 ms").arg(milliseconds(longest())),
+          uiFont(Theme::kHeroPx, QFont::DemiBold), theme.text);
+    write(RankStrip::tr("%1 of it waiting").arg(percent(waitShare())), uiFont(Theme::kSecondaryPx),
+          theme.secondary);
+  }
+  painter.setFont(uiFont(Theme::kSecondaryPx));
+}
+
 /// Its name, and its swatch before it, up to `end`.
 void RankStrip::Parts::paintLegend(QPainter& painter, const Theme& theme, Part part,
                                    int end) const {
+  const int y = legendTop();
   const QString name = partName(part);
   const int width = painter.fontMetrics().horizontalAdvance(name);
   painter.setPen(theme.secondary);
-  painter.drawText(QRect(end - width, 0, width + 1, kHead), Qt::AlignVCenter, name);
+  painter.drawText(QRect(end - width, y, width + 1, legendHeight()), Qt::AlignVCenter, name);
   if (part == Sent) return;
   const double height = part == Reduce ? kReduceBar : kSwatch;
   fillPart(painter, theme, part,
-           QRectF(end - width - kSwatchGap - kSwatch, (kHead - height) / 2, kSwatch, height));
+           QRectF(end - width - kSwatchGap - kSwatch, y + (legendHeight() - height) / 2, kSwatch,
+                  height));
 }
 
-void RankStrip::Parts::paintHead(QPainter& painter, const Theme& theme, const Columns& columns,
-                                 const QString& summary) const {
-  int room = columns.right;
+void RankStrip::Parts::paintLegends(QPainter& painter, const Theme& theme,
+                                    const Columns& columns) const {
   if (columns.figures()) {
     for (const Part part : kParts) paintLegend(painter, theme, part, columns.ends[part]);
-  } else {
-    for (const Part part : {Reduce, Wait, Compute}) {
-      paintLegend(painter, theme, part, room);
-      room -= painter.fontMetrics().horizontalAdvance(partName(part)) + kSwatch + kSwatchGap;
-      room -= kBetween;
-    }
+    return;
   }
-  painter.setPen(theme.secondary);
-  const int width = room - kSide;
-  painter.drawText(QRect(kSide, 0, width, kHead), Qt::AlignVCenter,
-                   painter.fontMetrics().elidedText(summary, Qt::ElideRight, width));
+  int end = columns.right;
+  for (const Part part : {Reduce, Wait, Compute}) {
+    paintLegend(painter, theme, part, end);
+    end -= painter.fontMetrics().horizontalAdvance(partName(part)) + kSwatch + kSwatchGap;
+    end -= kBetween;
+  }
 }
 
-void RankStrip::Parts::paintBars(QPainter& painter, const Theme& theme, const Row& row,
+/// Whole sentences only: what stands out, and what the parts are.
+void RankStrip::Parts::paintNotes(QPainter& painter, const Theme& theme, QRect room) const {
+  const std::pair<QString, QColor> notes[] = {
+      {lesson, theme.text},
+      {RankStrip::tr("Each process trains on its share of every batch. All-reduce averages the "
+                     "gradients while backward is still computing; when it takes longer than "
+                     "that, the process waits."),
+       theme.secondary}};
+  for (const auto& [text, color] : notes) {
+    if (text.isEmpty()) continue;
+    const int height = painter.fontMetrics().boundingRect(room, Qt::TextWordWrap, text).height();
+    if (height > room.height()) return;
+    painter.setPen(color);
+    painter.drawText(room, Qt::TextWordWrap, text);
+    room.setTop(room.top() + height + Theme::kGrid);
+  }
+}
+
+void RankStrip::Parts::paintBars(QPainter& painter, const Theme& theme, const RankRow& row,
                                  const QRectF& groove) const {
   QPainterPath shape;
   shape.addRoundedRect(groove, 3, 3);
   painter.fillPath(shape, mix(theme.window, theme.text, 0.1));
-  if (!measured) return;
+  if (!measured()) return;
   const double scale = groove.width() / longest();
   painter.save();
   painter.setClipPath(shape);
@@ -298,14 +363,14 @@ void RankStrip::Parts::paintBars(QPainter& painter, const Theme& theme, const Ro
            QRectF(compute.right(), groove.top(), row.times.wait * scale, kBar));
   painter.restore();
   // The exchange ends with the step.
-  const double end = stepOf(row) * scale;
+  const double end = row.step() * scale;
   const double width = std::min(end, row.times.reduce * scale);
   fillPart(painter, theme, Reduce,
            QRectF(groove.left() + end - width, groove.bottom() + kGap, width, kReduceBar));
 }
 
 /// In place of the bars: a sign, and why.
-void RankStrip::Parts::paintLoss(QPainter& painter, const Theme& theme, const Row& row,
+void RankStrip::Parts::paintLoss(QPainter& painter, const Theme& theme, const RankRow& row,
                                  QRect room) const {
   QPainterPath shape;
   shape.addRoundedRect(QRectF(room).adjusted(0, 1, 0, -1), 3, 3);
@@ -319,19 +384,20 @@ void RankStrip::Parts::paintLoss(QPainter& painter, const Theme& theme, const Ro
                    painter.fontMetrics().elidedText(row.lost, Qt::ElideRight, text.width()));
 }
 
-void RankStrip::Parts::paintRow(QPainter& painter, const Theme& theme, const Row& row, int y,
+void RankStrip::Parts::paintRow(QPainter& painter, const Theme& theme, const RankRow& row, int y,
                                 const Columns& columns) const {
   const bool lost = !row.lost.isEmpty();
-  painter.setOpacity(ended && !lost ? kFaded : 1);
-  painter.setPen(lost ? theme.error : theme.text);
+  painter.setPen(lost ? theme.error : ended ? theme.secondary : theme.text);
   painter.drawText(QRect(kSide, y, columns.left - kSide, rowHeight()), Qt::AlignVCenter, row.name);
   if (lost) {
     const int end = columns.figures() ? columns.ends.back() : columns.right;
     return paintLoss(painter, theme, row, QRect(columns.left, y, end - columns.left, rowHeight()));
   }
   const int top = y + (rowHeight() - kBar - kGap - kReduceBar) / 2;
+  painter.setOpacity(ended ? kFaded : 1);
   paintBars(painter, theme, row, QRectF(columns.left, top, columns.right - columns.left, kBar));
-  if (!columns.figures() || !measured) return;
+  painter.setOpacity(1);
+  if (!columns.figures() || !measured()) return;
   painter.setPen(theme.secondary);
   for (const Part part : kParts) {
     painter.drawText(QRect(0, y, columns.ends[part], rowHeight()),
@@ -346,21 +412,24 @@ void RankStrip::paintEvent(QPaintEvent*) {
   painter.setRenderHint(QPainter::Antialiasing);
   painter.setFont(uiFont(Theme::kSecondaryPx));
   const Parts::Columns columns = parts_->columns(painter.fontMetrics(), width());
-  parts_->paintHead(painter, theme, columns, summary());
-  int y = kHead;
-  for (const Row& row : parts_->rows) {
+  parts_->paintHero(painter, theme, width());
+  parts_->paintLegends(painter, theme, columns);
+  int y = parts_->rowsTop();
+  for (const RankRow& row : parts_->rows) {
     parts_->paintRow(painter, theme, row, y, columns);
     y += parts_->rowHeight();
   }
+  const QRect below(kSide, y + Theme::kGrid, width() - 2 * kSide, height() - y - Theme::kGrid);
+  parts_->paintNotes(painter, theme, below);
 }
 
 bool RankStrip::event(QEvent* event) {
   if (event->type() != QEvent::ToolTip) return QWidget::event(event);
   const auto* help = static_cast<QHelpEvent*>(event);
-  const int row = (help->pos().y() - kHead) / parts_->rowHeight();
+  const int row = (help->pos().y() - parts_->rowsTop()) / parts_->rowHeight();
   if (rows() == 0) {
     QToolTip::hideText();
-  } else if (help->pos().y() < kHead || row >= rows()) {
+  } else if (help->pos().y() < parts_->rowsTop() || row >= rows()) {
     QToolTip::showText(
         help->globalPos(),
         tr("computing: forward and backward\nwaiting: at the end of backward, for "
@@ -368,7 +437,7 @@ bool RankStrip::event(QEvent* event) {
            "hidden behind computing or not\nsent: bytes of gradients in a step"),
         this);
   } else {
-    const Row& shown = parts_->rows[static_cast<size_t>(row)];
+    const RankRow& shown = parts_->rows[static_cast<size_t>(row)];
     QToolTip::showText(help->globalPos(), tr("%1\non %2").arg(rowText(row), shown.host), this);
   }
   return true;

@@ -31,15 +31,19 @@ class RankStrip : public QWidget {
   QString rowText(int row) const;
   /// What all rows come to: "a step takes 11.7 ms, 97 % of it waiting".
   QString summary() const;
+  /// What the times teach, in a sentence or two: who is waited for, whether all-reduce is hidden.
+  /// Renewed now and then; empty: nothing stands out.
+  QString lesson() const;
   QSize sizeHint() const override;
   QSize minimumSizeHint() const override;
 
  signals:
-  /// Rows came or went.
+  /// Rows came or went, or need another height.
   void rowsChanged(int rows);
 
  protected:
   void paintEvent(QPaintEvent* event) override;
+  void resizeEvent(QResizeEvent* event) override;
   bool event(QEvent* event) override;
 
  private:

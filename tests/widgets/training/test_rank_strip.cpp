@@ -17,6 +17,9 @@ class TestRankStrip : public QObject {
  private slots:
   void initTestCase() { applyTheme(*qApp, ThemeKind::Light); }
   void tellsWhereTheTimeGoes();
+  void teaches_data();
+  void teaches();
+  void notesTakeOnlySpareRoom();
   void marksALostRank();
   void looksRight_data();
   void looksRight();
@@ -25,6 +28,8 @@ class TestRankStrip : public QObject {
 };
 
 namespace {
+
+constexpr int kRowsTop = 4 + 32 + 24;  // below figures and legend
 
 train::Joined joined(int ranks, const char* device = "cpu") {
   train::Joined event{"gloo", {}};
@@ -85,18 +90,73 @@ void TestRankStrip::tellsWhereTheTimeGoes() {
   QCOMPARE(rows.last()[0].toInt(), 0);
 }
 
+void TestRankStrip::teaches_data() {
+  QTest::addColumn<QList<double>>("compute");  // ms, of each rank
+  QTest::addColumn<QList<double>>("wait");
+  QTest::addColumn<double>("reduce");
+  QTest::addColumn<QString>("lesson");
+  QTest::newRow("straggler") << QList<double>{2, 2, 9, 2} << QList<double>{8, 8, 1, 8} << 2.0
+                             << "rank 2 · cuda:1 computes 4.5 times as long as the others";
+  QTest::newRow("waiting") << QList<double>{1, 1} << QList<double>{9, 9} << 9.0 << "larger batch";
+  QTest::newRow("hidden") << QList<double>{9, 9} << QList<double>{0.5, 0.5} << 6.0
+                          << "Most of the all-reduce is hidden";
+  QTest::newRow("nothing") << QList<double>{7, 7} << QList<double>{3, 3} << 5.0 << "";
+}
+
+void TestRankStrip::teaches() {
+  QFETCH(QList<double>, compute);
+  QFETCH(QList<double>, wait);
+  QFETCH(double, reduce);
+  QFETCH(QString, lesson);
+  RankStrip strip;
+  strip.setRanks(joined(int(compute.size()), "cuda:1"));
+  train::StepDone event;
+  for (qsizetype i = 0; i < compute.size(); ++i) {
+    event.ranks.push_back({compute[i] / 1e3, wait[i] / 1e3, reduce / 1e3, 1000});
+  }
+  strip.addStep(event);
+  QCOMPARE(strip.lesson(), QString());  // one step says little
+  for (int i = 0; i < 30; ++i) strip.addStep(event);
+  if (lesson.isEmpty()) {
+    QTRY_VERIFY(strip.accessibleDescription().contains("computing"));
+    QCOMPARE(strip.lesson(), QString());
+  } else {
+    QTRY_VERIFY2(strip.lesson().contains(lesson), qPrintable(strip.lesson()));
+    QVERIFY(strip.accessibleDescription().contains(strip.lesson()));
+  }
+  strip.setRanks(joined(2));
+  QCOMPARE(strip.lesson(), QString());
+}
+
+void TestRankStrip::notesTakeOnlySpareRoom() {
+  RankStrip strip;
+  strip.setRanks(joined(3));
+  strip.addStep(step(3));
+  const int need = strip.sizeHint().height();
+  const auto inkBelow = [&](int height) {
+    strip.resize(520, height);
+    const QImage picture = strip.grab().toImage();
+    int lines = 0;
+    for (int y = need; y < height; ++y) lines += coloursAt(picture, y, 0, 520).size() > 1;
+    return lines;
+  };
+  QCOMPARE(inkBelow(need + 20), 0);  // half a sentence would be worse than none
+  QVERIFY(inkBelow(need + 80) > 12);
+  screenshots(strip, "rank-strip-notes");
+}
+
 void TestRankStrip::marksALostRank() {
   RankStrip strip;
   strip.setRanks(joined(4, "cuda:1"));
   strip.addStep(step(4));
-  strip.resize(700, strip.sizeHint().height());
+  strip.resize(600, strip.sizeHint().height());
   const QImage before = strip.grab().toImage();
   strip.setLost({{2, "lab-7", "cuda:1", "was killed by SIGKILL"}});
   QCOMPARE(strip.rowText(2), QString("rank 2 · cuda:1 was killed by SIGKILL"));
   QVERIFY(strip.accessibleDescription().contains("was killed by SIGKILL"));
   const QImage after = strip.grab().toImage();
   const auto changed = [&](int row) {
-    const QRect place(0, 28 + 24 * row, strip.width(), 24);
+    const QRect place(0, kRowsTop + 24 * row, strip.width(), 24);
     return before.copy(place) != after.copy(place);
   };
   for (int row = 0; row < 4; ++row) QVERIFY(changed(row));  // the others have ended, too
@@ -146,7 +206,7 @@ void TestRankStrip::partsAreTold() {
   strip.addStep(event);
   strip.resize(400, strip.sizeHint().height());  // too narrow for figures: the bar ends at 16 px
   const QImage picture = strip.grab().toImage();
-  const int bar = 28 + (24 - 15) / 2 + 5;
+  const int bar = kRowsTop + (24 - 15) / 2 + 5;
   int left = 0;
   const QRgb ground = picture.pixel(0, bar);
   const int names = QFontMetrics(uiFont(Theme::kSecondaryPx)).horizontalAdvance("rank 0 · cpu");

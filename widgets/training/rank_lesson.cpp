@@ -1,0 +1,71 @@
+#include "widgets/training/rank_lesson.h"
+
+#include <QCoreApplication>
+#include <QThread>
+#include <algorithm>
+
+namespace nw::widgets {
+namespace {
+
+struct Lesson {
+  Q_DECLARE_TR_FUNCTIONS(Lesson)
+};
+
+double meanOf(const std::vector<RankRow>& rows, double dist::StepTimes::*figure) {
+  double sum = 0;
+  for (const RankRow& row : rows) sum += row.times.*figure;
+  return sum / static_cast<double>(rows.size());
+}
+
+/// One computes much longer than the others.
+QString stragglerText(const std::vector<RankRow>& rows, double step) {
+  constexpr double kMuchLonger = 1.3, kMuchOfStep = 0.15;
+  if (rows.size() < 2) return {};
+  const auto slowest = std::max_element(
+      rows.begin(), rows.end(),
+      [](const RankRow& a, const RankRow& b) { return a.times.compute < b.times.compute; });
+  const double longest = slowest->times.compute;
+  const auto all = static_cast<double>(rows.size());
+  const double others = (meanOf(rows, &dist::StepTimes::compute) * all - longest) / (all - 1);
+  if (longest < kMuchLonger * others || longest - others < kMuchOfStep * step) return {};
+  return Lesson::tr("%1 computes %2 times as long as the others, which wait for it.")
+      .arg(slowest->name, QString::number(longest / std::max(others, 1e-9), 'f', 1));
+}
+
+/// More processes than processors, where all run on the CPU of this machine.
+QString crowdText(const std::vector<RankRow>& rows) {
+  const auto cores = static_cast<size_t>(QThread::idealThreadCount());
+  const bool here = std::all_of(rows.begin(), rows.end(), [&](const RankRow& row) {
+    return row.onCpu && row.host == rows[0].host;
+  });
+  if (!here || rows.size() <= cores) return {};
+  return cores == 1 ? Lesson::tr(" %1 processes take turns on 1 processor core.").arg(rows.size())
+                    : Lesson::tr(" %1 processes take turns on %2 processor cores.")
+                          .arg(rows.size())
+                          .arg(cores);
+}
+
+}  // namespace
+
+QString lessonOf(const std::vector<RankRow>& rows) {
+  constexpr double kMostly = 0.5, kHidden = 0.3;
+  const double wait = meanOf(rows, &dist::StepTimes::wait);
+  const double reduce = meanOf(rows, &dist::StepTimes::reduce);
+  const double step = wait + meanOf(rows, &dist::StepTimes::compute);
+  const QString straggler = stragglerText(rows, step);
+  if (!straggler.isEmpty()) return straggler;
+  if (wait > kMostly * step) {
+    return Lesson::tr(
+               "The processes wait longer than they compute. A larger batch, or fewer "
+               "processes, gives each more to compute.") +
+           crowdText(rows);
+  }
+  if (reduce > 0 && wait < kHidden * reduce) {
+    return Lesson::tr(
+        "Most of the all-reduce is hidden: gradients of the last layers travel "
+        "while those of the first are still computed.");
+  }
+  return {};
+}
+
+}  // namespace nw::widgets
