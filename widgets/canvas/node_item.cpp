@@ -19,9 +19,11 @@ namespace {
 constexpr QRectF kCard(-NodeItem::kWidth / 2, -NodeItem::kHeight / 2, NodeItem::kWidth,
                        NodeItem::kHeight);
 constexpr qreal kStripe = 4;
-constexpr qreal kFarNamePx = 9.5;  // of the screen, when only the name is left
 constexpr qreal kTextLeft = kCard.left() + 44;
 constexpr qreal kTextWidth = NodeItem::kWidth - 44 - 14;
+constexpr qreal kFarTextLeft = kCard.left() + kStripe + 10;
+constexpr qreal kFarTextWidth = NodeItem::kWidth - kStripe - 10 - 8;
+constexpr int kLargestFarPx = 26;
 constexpr QPointF kBadge(kCard.right() - 3, kCard.top() + 3);
 constexpr qreal kBadgeRadius = 9;
 constexpr int kSpreadPorts = 4;  // more than these stand evenly, so that none touch
@@ -127,6 +129,7 @@ void NodeItem::themeChanged() {
 
 void NodeItem::layOutText() {
   textIsOld_ = false;
+  farNamePx_ = 0;
   const QFont& bold = scene_->titleFont();
   const QFont& small = scene_->smallFont();
   const QFontMetricsF boldMetrics(bold), smallMetrics(small);
@@ -137,6 +140,31 @@ void NodeItem::layOutText() {
   setText(titleText_, boldMetrics.elidedText(title_, Qt::ElideRight, kTextWidth), bold);
   setText(nameText_, name, small);
   setText(captionText_, smallMetrics.elidedText(caption_, Qt::ElideRight, kTextWidth), small);
+}
+
+void NodeItem::layOutFarText(qreal detail) {
+  const bool captioned = detail >= kCaptionDetail && !caption_.isEmpty();
+  const int captionPx = captioned ? int(std::lround(kFarTextPx / detail)) : 0;
+  const int namePx = std::min(kLargestFarPx, int(std::lround(kFarNamePx / detail)));
+  if (namePx == farNamePx_ && captionPx == farCaptionPx_) return;
+  farNamePx_ = namePx;
+  farCaptionPx_ = captionPx;
+  QFont bold = scene_->titleFont();
+  bold.setPixelSize(namePx);
+  const qreal width = QFontMetricsF(bold).horizontalAdvance(title_);
+  if (width > kFarTextWidth) {  // a little smaller, before it is cut
+    bold.setPixelSize(std::max(int(std::ceil(kFarTextPx / detail)),
+                               int(std::floor(namePx * kFarTextWidth / width))));
+  }
+  setText(farNameText_, QFontMetricsF(bold).elidedText(title_, Qt::ElideRight, kFarTextWidth),
+          bold);
+  farNameFont_ = bold;
+  farCaptionFont_ = scene_->smallFont();
+  if (!captioned) return setText(farCaptionText_, {}, farCaptionFont_);
+  farCaptionFont_.setPixelSize(captionPx);
+  setText(farCaptionText_,
+          QFontMetricsF(farCaptionFont_).elidedText(caption_, Qt::ElideRight, kFarTextWidth),
+          farCaptionFont_);
 }
 
 QString NodeItem::spoken() const {
@@ -303,7 +331,8 @@ void NodeItem::paint(QPainter* painter, const QStyleOptionGraphicsItem* option, 
   if (detail >= kTextDetail) {
     paintText(*painter);
   } else if (detail >= kNameDetail) {
-    paintName(*painter, detail);
+    layOutFarText(detail);
+    paintFarText(*painter);
   }
   paintPorts(*painter);
   if (!problems_.isEmpty()) paintBadge(*painter);
@@ -362,16 +391,19 @@ void NodeItem::paintText(QPainter& painter) const {
   if (!alone) painter.drawStaticText(QPointF(kTextLeft, 2), captionText_);
 }
 
-void NodeItem::paintName(QPainter& painter, qreal detail) const {
+void NodeItem::paintFarText(QPainter& painter) const {
   const Theme& theme = scene_->theme();
-  QFont font = scene_->titleFont();
-  font.setPixelSize(std::min(26, int(kFarNamePx / detail)));
-  painter.setFont(font);
+  const bool captioned = farCaptionPx_ > 0;
+  const qreal captionHeight = captioned ? farCaptionText_.size().height() : 0;
+  const qreal top = -(farNameText_.size().height() + captionHeight) / 2;
+  painter.setFont(farNameFont_);
   painter.setPen(known_ ? theme.text : theme.secondary);
-  const QRectF room = kCard.adjusted(kStripe + 12, 0, -8, 0);
-  const QFontMetricsF metrics(font);
-  painter.drawText(room, Qt::AlignVCenter | Qt::AlignLeft,
-                   metrics.elidedText(title_, Qt::ElideRight, room.width()));
+  painter.drawStaticText(QPointF(kFarTextLeft, top), farNameText_);
+  if (!captioned) return;
+  painter.setFont(farCaptionFont_);
+  painter.setPen(theme.secondary);
+  painter.drawStaticText(QPointF(kFarTextLeft, top + farNameText_.size().height()),
+                         farCaptionText_);
 }
 
 void NodeItem::paintPorts(QPainter& painter) const {

@@ -80,10 +80,12 @@ class NodeItem : public QGraphicsItem {
   QString tipAt(QPointF at) const;
   graph::Severity worst() const;
   void layOutText();
+  void layOutFarText(qreal detail);
   void paintCard(QPainter& painter, qreal detail) const;
   void paintFarCard(QPainter& painter) const;
   void paintText(QPainter& painter) const;
-  void paintName(QPainter& painter, qreal detail) const;
+  /// Where icon and details are too small to be read: the name, and the caption if there is room.
+  void paintFarText(QPainter& painter) const;
   void paintPorts(QPainter& painter) const;
   void paintBadge(QPainter& painter) const;
 
@@ -99,6 +101,9 @@ class NodeItem : public QGraphicsItem {
   std::vector<bool> optionalInputs_, optionalOutputs_;
   QVector<graph::Problem> problems_;
   QStaticText titleText_, nameText_, captionText_;
+  int farNamePx_ = 0, farCaptionPx_ = 0;  // sizes for which the far text is laid out; 0: none
+  QStaticText farNameText_, farCaptionText_;
+  QFont farNameFont_, farCaptionFont_;
   std::optional<PortSide> offered_;
   std::optional<PortRef> hoveredPort_;
   std::unique_ptr<PortLabel> portLabel_;  // beside the hovered port of a side that has several

@@ -14,7 +14,10 @@ namespace {
 
 constexpr qreal kReach = 6;  // a click this far from the line still means it
 constexpr qreal kPillHeight = 18;
-constexpr qreal kLead = 24;  // how far a wire that runs back keeps its direction at both ends
+constexpr qreal kTextPx = Theme::kSecondaryPx;
+constexpr qreal kLaneRoom = 96;  // between the columns of a drawing
+constexpr qreal kWireSeen = 2;   // px of the screen
+constexpr qreal kLead = 24;      // how far a wire that runs back keeps its direction at both ends
 constexpr qreal kCorner = 12;
 
 /// Straight pieces through `points` with round corners.
@@ -106,8 +109,11 @@ QRectF WireItem::pill() const {
 }
 
 void WireItem::updateBounds() {
-  bounds_ = path_.boundingRect().adjusted(-kReach, -kReach, kReach, kReach) |
-            pill().adjusted(-2, -2, 2, 2);
+  // From afar the pill is larger.
+  const qreal most = kFarTextPx / (kTextPx * kPillDetail);
+  QRectF box(QPointF(), pill().size() * most);
+  box.moveCenter(middle_);
+  bounds_ = path_.boundingRect().adjusted(-kReach, -kReach, kReach, kReach) | box;
 }
 
 QPainterPath WireItem::shape() const {
@@ -149,24 +155,45 @@ void WireItem::paint(QPainter* painter, const QStyleOptionGraphicsItem* option, 
                        wrong_ && theme.highContrast ? Qt::DashLine : Qt::SolidLine));
   painter->setBrush(Qt::NoBrush);
   painter->drawPath(path_);
-  if (!text_.isEmpty() && detail >= kPillDetail) {
-    paintPill(*painter, color, detail >= kTextDetail);
-  }
+  const qreal scale = pillScale(detail);
+  if (scale > 0) paintPill(*painter, color, scale);
 }
 
-void WireItem::paintPill(QPainter& painter, const QColor& color, bool withText) const {
+qreal WireItem::pillRoom() const {
+  const bool down = scene_->flowDirection() == FlowDirection::TopToBottom;
+  const qreal along = down ? to_.y() - from_.y() : to_.x() - from_.x();
+  if (along < 0) return kLaneRoom;
+  return down ? NodeItem::kWidth : along;
+}
+
+qreal WireItem::pillScale(qreal detail) const {
+  if (text_.isEmpty() || detail < kPillDetail) return 0;
+  if (detail >= kTextDetail) return 1;
+  const qreal wanted = kFarTextPx / (kTextPx * detail);
+  const qreal scale = std::min(wanted, std::max(1.0, pillRoom() / pill().width()));
+  // Short wires stay seen at both sides of it.
+  const qreal length = std::hypot(to_.x() - from_.x(), to_.y() - from_.y());
+  const bool fits = scale * kPillHeight + 2 * kWireSeen / detail <= length;
+  return fits && scale * kTextPx * detail >= kLeastTextPx ? scale : 0;
+}
+
+void WireItem::paintPill(QPainter& painter, const QColor& color, qreal scale) const {
   const Theme& theme = scene_->theme();
+  painter.save();
+  painter.translate(middle_);
+  painter.scale(scale, scale);
+  painter.translate(-middle_);
   const QRectF box = pill();
   painter.setPen(QPen(wrong_ || isSelected() || dropTarget_ ? color : theme.line, theme.lineWidth));
   painter.setBrush(theme.canvas);
   painter.drawRoundedRect(box, kPillHeight / 2, kPillHeight / 2);
-  if (!withText) return;
   painter.setPen(wrong_ ? theme.error : theme.secondary);
   painter.setFont(scene_->smallFont());
   const QSizeF size = pillText_.size();
   painter.drawStaticText(
       QPointF(box.center().x() - size.width() / 2, box.center().y() - size.height() / 2),
       pillText_);
+  painter.restore();
 }
 
 }  // namespace nw::widgets

@@ -41,7 +41,11 @@ class WireItem : public QGraphicsItem {
  private:
   QRectF pill() const;
   void updateBounds();
-  void paintPill(QPainter& painter, const QColor& color, bool withText) const;
+  /// How wide the pill may be.
+  qreal pillRoom() const;
+  /// How much larger the pill is drawn so that it can be read; 0: not at all.
+  qreal pillScale(qreal detail) const;
+  void paintPill(QPainter& painter, const QColor& color, qreal scale) const;
 
   CanvasScene* scene_;
   graph::Wire wire_;
