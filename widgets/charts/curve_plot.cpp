@@ -2,7 +2,6 @@
 
 #include <qcustomplot.h>
 
-#include <QElapsedTimer>
 #include <QMouseEvent>
 #include <QVBoxLayout>
 #include <algorithm>
@@ -20,6 +19,9 @@ namespace {
 
 constexpr int kTopMargin = 10;    // half of the number at the top
 constexpr int kLabelMargin = 72;  // right of the plot, for the names of the curves
+constexpr int kUnitMargin = 48;   // where a curve stands alone: for the unit of the axis
+constexpr int kTickGap = 12;      // px between the numbers of the axis
+constexpr double kMostTicks = 6;
 constexpr int kLabelHeight = 14;
 constexpr double kRawOpacity = 0.25;
 constexpr int kManyEpochs = 40;  // lines at the ends of epochs would become a hatching
@@ -48,6 +50,7 @@ struct CurvePlot::Parts {
   QCPGraph* raw = nullptr;
   QCPGraph* smooth = nullptr;
   QCPGraph* validation = nullptr;
+  QSharedPointer<StepTicker> stepTicker = QSharedPointer<StepTicker>::create();
   QCPItemText* trainingLabel = nullptr;
   QCPItemText* validationLabel = nullptr;
   QCPItemText* stepsLabel = nullptr;
@@ -69,6 +72,7 @@ struct CurvePlot::Parts {
   void restyle(CurvePlot* owner);
   void styleAxis(QCPAxis* axis, const Theme& theme);
   void fitSteps();
+  void fitNumbers();
   void fitValues();
   void showEpochs();
   void placeLabels();
@@ -89,9 +93,10 @@ void CurvePlot::Parts::build(CurvePlot* owner) {
   plot->axisRect()->setRangeZoom(Qt::Horizontal);
   plot->axisRect()->setRangeDrag(Qt::Horizontal);
   plot->axisRect()->setAutoMargins(QCP::msLeft | QCP::msTop | QCP::msBottom);
-  plot->axisRect()->setMargins(QMargins(0, 0, kLabelMargin, 0));
-  plot->axisRect()->setMinimumMargins(QMargins(40, kTopMargin, kLabelMargin, 18));
-  plot->xAxis->setTicker(QSharedPointer<StepTicker>::create());
+  const int right = figure.validation ? kLabelMargin : kUnitMargin;
+  plot->axisRect()->setMargins(QMargins(0, 0, right, 0));
+  plot->axisRect()->setMinimumMargins(QMargins(40, kTopMargin, right, 18));
+  plot->xAxis->setTicker(stepTicker);
   plot->xAxis2->setVisible(true);
   plot->xAxis2->setTickLabels(false);
   plot->xAxis2->setTicker(QSharedPointer<QCPAxisTickerText>::create());
@@ -165,12 +170,22 @@ double CurvePlot::Parts::lastStep() const {
 }
 
 void CurvePlot::Parts::fitSteps() {
-  const double first = history.steps().empty() ? 0 : double(history.steps().front().step) - 1;
+  const std::vector<StepPoint>& points = history.steps();
+  const double first = points.empty() ? 0 : double(points.front().step - points.front().count);
   const auto range = view.value_or(std::make_pair(first, wholeRun()));
   settingRange = true;
   plot->xAxis->setRange(range.first, range.second);
   plot->xAxis2->setRange(plot->xAxis->range());
   settingRange = false;
+}
+
+/// The numbers below the axis never touch.
+void CurvePlot::Parts::fitNumbers() {
+  const QString longest = groupedDigits(std::llround(plot->xAxis->range().upper));
+  const double room =
+      QFontMetricsF(uiFont(Theme::kSecondaryPx)).horizontalAdvance(longest) + kTickGap;
+  const double share = room / std::max(1, plot->axisRect()->width());
+  stepTicker->setLeastShare(std::max(share, 1 / kMostTicks));
 }
 
 void CurvePlot::Parts::fitValues() {
@@ -301,15 +316,14 @@ CurvePlot::CurvePlot(CurveFigure figure, const History& history, QWidget* parent
 
 CurvePlot::~CurvePlot() = default;
 
-double CurvePlot::refresh() {
+void CurvePlot::refresh() {
   Parts& parts = *parts_;
-  QElapsedTimer clock;
-  clock.start();
   parts.smoothValues.clear();
   if (parts.amount > 0) {
     parts.smoothValues = smoothed(parts.history.steps(), parts_->figure.training, parts.amount);
   }
   parts.fitSteps();
+  parts.fitNumbers();
   const QCPRange steps = parts.plot->xAxis->range();
   parts.curves = curveData(parts.history, parts_->figure.training, parts_->figure.validation,
                            parts.smoothValues, steps.lower, steps.upper,
@@ -324,7 +338,6 @@ double CurvePlot::refresh() {
   parts.fitValues();
   parts.showEpochs();
   parts.plot->replot(QCustomPlot::rpImmediateRefresh);
-  return double(clock.nsecsElapsed()) / 1e6;
 }
 
 void CurvePlot::setSmoothing(double amount) {

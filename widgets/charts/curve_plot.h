@@ -26,8 +26,8 @@ class CurvePlot : public QWidget {
   CurvePlot(CurveFigure figure, const History& history, QWidget* parent = nullptr);
   ~CurvePlot() override;
 
-  /// Draws the history anew; returns the time taken in milliseconds.
-  double refresh();
+  /// Draws the history anew.
+  void refresh();
   void setSmoothing(double amount);
   void setLogarithmic(bool on);
   /// Shown steps; nullopt follows the run.

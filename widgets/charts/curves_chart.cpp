@@ -31,6 +31,7 @@ constexpr size_t kFewPoints = 50;
 // How the width is shared.
 constexpr int kWide = 3;
 constexpr int kNarrow = 2;
+constexpr int kSliderWidth = 88;
 
 int notchOf(double amount) {
   const auto nearest = std::min_element(kAmounts.begin(), kAmounts.end(), [&](double a, double b) {
@@ -66,6 +67,7 @@ struct CurvesChart::Parts {
   TextLabel* amountText = nullptr;
   QToolButton* logButton = nullptr;
   QToolButton* follow = nullptr;
+  QToolButton* save = nullptr;
   TextLabel* invitation = nullptr;
 
   std::array<CurvePlot*, 3> plots() const { return {loss, accuracy, rate}; }
@@ -76,6 +78,7 @@ struct CurvesChart::Parts {
   QWidget* buildControls(CurvesChart* owner);
   QToolButton* buildExport(CurvesChart* owner);
   void showFigures();
+  void fitControls();
   void setView(std::optional<std::pair<double, double>> steps);
   void schedule() {
     if (!timer.isActive()) timer.start();
@@ -138,7 +141,7 @@ QWidget* CurvesChart::Parts::buildControls(CurvesChart* owner) {
   slider->setObjectName(QStringLiteral("smoothing"));
   slider->setRange(0, int(kAmounts.size()) - 1);
   slider->setPageStep(1);
-  slider->setFixedWidth(88);
+  slider->setFixedWidth(kSliderWidth);
   slider->setAccessibleName(CurvesChart::tr("Smoothing"));
   amountText = new TextLabel({}, TextLabel::Tone::Secondary, Theme::kSecondaryPx);
   connect(slider, &QSlider::valueChanged, owner,
@@ -157,7 +160,8 @@ QWidget* CurvesChart::Parts::buildControls(CurvesChart* owner) {
   amountText->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
   layout->addWidget(amountText);
   layout->addWidget(slider);
-  layout->addWidget(buildExport(owner));
+  save = buildExport(owner);
+  layout->addWidget(save);
   lossHeader->controls()->addWidget(logButton);
   return box;
 }
@@ -184,6 +188,21 @@ void CurvesChart::Parts::showFigures() {
                              classifies ? text(accuracy, accuracy->validationNow()) : QString());
   rateHeader->setFigures(text(rate, rate->trainingNow()), QString());
   invitation->setVisible(history.empty());
+  fitControls();
+}
+
+/// Where the header is narrow, the amount of smoothing is left to the slider's help, and then the
+/// slider to a wider window.
+void CurvesChart::Parts::fitControls() {
+  const FigureHeader* host = classifies ? accuracyHeader : lossHeader;
+  int room = host->roomForControls() - save->sizeHint().width();
+  for (const QWidget* other : {static_cast<QWidget*>(classifies ? nullptr : logButton),
+                               static_cast<QWidget*>(follow->isHidden() ? nullptr : follow)}) {
+    if (other) room -= other->sizeHint().width() + Theme::kPadding;
+  }
+  room -= kSliderWidth + Theme::kPadding;
+  slider->setVisible(room >= 0);
+  amountText->setVisible(room >= amountText->sizeHint().width() + Theme::kPadding);
 }
 
 void CurvesChart::Parts::setView(std::optional<std::pair<double, double>> steps) {
@@ -280,14 +299,12 @@ bool CurvesChart::logarithmicLoss() const {
   return parts_->logarithmic;
 }
 
-double CurvesChart::replotNow() {
+void CurvesChart::replotNow() {
   parts_->timer.stop();
-  double ms = 0;
   for (CurvePlot* plot : parts_->plots()) {
-    if (parts_->isShown(plot)) ms += plot->refresh();
+    if (parts_->isShown(plot)) plot->refresh();
   }
   parts_->showFigures();
-  return ms;
 }
 
 QPixmap CurvesChart::picture(qreal scale) const {
@@ -345,6 +362,7 @@ void CurvesChart::resizeEvent(QResizeEvent* event) {
   place.moveCenter(rect().center());
   parts_->invitation->setGeometry(place);
   parts_->schedule();  // another width, other points a pixel
+  parts_->fitControls();
 }
 
 bool renderCurves(const QString& csvPath, const QString& pngPath, QSize size, qreal scale,

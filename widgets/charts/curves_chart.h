@@ -19,7 +19,7 @@ class CurvesChart : public QWidget {
   ~CurvesChart() override;
 
   /// One training batch. `accuracy` is a share, 0 … 1; `rate` is the learning rate, NaN where it is
-  /// not known. Steps ascend.
+  /// not known. Steps ascend; an earlier one takes back those after it.
   void addStep(qint64 step, qint64 epoch, double loss, double accuracy,
                double rate = std::numeric_limits<double>::quiet_NaN());
   /// Validation at the end of an epoch; `step` is the last one of it.
@@ -43,8 +43,8 @@ class CurvesChart : public QWidget {
   /// Writes what is on screen, `scale` times finer. False and a message when that fails.
   bool exportPng(const QString& path, qreal scale, QString* error);
   bool exportCsv(const QString& path, QString* error) const;
-  /// Draws pending points now instead of at the next turn; returns the time taken in milliseconds.
-  double replotNow();
+  /// Draws pending points now instead of at the next turn.
+  void replotNow();
 
  signals:
   /// A short sentence for the status bar or a message bar: what was written where, or why not.

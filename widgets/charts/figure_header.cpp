@@ -38,6 +38,10 @@ QString FigureHeader::hero() const {
   return hero_->text();
 }
 
+int FigureHeader::roomForControls() const {
+  return width() - title_->sizeHint().width() - hero_->sizeHint().width() - 4 * Theme::kGrid;
+}
+
 void FigureHeader::resizeEvent(QResizeEvent* event) {
   QWidget::resizeEvent(event);
   fitNote();

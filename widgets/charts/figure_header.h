@@ -21,6 +21,8 @@ class FigureHeader : public QWidget {
   QString hero() const;
   /// Room at the right for controls.
   QHBoxLayout* controls() const { return controls_; }
+  /// Its width (px), while the figure's name and value stay whole.
+  int roomForControls() const;
 
  protected:
   void resizeEvent(QResizeEvent* event) override;

@@ -16,13 +16,13 @@ QString shortest(double value) {
 
 }  // namespace
 
-StepTicker::StepTicker() {
-  setTickCount(5);
-  setTickStepStrategy(tssReadability);
-}
-
 double StepTicker::getTickStep(const QCPRange& range) {
-  return std::max(1.0, std::round(QCPAxisTicker::getTickStep(range)));
+  const double least = std::max(1.0, range.size() * leastShare_);
+  const double power = std::pow(10.0, std::floor(std::log10(least)));
+  for (const double lead : {1.0, 2.0, 5.0}) {
+    if (lead * power >= least) return lead * power;
+  }
+  return 10 * power;
 }
 
 QString StepTicker::getTickLabel(double tick, const QLocale&, QChar, int) {

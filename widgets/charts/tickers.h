@@ -4,15 +4,19 @@
 
 namespace nw::widgets {
 
-/// Whole steps with grouped digits.
+/// Whole steps with grouped digits, as many as have room beside each other.
 class StepTicker : public QCPAxisTicker {
  public:
-  StepTicker();
+  /// Of the axis, from one number to the next at least.
+  void setLeastShare(double share) { leastShare_ = share; }
 
  protected:
   double getTickStep(const QCPRange& range) override;
   QString getTickLabel(double tick, const QLocale& locale, QChar formatChar,
                        int precision) override;
+
+ private:
+  double leastShare_ = 0.2;
 };
 
 /// Figures or shares, as short as they can be read.

@@ -193,21 +193,82 @@ class TestCurvesChart : public QObject {
     QTRY_VERIFY(f.plots()[1]->isVisible());
   }
 
-  void drawsLongRunsFast() {
+  /// What is drawn follows the width of the plot, not the length of the run.
+  void longRunsTakeNoMorePoints() {
     Fixture f;
     f.chart.resize(1600, 320);
-    History history = lifelike(10, 10'000);
-    f.chart.setHistory(history);
-    f.chart.replotNow();
-    double best = 1e9, worst = 0;
-    for (int i = 0; i < 10; ++i) {
-      f.chart.addStep(100'001 + i, 10, 0.3, 0.9);
-      const double ms = f.chart.replotNow();
-      best = std::min(best, ms);
-      worst = std::max(worst, ms);
+    const auto points = [&](int64_t batches) {
+      f.chart.setHistory(lifelike(10, batches));
+      f.chart.replotNow();
+      int most = 0;
+      for (const QCustomPlot* plot : f.plots()) {
+        for (int i = 0; i < plot->graphCount(); ++i) {
+          most = std::max(most, plot->graph(i)->data()->size());
+        }
+      }
+      return most;
+    };
+    const int medium = points(1000), lengthy = points(10'000);
+    const int width = f.plots()[0]->width();
+    QVERIFY2(lengthy <= 2 * (width + 1), qPrintable(QString::number(lengthy)));
+    QVERIFY(lengthy >= width / 2);  // and the pixels are made use of
+    QVERIFY(lengthy <= medium * 11 / 10);
+  }
+
+  void numbersOfTheAxesNeverTouch_data() {
+    QTest::addColumn<int>("width");
+    for (const int width : {560, 700, 900, 1400}) QTest::addRow("%d px", width) << width;
+  }
+  void numbersOfTheAxesNeverTouch() {
+    QFETCH(int, width);
+    Fixture f;
+    f.chart.resize(width, 260);
+    f.chart.setSchedules(true);
+    const QFontMetrics metrics(uiFont(Theme::kSecondaryPx));
+    for (const int64_t steps : {30, 1400, 4500, 9'999, 54'321, 420'000}) {
+      f.chart.setHistory(lifelike(1, steps));
+      QTest::qWait(1);  // the plots take their places
+      f.chart.replotNow();
+      for (const QCustomPlot* plot : f.plots()) {
+        const QCPAxis* axis = plot->xAxis;
+        const QVector<double> ticks = axis->tickVector();
+        const int room = plot->axisRect()->width();
+        QVERIFY2(ticks.size() >= (room < 120 ? 1 : 2),
+                 qPrintable(QString("%1 steps on %2 px").arg(steps).arg(room)));
+        double end = -1e9;
+        for (int i = 0; i < ticks.size(); ++i) {
+          const double half = metrics.horizontalAdvance(axis->tickVectorLabels()[i]) / 2.0;
+          const double at = axis->coordToPixel(ticks[i]);
+          QVERIFY2(at - half > end + 2, qPrintable(QString("%1 steps").arg(steps)));
+          end = at + half;
+        }
+      }
     }
-    qInfo("replot of 100 000 steps, both plots, 1600 x 320: %.1f to %.1f ms", best, worst);
-    QVERIFY2(best < 40, qPrintable(QString::number(best)));
+  }
+
+  void controlsYieldWhereTheHeaderIsNarrow() {
+    Fixture f;
+    f.chart.setSchedules(true);
+    f.chart.setHistory(lifelike(3, 100));
+    auto* slider = f.chart.findChild<QSlider*>("smoothing");
+    for (int width = 1200; width >= 440; width -= 20) {
+      f.chart.resize(width, 260);
+      QTest::qWait(1);
+      f.chart.replotNow();
+      for (const FigureHeader* header : f.chart.findChildren<FigureHeader*>()) {
+        QRect before;
+        for (const QWidget* part : header->findChildren<QWidget*>()) {
+          const bool leaf = part->findChildren<QWidget*>().isEmpty();
+          if (!part->isVisible() || !leaf) continue;
+          const QRect place(part->mapTo(header, QPoint()), part->size());
+          QVERIFY2(header->rect().contains(place) && !place.intersects(before),
+                   qPrintable(QString("at %1 px").arg(width)));
+          before = place;
+        }
+      }
+      if (width == 1200) QVERIFY(slider->isVisible());
+    }
+    QVERIFY(!slider->isVisible());
   }
 
   void manyPointsAreDrawnOnce() {
