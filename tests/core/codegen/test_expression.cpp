@@ -4,6 +4,7 @@
 #include "core/base/random.h"
 #include "core/codegen/expression.h"
 #include "core/nn/call.h"
+#include "tests/core/codegen/mistakes.h"
 #include "tests/support/compare.h"
 #include "tests/support/draw.h"
 #include "tests/support/oracle.h"
@@ -48,12 +49,7 @@ const char* const kGood[] = {
     "nn.Conv2d(\n  8, 8, 3, 1, \"same\", 1, 2, True, 'reflect'\n)",
 };
 
-struct Bad {
-  const char* text;
-  const char* error;  // how the message begins
-};
-
-const Bad kBad[] = {
+const Mistake kMistakes[] = {
     {"", "line 1, column 1: expected a layer or a value, found the end of the text"},
     {"nn.Linear(2, 3", "line 1, column 15: expected ')' for the bracket of line 1, column 10"},
     {"nn.Sequential(\n  nn.Linear(2, 3=),\n)",
@@ -272,20 +268,8 @@ class TestExpression : public QObject {
     QVERIFY2(parse_model(read) == parse_model(text.toStdString()), read.c_str());
   }
 
-  void names_the_place_of_a_mistake_data() {
-    QTest::addColumn<QString>("text");
-    QTest::addColumn<QString>("error");
-    for (const Bad& bad : kBad) {
-      QTest::newRow(bad.text) << QString::fromUtf8(bad.text) << QString::fromUtf8(bad.error);
-    }
-  }
-
-  void names_the_place_of_a_mistake() {
-    QFETCH(QString, text);
-    QFETCH(QString, error);
-    const std::string found = error_of(text.toStdString());
-    QVERIFY2(found.starts_with(error.toStdString()), ("gets: " + found).c_str());
-  }
+  void names_the_place_of_a_mistake_data() { add_rows(kMistakes); }
+  void names_the_place_of_a_mistake() { expect_mistake(error_of); }
 
   void every_block_goes_both_ways_data() {
     QTest::addColumn<QString>("id");

@@ -2,6 +2,7 @@
 
 #include "core/base/random.h"
 #include "core/codegen/expression.h"
+#include "tests/core/codegen/mistakes.h"
 #include "tests/support/compare.h"
 #include "tests/support/oracle.h"
 
@@ -88,12 +89,7 @@ const char* const kPrograms[] = {
     "model = nn.Sequential(nn.Linear(widths[0], widths[-1]), nn.Linear(8, widths[::2][1]))",
 };
 
-struct Bad {
-  const char* text;
-  const char* error;
-};
-
-const Bad kBad[] = {
+const Mistake kMistakes[] = {
     {"while True:\n  pass", "line 1, column 1: expected a model, found 'while'; assignments, for"},
     {"for i in range(3)\n  x = i",
      "line 1, column 18: expected ':' behind for … in …, found the end of the line"},
@@ -192,20 +188,8 @@ class TestPythonPrograms : public QObject {
     QVERIFY2(error.starts_with("line 1, column 18: [Linear] has no parameter 'x'"), error.c_str());
   }
 
-  void names_the_place_of_a_mistake_data() {
-    QTest::addColumn<QString>("text");
-    QTest::addColumn<QString>("error");
-    for (const Bad& bad : kBad) {
-      QTest::newRow(bad.text) << QString::fromUtf8(bad.text) << QString::fromUtf8(bad.error);
-    }
-  }
-
-  void names_the_place_of_a_mistake() {
-    QFETCH(QString, text);
-    QFETCH(QString, error);
-    const std::string found = error_of(text.toStdString());
-    QVERIFY2(found.starts_with(error.toStdString()), ("gets: " + found).c_str());
-  }
+  void names_the_place_of_a_mistake_data() { add_rows(kMistakes); }
+  void names_the_place_of_a_mistake() { expect_mistake(error_of); }
 
   /// Cut short, or without one of its characters, a text is read or its mistake has a place.
   void survives_damage() {

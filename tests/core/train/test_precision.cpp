@@ -1,9 +1,9 @@
-#include <QTemporaryDir>
 #include <QtTest>
 #include <cmath>
 
 #include "core/optim/grad_scaler.h"
 #include "core/train/checkpoint.h"
+#include "tests/core/train/halves.h"
 #include "tests/core/train/runs.h"
 #include "tests/support/compare.h"
 
@@ -98,34 +98,7 @@ class TestPrecision : public QObject {
     QVERIFY(left_out < 10);
   }
 
-  void goes_on_from_a_checkpoint_bit_for_bit() {
-    const graph::Project project = mixed("float16");
-    QTemporaryDir folder;
-    const std::string path = folder.filePath("half.ckpt").toStdString();
-    nn::StateDict whole;
-    const Story story = run(
-        project,
-        [&](train::Trainer& trainer, const train::Event& event) {
-          const auto* step = std::get_if<train::StepDone>(&event);
-          if (step != nullptr && step->step == 13) {
-            train::save_checkpoint(*trainer.checkpoint(), path);
-          }
-        },
-        &whole);
-    Story rest;
-    train::Trainer trainer(
-        project, [&](const train::Event& event) { rest.events.push_back(event); },
-        train::load_checkpoint(path));
-    trainer.run();
-    const std::vector<double> all = story.losses();
-    QCOMPARE(rest.losses(), std::vector<double>(all.begin() + 13, all.end()));
-    const nn::StateDict end = trainer.state_dict();
-    for (size_t i = 0; i < end.entries.size(); ++i) {
-      const std::string problem =
-          bit_difference(end.entries[i].tensor, whole.entries[i].tensor, whole.entries[i].key);
-      QVERIFY2(problem.empty(), problem.c_str());
-    }
-  }
+  void goes_on_from_a_checkpoint_bit_for_bit() { expect_halves_make_the_whole(mixed("float16")); }
 
   void a_checkpoint_of_float32_has_no_scaler() {
     run(mixed("float32"), [&](train::Trainer& trainer, const train::Event& event) {
