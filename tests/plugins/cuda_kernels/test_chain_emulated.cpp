@@ -154,7 +154,10 @@ class TestChainEmulated : public QObject {
   Q_OBJECT
 
  private slots:
-  void cleanup() { QCOMPARE(cuda::emulated_note().kind, 0); }
+  void cleanup() {
+    const cuda::FaultNote& note = cuda::emulated_note();
+    QVERIFY2(note.kind == 0, cuda::fault_text(note).c_str());
+  }
 
   void forward_and_backward() {
     int long_ones = 0;
