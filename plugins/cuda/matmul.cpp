@@ -274,6 +274,7 @@ bool product(const Tensor& a, const Tensor& b, const Tensor& bias, bool relu, co
   if (!known || a.dtype() != out.dtype() || b.dtype() != out.dtype()) return false;
   if (bias.defined() && bias.dtype() != out.dtype()) return false;
   if (out.numel() == 0) return true;
+  if (out.dim() == 3 && out.size(0) > std::numeric_limits<int32_t>::max()) return false;
   if (a.size(-1) == 0) {
     if (bias.defined()) {
       copy(raw::expand(bias, out.sizes()), out);
