@@ -130,8 +130,7 @@ class Plan {
     cudnnStatus_t status = Pass::advise(handle, descriptors_, &count, results.data());
     if (is_not_supported(status)) return;
     check_cudnn(status, "choose an algorithm for a convolution");
-    // A measurement waits for the device, which recorded work must not.
-    if (math_mode().benchmark && Keeper::current() == nullptr) {
+    if (shape.measured) {
       const Tensor room = room_to_measure(results.data(), count, like);
       status = Pass::measure(handle, descriptors_, operands, memory_of(room),
                              room.defined() ? static_cast<size_t>(room.numel()) : 0, &count,
@@ -260,6 +259,8 @@ ConvShape shape_of(const Tensor& x, const Tensor& weight, const Tensor& y, const
   shape.dtype = y.dtype();
   shape.device = y.device().index;
   shape.tf32 = shape.dtype == DType::Float32 && math_mode().conv_tf32;
+  // A measurement waits for the device, which recorded work must not.
+  shape.measured = math_mode().benchmark && Keeper::current() == nullptr;
   // In float64 cuDNN knows only images whose channels lie outermost.
   shape.innermost = shape.dtype != DType::Float64 && (!x.is_contiguous() || !y.is_contiguous());
   return shape;

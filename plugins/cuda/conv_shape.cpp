@@ -86,7 +86,8 @@ size_t ConvShapeHash::operator()(const ConvShape& shape) const {
     hash ^= static_cast<size_t>(value) + 0x9e3779b97f4a7c15u + (hash << 6) + (hash >> 2);
   };
   mix(shape.device);
-  mix(shape.groups * 4 + (shape.innermost ? 1 : 0) + (shape.tf32 ? 2 : 0));
+  mix(shape.groups);
+  mix((shape.innermost ? 1 : 0) + (shape.tf32 ? 2 : 0) + (shape.measured ? 4 : 0));
   for (int d = 0; d < 5; ++d) {
     mix(shape.x[d]);
     mix(shape.weight[d]);

@@ -11,6 +11,7 @@ struct ConvShape {
   int device = 0;
   bool innermost = false;  // the channels lie innermost, in x, y and weight alike
   bool tf32 = false;       // float32 numbers may be rounded
+  bool measured = false;   // algorithms are tried out
   int rank = 0;            // of x: 4 or 5
   int groups = 1;
   int x[5] = {}, weight[5] = {}, y[5] = {};

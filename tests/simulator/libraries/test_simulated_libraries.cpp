@@ -188,7 +188,8 @@ class TestSimulatedLibraries : public QObject {
     for (int round = 0; round < 120; ++round) {
       const ConvCase c(draw, 1);
       if (std::count(c.y.begin(), c.y.end(), 0) > 0) continue;
-      const DType dtype = draw.chance(0.2) ? DType::Float64 : DType::Float32;
+      constexpr DType kTypes[] = {DType::Float32, DType::Float64, DType::Float16, DType::BFloat16};
+      const DType dtype = kTypes[draw.integer(0, 3)];
       const ModeScope scope({.conv_tf32 = false, .benchmark = draw.chance(0.5)});
       const Tensor x = drawn(draw, c.x, dtype);
       const Tensor weight = drawn(draw, c.weight, dtype);
