@@ -44,6 +44,27 @@ void describe(cudnnTensorDescriptor_t descriptor, DType dtype, int cells, int ba
 
 }  // namespace
 
+cudnnStatus_t describe_stack(cudnnRNNDescriptor_t rnn, const RecurrentShape& shape,
+                             RecurrentAlgorithm algorithm, cudnnDropoutDescriptor_t dropout) {
+  const cudnnDataType_t type = cudnn_type(shape.dtype);
+  // Always with both biases, if need be of zeros: not every algorithm does without.
+  return NW_CUDNN(cudnnSetRNNDescriptor_v8)(
+      rnn, named(algorithm), mode_of(shape.cell), CUDNN_RNN_DOUBLE_BIAS,
+      shape.bidirectional ? CUDNN_BIDIRECTIONAL : CUDNN_UNIDIRECTIONAL, CUDNN_LINEAR_INPUT, type,
+      type == CUDNN_DATA_DOUBLE ? CUDNN_DATA_DOUBLE : CUDNN_DATA_FLOAT, math_of(shape),
+      shape.features, shape.hidden, shape.state, shape.layers, dropout,
+      shape.packed ? CUDNN_RNN_PADDED_IO_DISABLED : CUDNN_RNN_PADDED_IO_ENABLED);
+}
+
+cudnnStatus_t describe_sequences(cudnnRNNDataDescriptor_t data, const RecurrentShape& shape,
+                                 const std::vector<int>& lengths, int width) {
+  return NW_CUDNN(cudnnSetRNNDataDescriptor)(
+      data, cudnn_type(shape.dtype),
+      shape.packed ? CUDNN_RNN_DATA_LAYOUT_SEQ_MAJOR_PACKED
+                   : CUDNN_RNN_DATA_LAYOUT_SEQ_MAJOR_UNPACKED,
+      shape.steps, shape.batch, width, lengths.data(), nullptr);
+}
+
 RecurrentPlan::RecurrentPlan(const RecurrentShape& shape, const RecurrentHardware& hardware)
     : shape_(shape), algorithms_(algorithms_for(shape, hardware)) {
   // Dropout is ours: it goes on where a run is resumed.
@@ -55,29 +76,16 @@ RecurrentPlan::RecurrentPlan(const RecurrentShape& shape, const RecurrentHardwar
   if (!shape.packed) set_lengths(std::vector<int>(static_cast<size_t>(shape.batch), shape.steps));
 }
 
-void RecurrentPlan::set_lengths(std::vector<int> lengths) {
-  const auto set = [&](cudnnRNNDataDescriptor_t descriptor, int width) {
-    check_cudnn(NW_CUDNN(cudnnSetRNNDataDescriptor)(
-                    descriptor, cudnn_type(shape_.dtype),
-                    shape_.packed ? CUDNN_RNN_DATA_LAYOUT_SEQ_MAJOR_PACKED
-                                  : CUDNN_RNN_DATA_LAYOUT_SEQ_MAJOR_UNPACKED,
-                    shape_.steps, shape_.batch, width, lengths.data(), nullptr),
-                "describe sequences");
-  };
-  set(x(), shape_.features);
-  set(y(), shape_.state * (shape_.bidirectional ? 2 : 1));
+void RecurrentPlan::set_lengths(const std::vector<int>& lengths) {
+  const int directions = shape_.bidirectional ? 2 : 1;
+  check_cudnn(describe_sequences(x(), shape_, lengths, shape_.features), "describe sequences");
+  check_cudnn(describe_sequences(y(), shape_, lengths, shape_.state * directions),
+              "describe sequences");
   is_measured_ = false;
 }
 
 cudnnStatus_t RecurrentPlan::set_algorithm() {
-  const cudnnDataType_t type = cudnn_type(shape_.dtype);
-  // Always with both biases, if need be of zeros: not every algorithm does without.
-  const cudnnStatus_t status = NW_CUDNN(cudnnSetRNNDescriptor_v8)(
-      rnn(), named(algorithms_[next_]), mode_of(shape_.cell), CUDNN_RNN_DOUBLE_BIAS,
-      shape_.bidirectional ? CUDNN_BIDIRECTIONAL : CUDNN_UNIDIRECTIONAL, CUDNN_LINEAR_INPUT, type,
-      type == CUDNN_DATA_DOUBLE ? CUDNN_DATA_DOUBLE : CUDNN_DATA_FLOAT, math_of(shape_),
-      shape_.features, shape_.hidden, shape_.state, shape_.layers, dropout_.get(),
-      shape_.packed ? CUDNN_RNN_PADDED_IO_DISABLED : CUDNN_RNN_PADDED_IO_ENABLED);
+  const cudnnStatus_t status = describe_stack(rnn(), shape_, algorithms_[next_], dropout_.get());
   if (status != CUDNN_STATUS_SUCCESS) return status;
   find_weights();
   is_set_ = true;

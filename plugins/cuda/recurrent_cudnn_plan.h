@@ -5,6 +5,13 @@
 
 namespace nw::cuda {
 
+/// Tells cuDNN of a stack that goes by an algorithm.
+cudnnStatus_t describe_stack(cudnnRNNDescriptor_t rnn, const RecurrentShape& shape,
+                             RecurrentAlgorithm algorithm, cudnnDropoutDescriptor_t dropout);
+/// Tells cuDNN of sequences of these lengths, each step of which is `width` numbers.
+cudnnStatus_t describe_sequences(cudnnRNNDataDescriptor_t data, const RecurrentShape& shape,
+                                 const std::vector<int>& lengths, int width);
+
 /// What cuDNN is told of a shape, and what it says of one algorithm after the other. Belongs to one
 /// thread, as cuDNN's handles do.
 class RecurrentPlan {
@@ -12,7 +19,7 @@ class RecurrentPlan {
   RecurrentPlan(const RecurrentShape& shape, const RecurrentHardware& hardware);
 
   /// For sequences of these lengths.
-  void set_lengths(std::vector<int> lengths);
+  void set_lengths(const std::vector<int>& lengths);
   /// Calls attempt() with an algorithm that is set, until one is there. False: none is.
   template <typename Attempt>
   bool run(const Attempt& attempt) {
