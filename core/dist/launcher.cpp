@@ -25,6 +25,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds kLook{100};     // between looks at the store
 constexpr milliseconds kReport{3500};  // after a fault, for the ranks to tell of it and end
 constexpr milliseconds kTerminate{500};
+constexpr milliseconds kAgain{500};  // what is asked for sooner is the same wish
 // After a hold, for the store to answer what the ranks had asked it.
 constexpr milliseconds kCatchUp{200};
 
@@ -72,6 +73,7 @@ struct Launcher::Impl {
   int processes;
   std::unique_ptr<Nodes> nodes;
   std::atomic<int> stops{0};
+  std::atomic<Clock::rep> last_stop{0};
   std::atomic<bool> hold{false};
 
   // Of one attempt:
@@ -334,8 +336,11 @@ LaunchResult Launcher::run() {
   return impl_->run();
 }
 
+/// Who ends a job often sends its signal to the process and then to its whole group.
 void Launcher::stop() {
-  ++impl_->stops;
+  const Clock::rep now = Clock::now().time_since_epoch().count();
+  const Clock::rep before = impl_->last_stop.exchange(now);
+  if (impl_->stops == 0 || Clock::duration(now - before) > kAgain) ++impl_->stops;
 }
 
 void Launcher::hold() {

@@ -64,7 +64,8 @@ class Launcher {
   /// Returns when every process of this node has ended; called once. Throws Error with a remedy
   /// when the nodes do not find together or disagree, or a process cannot be started.
   LaunchResult run();
-  /// Asks for an orderly end, the second time for one at once; from any thread.
+  /// Asks for an orderly end, the second time, half a second later or more, for one at once; from
+  /// any thread.
   void stop();
   /// Stops the ranks of this node and then this whole process, as Ctrl+Z does to a program that is
   /// alone, until somebody continues it (SIGCONT): then all go on, and the time between does not

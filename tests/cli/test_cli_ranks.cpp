@@ -240,16 +240,28 @@ class TestCliRanks : public QObject {
     QVERIFY2(!result.json()["error"].toString().isEmpty(), result.all());
   }
 
+  void ctrl_c_stops_and_saves_on_all_data() {
+    QTest::addColumn<int>("signal");
+    QTest::newRow("Ctrl+C") << SIGINT;
+    QTest::newRow("timeout, which sends it twice") << SIGTERM;
+  }
+
   void ctrl_c_stops_and_saves_on_all() {
-    Running running(train("stopped", {"--epochs", "100000", "--nproc-per-node", "2"}));
+    QFETCH(int, signal);
+    const QString out = QString("stopped-%1").arg(signal);
+    Running running(train(out, {"--epochs", "100000", "--nproc-per-node", "2"}));
     QVERIFY(QTest::qWaitFor([&] { return running.process().bytesAvailable() > 200; }, 60000));
-    running.signal(SIGINT);
+    running.signal(signal);
+    if (signal == SIGTERM) {
+      QTest::qWait(60);
+      running.signal(signal);
+    }
     QVERIFY(running.ends_within(10000));
     const Result result = running.result();
-    VERIFY_CHILD(result.code == 130, result);
+    VERIFY_CHILD(result.code == 128 + signal, result);
     VERIFY_CHILD(result.out.contains("stopped after "), result);
     VERIFY_CHILD(result.err.isEmpty(), result);
-    QVERIFY(QFile::exists(path("stopped/spirals.pt")));
+    QVERIFY(QFile::exists(path(out + "/spirals.pt")));
   }
 
   void ctrl_z_holds_all_until_they_are_continued() {

@@ -199,8 +199,13 @@ void TestInitProcessGroup::refusesTheFileOfAKilledRun() {
 /// Of three ranks two come, and one of these is killed.
 void TestInitProcessGroup::learnsThatARankWentAwayWhileAllJoin() {
   for (const int lost : {0, 1}) {
-    RankProcesses ranks("meet two of three", 2, {"env://"}, environment_at(free_port()));
-    QTest::qWait(patient(1500));
+    const int port = free_port();
+    RankProcesses ranks("meet two of three", 2, {"env://"}, environment_at(port));
+    TcpStore store("127.0.0.1", port, false, patient(60s), concat(port, "///0"));
+    for (const char* rank : {"0", "1"}) {
+      store.get(concat("group/default/0/rank/", rank), patient(60s));
+    }
+    QTest::qWait(patient(300));
     QElapsedTimer clock;
     clock.start();
     ranks[lost].kill();
