@@ -17,7 +17,7 @@ double meanOf(const std::vector<RankRow>& rows, double dist::StepTimes::*figure)
   return sum / static_cast<double>(rows.size());
 }
 
-/// One computes much longer than the others.
+/// One computes much longer than the others, and they wait for it.
 QString stragglerText(const std::vector<RankRow>& rows, double step) {
   constexpr double kMuchLonger = 1.3, kMuchOfStep = 0.15;
   if (rows.size() < 2) return {};
@@ -27,9 +27,16 @@ QString stragglerText(const std::vector<RankRow>& rows, double step) {
   const double longest = slowest->times.compute;
   const auto all = static_cast<double>(rows.size());
   const double others = (meanOf(rows, &dist::StepTimes::compute) * all - longest) / (all - 1);
-  if (longest < kMuchLonger * others || longest - others < kMuchOfStep * step) return {};
-  return Lesson::tr("%1 computes %2 times as long as the others, which wait for it.")
-      .arg(slowest->name, QString::number(longest / std::max(others, 1e-9), 'f', 1));
+  const double waited =
+      (meanOf(rows, &dist::StepTimes::wait) * all - slowest->times.wait) / (all - 1);
+  const double more = longest - others;
+  const bool waitedFor = waited > slowest->times.wait + more / 2;
+  if (longest < kMuchLonger * others || more < kMuchOfStep * step || !waitedFor) return {};
+  const QString times = QString::number(longest / std::max(others, 1e-9), 'f', 1);
+  return (rows.size() == 2
+              ? Lesson::tr("%1 computes %2 times as long as the other, which waits for it.")
+              : Lesson::tr("%1 computes %2 times as long as the others, which wait for it."))
+      .arg(slowest->name, times);
 }
 
 /// More processes than processors, where all run on the CPU of this machine.
@@ -52,6 +59,12 @@ QString lessonOf(const std::vector<RankRow>& rows) {
   const double wait = meanOf(rows, &dist::StepTimes::wait);
   const double reduce = meanOf(rows, &dist::StepTimes::reduce);
   const double step = wait + meanOf(rows, &dist::StepTimes::compute);
+  if (!std::all_of(rows.begin(), rows.end(),
+                   [](const RankRow& row) { return row.timesExchange(); })) {
+    return Lesson::tr(
+        "The whole step is replayed as one recording, with the all-reduce in it: only the whole "
+        "is timed.");
+  }
   const QString straggler = stragglerText(rows, step);
   if (!straggler.isEmpty()) return straggler;
   if (wait > kMostly * step) {

@@ -16,6 +16,8 @@ struct RankRow {
   QString lost;           // the cause; empty: it lives
 
   double step() const { return times.compute + times.wait; }
+  /// Whether the exchange was timed by itself: not where a step is replayed as one recording.
+  bool timesExchange() const { return times.wait > 0 || times.reduce > 0 || times.bytes == 0; }
 };
 
 /// What the times of all processes teach, in a sentence or two: who is waited for, whether

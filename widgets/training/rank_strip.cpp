@@ -63,17 +63,12 @@ QString partName(Part part) {
 }
 
 QString figureOf(const RankRow& row, Part part) {
-  switch (part) {
-    case Compute:
-      return RankStrip::tr("%1 ms").arg(milliseconds(row.times.compute));
-    case Wait:
-      return RankStrip::tr("%1 ms").arg(milliseconds(row.times.wait));
-    case Reduce:
-      return RankStrip::tr("%1 ms").arg(milliseconds(row.times.reduce));
-    case Sent:
-      break;
-  }
-  return byteSize(static_cast<qint64>(row.times.bytes));
+  if (part == Sent) return byteSize(static_cast<qint64>(row.times.bytes));
+  if (part != Compute && !row.timesExchange()) return QStringLiteral("–");
+  const double seconds = part == Compute ? row.times.compute
+                         : part == Wait  ? row.times.wait
+                                         : row.times.reduce;
+  return RankStrip::tr("%1 ms").arg(milliseconds(seconds));
 }
 
 /// Not the colours of the curves beside it; apart for colour-blind eyes, too.
@@ -108,6 +103,10 @@ struct RankStrip::Parts {
   };
 
   double longest() const;
+  bool timesExchange() const {
+    return std::all_of(rows.begin(), rows.end(),
+                       [](const RankRow& row) { return row.timesExchange(); });
+  }
   /// Of a step, that is waited.
   double waitShare() const;
   Columns columns(const QFontMetrics& metrics, int width) const;
@@ -193,6 +192,8 @@ void RankStrip::addStep(const train::StepDone& step) {
     shown.wait = smoothed(shown.wait, now.wait, first);
     shown.reduce = smoothed(shown.reduce, now.reduce, first);
     shown.bytes = now.bytes;
+    // From now on the step is replayed: what it took before says nothing.
+    if (now.wait == 0 && now.reduce == 0) shown.wait = shown.reduce = 0;
   }
   ++parts_->steps;
   update();
@@ -214,6 +215,11 @@ QString RankStrip::rowText(int row) const {
   const RankRow& shown = parts_->rows[static_cast<size_t>(row)];
   if (!shown.lost.isEmpty()) return tr("%1 %2").arg(shown.name, shown.lost);
   if (!parts_->measured()) return tr("%1: no step yet").arg(shown.name);
+  if (!shown.timesExchange()) {
+    return tr("%1: %2 ms, replayed as one recording with its all-reduce, %3 sent")
+        .arg(shown.name, milliseconds(shown.times.compute),
+             byteSize(static_cast<qint64>(shown.times.bytes)));
+  }
   return tr("%1: %2 ms computing, %3 ms waiting for the gradients of others, %4 ms under "
             "all-reduce, %5 sent")
       .arg(shown.name, milliseconds(shown.times.compute), milliseconds(shown.times.wait),
@@ -222,6 +228,8 @@ QString RankStrip::rowText(int row) const {
 
 QString RankStrip::summary() const {
   if (!parts_->measured()) return {};
+  if (!parts_->timesExchange())
+    return tr("a step takes %1 ms").arg(milliseconds(parts_->longest()));
   return tr("a step takes %1 ms, %2 of it waiting")
       .arg(milliseconds(parts_->longest()), percent(parts_->waitShare()));
 }

@@ -100,6 +100,10 @@ void TestRankStrip::teaches_data() {
   QTest::newRow("waiting") << QList<double>{1, 1} << QList<double>{9, 9} << 9.0 << "larger batch";
   QTest::newRow("hidden") << QList<double>{9, 9} << QList<double>{0.5, 0.5} << 6.0
                           << "Most of the all-reduce is hidden";
+  QTest::newRow("uneven, but nobody waits")
+      << QList<double>{5, 8} << QList<double>{0.1, 0.1} << 0.2 << "";
+  QTest::newRow("replayed") << QList<double>{5, 8} << QList<double>{0, 0} << 0.0
+                            << "replayed as one recording";
   QTest::newRow("nothing") << QList<double>{7, 7} << QList<double>{3, 3} << 5.0 << "";
 }
 
@@ -117,6 +121,8 @@ void TestRankStrip::teaches() {
   strip.addStep(event);
   QCOMPARE(strip.lesson(), QString());  // one step says little
   for (int i = 0; i < 30; ++i) strip.addStep(event);
+  QCOMPARE(strip.summary().contains("waiting"), reduce > 0);
+  QCOMPARE(strip.rowText(0).contains("recording"), reduce == 0);
   if (lesson.isEmpty()) {
     QTRY_VERIFY(strip.accessibleDescription().contains("computing"));
     QCOMPARE(strip.lesson(), QString());
