@@ -97,16 +97,22 @@ NcclGroup::~NcclGroup() {
 }
 
 void NcclGroup::connect(const dist::GroupOptions& options) {
+  NW_CHECK(size_ == 1 || options.store,
+           "[init_process_group] expects a store by which the ranks meet");
   ncclUniqueId id{};
   const std::string key = "nccl/" + options.name;
   if (rank_ == 0) {
     check_nccl(NW_SYMBOL(nccl(), ncclGetUniqueId)(&id), "ncclGetUniqueId");
-    if (options.store) options.store->set(key, std::string(id.internal, sizeof(id.internal)));
+    if (size_ > 1) options.store->set(key, std::string(id.internal, sizeof(id.internal)));
   } else {
-    NW_CHECK(options.store, "[init_process_group] expects a store by which the ranks meet");
     const std::string sent = options.store->get(key, timeout_);
     NW_CHECK(sent.size() == sizeof(id.internal), "[init_process_group] rank 0 sent no id of NCCL");
     std::memcpy(id.internal, sent.data(), sizeof(id.internal));
+  }
+  if (size_ > 1) {
+    // Of a rank that goes away while others wait the store can tell, and NCCL cannot.
+    if (options.store->add(key + "/ranks", 1) == size_) options.store->set(key + "/all ranks", "1");
+    options.store->get(key + "/all ranks", timeout_);
   }
   comm_ = std::make_unique<NcclComm>(size_, id, rank_, timeout_);
 }

@@ -188,14 +188,22 @@ class TestSimulatedNccl : public QObject {
     options.timeout = 500ms;
     options.device = kGpu;
     options.store = std::make_shared<dist::FileStore>(folder.filePath("store").toStdString(), 1);
-    std::string problem;
-    try {
-      dist::make_process_group("nccl", options);
-    } catch (const Error& error) {
-      problem = error.text();
-    }
-    QVERIFY2(problem.find("waited for the other ranks for more than 500 ms") != std::string::npos,
-             problem.c_str());
+    const auto problem = [&](const std::string& name) -> std::string {
+      options.name = name;
+      try {
+        dist::make_process_group("nccl", options);
+      } catch (const Error& error) {
+        return error.text();
+      }
+      return "none";
+    };
+    const std::string alone = problem("alone");
+    QVERIFY2(alone.find("nobody has set 'nccl/alone/all ranks'") != std::string::npos,
+             alone.c_str());
+    options.store->add("nccl/left/ranks", 1);  // one that comes, and goes before it meets the other
+    const std::string left = problem("left");
+    QVERIFY2(left.find("waited for the other ranks for more than 500 ms") != std::string::npos,
+             left.c_str());
   }
 
   void two_ranks_on_one_device_are_refused() {
