@@ -10,6 +10,7 @@
 #include "core/backend/math_mode.h"
 #include "core/backend/out_of_memory.h"
 #include "plugins/cuda/conv_descriptors.h"
+#include "plugins/cuda/conv_room.h"
 #include "plugins/cuda/cudnn_plans.h"
 #include "plugins/cuda/keeper.h"
 #include "plugins/cuda/kernels/kernels.h"
@@ -107,7 +108,7 @@ struct WeightPass {
 };
 
 /// None: there is not so much memory; `needed`: that throws OutOfMemory.
-std::optional<Tensor> room_of(size_t bytes, const Tensor& like, bool needed) {
+std::optional<Tensor> workspace_of(size_t bytes, const Tensor& like, bool needed) {
   try {
     return room_for(bytes, like);
   } catch (const OutOfMemory&) {
@@ -150,19 +151,21 @@ class Plan {
     const float narrow_zero = 0;
     const void* alpha = wide_ ? static_cast<const void*>(&one) : &narrow_one;
     const void* beta = wide_ ? static_cast<const void*>(&zero) : &narrow_zero;
+    cudnnStatus_t failure = CUDNN_STATUS_SUCCESS;
     for (; next_ < choices_.size(); ++next_) {
       const Choice& choice = choices_[next_];
       const bool last = next_ + 1 == choices_.size();
-      const std::optional<Tensor> room = room_of(choice.bytes, like, last);
+      const std::optional<Tensor> room = workspace_of(choice.bytes, like, last);
       if (!room) continue;
       descriptors_.set_math(choice.math);
       const cudnnStatus_t status =
           Pass::run(cudnn_handle(shape.device), descriptors_, operands, alpha, beta,
                     choice.algorithm, memory_of(*room), choice.bytes);
-      if (is_not_supported(status)) continue;
-      check_cudnn(status, "run a convolution");
-      return true;
+      if (status == CUDNN_STATUS_SUCCESS) return true;
+      // Not all that is advised runs, and not all that does not says that it is not supported.
+      if (!is_not_supported(status)) failure = status;
     }
+    check_cudnn(failure, "run a convolution");
     return false;
   }
 
@@ -196,7 +199,7 @@ class Plan {
       if (fits) bytes = std::max(bytes, results[i].memory);
     }
     for (;; bytes /= 2) {
-      if (const std::optional<Tensor> room = room_of(bytes, like, bytes < 1024)) return *room;
+      if (const std::optional<Tensor> room = workspace_of(bytes, like, bytes < 1024)) return *room;
     }
   }
 
@@ -266,6 +269,13 @@ ConvShape shape_of(const Tensor& x, const Tensor& weight, const Tensor& y, const
   return shape;
 }
 
+/// What cuDNN needs to be told instead, if it is only that x has room for more windows.
+std::optional<SpareRoom> room_of(const Tensor& x, const Tensor& weight, const Tensor& y,
+                                 const Window& window) {
+  return is_floating(y.dtype()) ? SpareRoom::of(x.sizes(), weight.sizes(), y.sizes(), window)
+                                : std::nullopt;
+}
+
 bool is_for_cudnn(const ConvShape& shape, const Tensor& a, const Tensor& b) {
   return shape.is_plain() && is_floating(shape.dtype) && a.dtype() == shape.dtype &&
          b.dtype() == shape.dtype;
@@ -286,6 +296,9 @@ void conv(const Tensor& x, const Tensor& weight, const Tensor& bias, const Windo
       return;
     }
   }
+  if (const auto room = room_of(x, weight, y, window)) {
+    return conv(room->frame(x), weight, bias, room->window, y);
+  }
   fallback_kernels().conv(x, weight, bias, window, y);
 }
 
@@ -297,6 +310,11 @@ void conv_grad_input(const Tensor& grad, const Tensor& weight, const Window& win
     const Tensor filter = in_layout(weight, shape.innermost);
     const Result to(grad_x, shape.innermost);
     if (run<InputPass>(shape, {to.raw(), filter.raw(), from.raw()}, grad_x)) return to.finish();
+  }
+  if (const auto room = room_of(grad_x, weight, grad, window)) {
+    const Tensor framed = empty(room->framed, grad_x.dtype(), grad_x.device());
+    conv_grad_input(grad, weight, room->window, framed);
+    return room->unframe(framed, grad_x);
   }
   fallback_kernels().conv_grad_input(grad, weight, window, grad_x);
 }
@@ -315,6 +333,9 @@ void conv_grad_weight(const Tensor& grad, const Tensor& x, const Window& window,
       kept[1] = grad.size(1);
       return sum(grad, grad_bias.as_strided(kept, contiguous_strides(kept), grad_bias.offset()));
     }
+  }
+  if (const auto room = room_of(x, grad_weight, grad, window)) {
+    return conv_grad_weight(grad, room->frame(x), room->window, grad_weight, grad_bias);
   }
   fallback_kernels().conv_grad_weight(grad, x, window, grad_weight, grad_bias);
 }

@@ -142,6 +142,7 @@ cudnnStatus_t run(Pass pass, const HandleUse& use, const ConvProblem& problem,
     NW_DNN(status_of_bytes(room, bytes, 16, use.device(), "a workspace"));
   }
   expect_apart(pass, problem, operands, room, algorithm.workspace_bytes);
+  if (algorithm.refusal != CUDNN_STATUS_SUCCESS) return algorithm.refusal;
   const double times = factor(alpha, problem.x.type);
   const double kept = factor(beta, problem.x.type);
   enqueue(use.stream(), [=] {

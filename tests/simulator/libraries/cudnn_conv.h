@@ -24,6 +24,8 @@ struct ConvAlgorithm {
   cudnnMathType_t math = CUDNN_FMA_MATH;       // with what the descriptor allows
   cudnnMathType_t could_use = CUDNN_FMA_MATH;  // if it were allowed
   size_t workspace_bytes = 0;
+  /// What it says when it is run although it was advised: there are such.
+  cudnnStatus_t refusal = CUDNN_STATUS_SUCCESS;
 };
 int count_of_algorithms(Pass pass);
 ConvAlgorithm algorithm_of(Pass pass, int number, const ConvProblem& problem);

@@ -170,6 +170,10 @@ ConvAlgorithm algorithm_of(Pass pass, int number, const ConvProblem& problem) {
   algorithm.math = math_of(known, problem);
   algorithm.could_use = known.on_tensor_cores ? CUDNN_DEFAULT_MATH : CUDNN_FMA_MATH;
   algorithm.workspace_bytes = workspace_of(known.kind, problem);
+  if (problem.conv.groups > 1) {
+    if (known.kind == Kind::Fft) algorithm.refusal = CUDNN_STATUS_NOT_SUPPORTED;
+    if (known.kind == Kind::FftTiles) algorithm.refusal = CUDNN_STATUS_BAD_PARAM;
+  }
   return algorithm;
 }
 
