@@ -196,6 +196,7 @@ void Workspace::connectSession() {
   connect(&session_, &TrainingSession::stateChanged, this, [this](TrainingSession::State state) {
     if (state == TrainingSession::State::Preparing) progress_->setPreparing();
     if (state == TrainingSession::State::Stopping) progress_->setStopping();
+    chart_->setRunning(session_.isActive());
     if (settingsForm_) settingsForm_->setRunning(session_.isActive());
   });
 }

@@ -118,9 +118,7 @@ void CurvesChart::Parts::build(CurvesChart* owner) {
   }
   rateHeader->hide();
   rate->hide();
-  invitation = new TextLabel(CurvesChart::tr("Press Train: loss and accuracy appear here as the "
-                                             "network learns."),
-                             TextLabel::Tone::Secondary, 0, QFont::Normal, owner);
+  invitation = new TextLabel({}, TextLabel::Tone::Secondary, 0, QFont::Normal, owner);
   invitation->setMargin(Theme::kGrid);
   invitation->setAutoFillBackground(true);
 }
@@ -217,6 +215,7 @@ CurvesChart::CurvesChart(QWidget* parent) : QWidget(parent), parts_(std::make_un
   parts_->timer.setInterval(kFrameMs);
   connect(&parts_->timer, &QTimer::timeout, this, &CurvesChart::replotNow);
   setSmoothing(kDefaultAmount);
+  setRunning(false);
   replotNow();
 }
 
@@ -244,6 +243,19 @@ const History& CurvesChart::history() const {
 
 void CurvesChart::clear() {
   setHistory({});
+}
+
+void CurvesChart::setRunning(bool running) {
+  parts_->invitation->setText(
+      running ? tr("The first batch is under way.")
+              : tr("Press Train: loss and accuracy appear here as the network learns."));
+  placeInvitation();
+}
+
+void CurvesChart::placeInvitation() {
+  QRect place(QPoint(), parts_->invitation->sizeHint());
+  place.moveCenter(rect().center());
+  parts_->invitation->setGeometry(place);
 }
 
 void CurvesChart::setClassifies(bool classifies) {
@@ -358,9 +370,7 @@ void CurvesChart::askForFigures() {
 
 void CurvesChart::resizeEvent(QResizeEvent* event) {
   QWidget::resizeEvent(event);
-  QRect place(QPoint(), parts_->invitation->sizeHint());
-  place.moveCenter(rect().center());
-  parts_->invitation->setGeometry(place);
+  placeInvitation();
   parts_->schedule();  // another width, other points a pixel
   parts_->fitControls();
 }

@@ -29,6 +29,8 @@ class CurvesChart : public QWidget {
   void setHistory(History history);
   const History& history() const;
   void clear();
+  /// Whether a run goes on: what stands where there are no curves yet says so.
+  void setRunning(bool running);
   /// Without classes there is no accuracy: the loss takes the whole width.
   void setClassifies(bool classifies);
   /// Whether the learning rate changes in the run: then it has a plot of its own.
@@ -56,6 +58,7 @@ class CurvesChart : public QWidget {
  private:
   struct Parts;
   QPixmap picture(qreal scale) const;
+  void placeInvitation();
   void askForPicture();
   void askForFigures();
 

@@ -246,6 +246,23 @@ class TestCurvesChart : public QObject {
     }
   }
 
+  void tellsOfTheFirstBatch() {
+    Fixture f;
+    const auto shown = [&](const QString& begin) {
+      for (const QLabel* label : f.chart.findChildren<QLabel*>()) {
+        if (!label->text().startsWith(begin)) continue;
+        return label->isVisible() && label->width() >= label->sizeHint().width();
+      }
+      return false;
+    };
+    QVERIFY(shown("Press Train"));
+    f.chart.setRunning(true);
+    QVERIFY(shown("The first batch") && !shown("Press Train"));
+    f.chart.addStep(1, 1, 2, 0.5);
+    f.chart.replotNow();
+    QVERIFY(!shown("The first batch"));
+  }
+
   void controlsYieldWhereTheHeaderIsNarrow() {
     Fixture f;
     f.chart.setSchedules(true);
