@@ -1,5 +1,6 @@
 #include "core/dist/holds.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <ctime>
@@ -50,19 +51,20 @@ Holds::~Holds() {
 
 void Holds::begin() {
   if (!store_) store_ = connect_();
-  own_ = store_->add(kCount, 1);
+  const int64_t number = store_->add(kCount, 1);
+  own_.push_back(number);
   // Whoever waits hears of it also where this process ends meanwhile.
-  store_->leave_will(key(own_, "end"), kEnded);
-  store_->set(key(own_, "who"), concat(host_, "\n", now_text()));
+  store_->leave_will(key(number, "end"), kEnded);
+  store_->set(key(number, "who"), concat(host_, "\n", now_text()));
   const Clock::time_point deadline = Clock::now() + kUntilHeard;
-  while (store_->add(key(own_, "heard"), 0) < nodes_ - 1 && Clock::now() < deadline) {
+  while (store_->add(key(number, "heard"), 0) < nodes_ - 1 && Clock::now() < deadline) {
     std::this_thread::sleep_for(kBetween);
   }
 }
 
 void Holds::end() {
-  if (own_ == 0) return;
-  store_->set(key(own_, "end"), kGoesOn);
+  if (own_.empty()) return;
+  store_->set(key(own_.back(), "end"), kGoesOn);
   store_->withdraw_will();
 }
 
@@ -99,7 +101,8 @@ std::optional<Hold> Holds::of_others() {
   const std::optional<std::string> count = store_->look(kCount);
   const int64_t begun = count ? std::strtoll(count->c_str(), nullptr, 10) : 0;
   while (!waiting_ && seen_ < begun) {
-    if (++seen_ != own_) wait_for(seen_);
+    ++seen_;
+    if (std::find(own_.begin(), own_.end(), seen_) == own_.end()) wait_for(seen_);
   }
   if (waiting_) return waiting_->hold;
   return {};

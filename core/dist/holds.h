@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "core/dist/store.h"
 
@@ -62,7 +63,7 @@ class Holds {
   std::string host_;
   std::unique_ptr<TcpStore> store_;  // opened when it is needed first
   int64_t seen_ = 0;                 // the last hold of all that was dealt with
-  int64_t own_ = 0;                  // number of this node's own last one
+  std::vector<int64_t> own_;         // numbers of this node's own ones
   std::unique_ptr<Waiting> waiting_;
   std::optional<Hold> lost_;
 };
