@@ -1,6 +1,8 @@
 #include "core/trial/device_trial.h"
 
 #include <algorithm>
+#include <map>
+#include <optional>
 
 #include "core/autograd/engine.h"
 #include "core/backend/backend.h"
@@ -44,6 +46,53 @@ Tensor on_cpu(const Tensor& x) {
   return x.defined() ? raw::to(x.detach(), kCpu) : x;
 }
 
+/// The module of a case, on the CPU and in the dtype that it was drawn for.
+std::shared_ptr<nn::Module> made(const BlockCase& drawn) {
+  const nn::DTypeGuard guard(drawn.is_wide() ? drawn.dtype : DType::Float32);
+  manual_seed(drawn.seed);
+  std::shared_ptr<nn::Module> module = drawn.block->make(drawn.block->complete(drawn.args));
+  if (!drawn.is_wide()) module->to(drawn.dtype);
+  return module;
+}
+
+/// Lets a lazy module begin with the numbers that it would draw on the CPU in the case's dtype:
+/// another device, and another dtype, draw others.
+void draw_as_cpu(const BlockCase& drawn, nn::Module& module, uint64_t nudge) {
+  std::map<std::string, Tensor> begin;
+  const std::shared_ptr<nn::Module> twin = made(drawn);
+  twin->register_forward_pre_hook([&](nn::Module& self, const Tensors&) -> std::optional<Tensors> {
+    for (const auto& [key, tensor] : self.state_dict().entries) begin[key] = raw::clone(tensor);
+    return {};
+  });
+  try {
+    Tensors inputs;
+    for (const Tensor& x : drawn.inputs) inputs.push_back(x.defined() ? x.detach() : x);
+    twin->call(inputs);
+  } catch (const Error&) {
+    // What it refuses, the module refuses, too.
+  }
+  module.register_forward_pre_hook(
+      [begin, nudge, first = true](nn::Module& self,
+                                   const Tensors&) mutable -> std::optional<Tensors> {
+        for (const auto& [key, tensor] : self.state_dict().entries) {
+          const auto found = begin.find(key);
+          if (!first || found == begin.end()) continue;
+          const Tensor& x = found->second;
+          raw::copy_(tensor, raw::to(nudge > 0 ? trial::nudged(x, nudge) : x, tensor.device()));
+        }
+        first = false;
+        return {};
+      });
+}
+
+/// What work that was queued before an error has found wrong is not to be told of the next case.
+void forget_mistakes(Device device) {
+  try {
+    backend_of(device).synchronize(device);
+  } catch (const Error&) {
+  }
+}
+
 bool learns(const Tensor& y) {
   return is_floating(y.dtype()) || is_complex(y.dtype());
 }
@@ -60,23 +109,25 @@ Pass::Pass(const BlockCase& drawn, Device device, DType dtype, uint64_t nudge)
   } catch (const Error& error) {
     error_ = error.text();
   }
+  if (!error_.empty()) forget_mistakes(device);
 }
 
 void Pass::forward(const BlockCase& drawn, DType dtype) {
   const DeviceGuard made_on(device_ == kMeta ? kMeta : kCpu);
   const nn::DTypeGuard guard(drawn.is_wide() ? drawn.dtype : DType::Float32);
-  manual_seed(drawn.seed);
-  module_ = drawn.block->make(drawn.block->complete(drawn.args));
-  if (!drawn.is_wide()) module_->to(drawn.dtype);
+  module_ = made(drawn);
   if (dtype != drawn.dtype) module_->to(dtype);
   module_->to(device_);
   for (const auto& [key, tensor] : module_->state_dict().entries) {
     if (nudge_ > 0 && tensor.defined()) raw::copy_(tensor, trial::nudged(tensor, nudge_));
   }
+  if (module_->is_lazy() && device_ != kMeta) draw_as_cpu(drawn, *module_, nudge_);
   module_->train(drawn.training);
   for (const Tensor& input : drawn.inputs) {
     inputs_.push_back(leaf_of(input, device_, drawn.dtype, dtype, nudge_));
   }
+  const bool lazy = module_->is_lazy();
+  const Generator before = default_generator();
   for (int i = 0; i < drawn.forwards; ++i) {
     fed_ = works_in_place(drawn) ? made_from(inputs_) : Tensors();
     outputs_.clear();
@@ -84,6 +135,7 @@ void Pass::forward(const BlockCase& drawn, DType dtype) {
       if (y.defined()) outputs_.push_back(y);
     }
   }
+  drew_ = !lazy && !(default_generator() == before);
 }
 
 void Pass::feed(const std::vector<Tensor>& gradients) {
@@ -194,7 +246,7 @@ DeviceVerdict compare_accepted(Draw& draw, const BlockCase& drawn, Device device
   }
   const auto ours = first.numbers();
   verdict.problem = bit_difference(ours, second.numbers());
-  const bool random = drawn.block->draws_random && drawn.training && !draws_alike(device);
+  const bool random = cpu.drew() && !draws_alike(device);
   if (!verdict.problem.empty() || random) return verdict;
   verdict.problem = judged(drawn, grads, ours, cpu.numbers());
   return verdict;

@@ -26,6 +26,8 @@ class Pass {
   /// Why the block refused; empty: it did not.
   const std::string& error() const { return error_; }
   const std::vector<Tensor>& outputs() const { return outputs_; }
+  /// Whether forward drew random numbers, but for first weights.
+  bool drew() const { return drew_; }
   /// Backward from all outputs at once; gradients lie on the CPU, one for each output.
   void feed(const std::vector<Tensor>& gradients);
 
@@ -40,6 +42,7 @@ class Pass {
   Device device_;
   uint64_t nudge_;
   std::string error_;
+  bool drew_ = false;
   std::shared_ptr<nn::Module> module_;
   Tensors inputs_;
   Tensors fed_;  // of an inplace module

@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "core/base/error.h"
+#include "plugins/cuda/capture.h"
 #include "plugins/cuda/kernels/fault.h"
 #include "plugins/cuda/stream.h"
 
@@ -46,6 +47,11 @@ void throw_fault(int device) {
   FaultNote* note = notes().at(static_cast<size_t>(device)).on_host;
   if (note == nullptr || static_cast<volatile FaultNote*>(note)->kind == 0) return;
   const FaultNote found = *note;
+  try {
+    wait_for_device(device);  // what is still queued may find the same mistake
+  } catch (const Error&) {
+    // This thread records, or the device is lost: either is told elsewhere.
+  }
   *note = {};
   throw Error(fault_text(found));
 }

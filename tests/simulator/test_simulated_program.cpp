@@ -44,10 +44,31 @@ class TestSimulatedProgram : public QObject {
  private:
   QTemporaryDir folder_;
 
-  QStringList train(const QString& out, const QStringList& more = {}) {
-    return QStringList{"train", example("spirals.netwright"), "--epochs", "1", "--batch-size", "64",
-                       "--out", folder_.filePath(out)} +
+  QStringList train(const QString& out, const QStringList& more = {}, int epochs = 1) {
+    return QStringList{"train",        example("spirals.netwright"),
+                       "--epochs",     QString::number(epochs),
+                       "--batch-size", "64",
+                       "--out",        folder_.filePath(out)} +
            more;
+  }
+
+  /// Some of the blocks: all take minutes. Each seed takes others.
+  QStringList selftest(int count, int cases) {
+    const QJsonArray all = run({"blocks", "--json"}).json()["blocks"].toArray();
+    nw::test::Draw draw(nw::test::test_seed());
+    const QString seed = QString::number(nw::test::test_seed());
+    QStringList words{"selftest", "--device", "cuda:0", "--cases"};
+    words << QString::number(cases) << "--seed" << seed;
+    QSet<QString> chosen;
+    while (chosen.size() < count && !all.isEmpty()) {
+      const QJsonObject block = all[draw.integer(0, all.size() - 1)].toObject();
+      const QString id = block["id"].toString();
+      const bool computes = !block["kernels"].toObject()["all"].toArray().isEmpty();
+      if (!computes || chosen.contains(id)) continue;
+      chosen.insert(id);
+      words << "--block" << id;
+    }
+    return words;
   }
 
  private slots:
@@ -72,27 +93,8 @@ class TestSimulatedProgram : public QObject {
     VERIFY_CHILD(refused.code == 1 && refused.err.contains("cuda:0"), refused);
   }
 
-  /// All blocks take minutes: each run of the test takes others, all of them in some runs.
   void blocks_compute_as_on_the_cpu() {
-    const QJsonArray all =
-        QJsonDocument::fromJson(run({"blocks", "--json"}).out).object()["blocks"].toArray();
-    QVERIFY(all.size() > 100);
-    nw::test::Draw draw(nw::test::test_seed());
-    QStringList words{"selftest",
-                      "--device",
-                      "cuda:0",
-                      "--cases",
-                      "2",
-                      "--seed",
-                      QString::number(nw::test::test_seed())};
-    QSet<QString> chosen;
-    while (chosen.size() < 24) {
-      const QJsonObject block = all[draw.integer(0, all.size() - 1)].toObject();
-      if (!block["kernels"].toObject()["all"].toArray().isEmpty())
-        chosen.insert(block["id"].toString());
-    }
-    for (const QString& id : chosen) words << "--block" << id;
-    const Result result = run_simulated(words);
+    const Result result = run_simulated(selftest(20, 2));
     VERIFY_CHILD(result.code == 0 && result.out.contains("all right"), result);
   }
 
@@ -141,6 +143,37 @@ class TestSimulatedProgram : public QObject {
       QVERIFY2(std::abs(a[i] - b[i]) < 1e-4,
                qPrintable(QString("step %1: %2 and %3").arg(i + 1).arg(a[i]).arg(b[i])));
     }
+  }
+
+  void a_killed_rank_is_told_with_its_gpu() {
+    Variables variables = simulated();
+    const QByteArray token = "gpu-" + QByteArray::number(QCoreApplication::applicationPid());
+    variables["NETWRIGHT_TEST"] = token;
+    Running running(
+        train("killed",
+              {"--device", "cuda:0", "--nproc-per-node", "2", "--backend", "nccl", "--checkpoint",
+               folder_.filePath("killed.pt"), "--timeout", "5", "--json"},
+              100000),
+        variables);
+    QTRY_VERIFY_WITH_TIMEOUT(QFile::exists(folder_.filePath("killed.pt")), 30000);
+    for (const Member& member : members(token)) {
+      if (member.rank == 1) QCOMPARE(::kill(member.pid, SIGKILL), 0);
+    }
+    QVERIFY2(running.ends_within(20000), "it goes on");
+    const Result result = running.result();
+    VERIFY_CHILD(result.code == 1, result);
+    const QJsonObject fault = result.json()["fault"].toObject();
+    QCOMPARE(fault["rank"].toInt(-1), 1);
+    QCOMPARE(fault["device"].toString(), "cuda:1");
+    QTRY_VERIFY(members(token).empty());
+  }
+
+  /// Each tensor has its own memory then, at whose end nobody may read on.
+  void kernels_keep_to_their_tensors() {
+    Variables variables = simulated("tight");
+    variables["NETWRIGHT_CUDA_CACHING"] = "0";
+    const Result result = run_with(variables, selftest(5, 1));
+    VERIFY_CHILD(result.code == 0 && result.out.contains("all right"), result);
   }
 };
 

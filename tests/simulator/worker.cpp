@@ -22,6 +22,7 @@ using namespace std::chrono_literals;
 constexpr size_t kMostPieces = 1024;  // a thread that queues more is held up
 constexpr uint32_t kLatest = 8;       // ms after which work begins by itself
 constexpr uint32_t kTurns = 12;       // pieces between two draws of who goes first
+constexpr uint32_t kClosings = 4;     // times that work is over until memory is closed; it is slow
 constexpr size_t kWindow = 64;        // nodes of a graph that may overtake each other
 
 /// Whether the head of a stream may be done now. Locked.
@@ -158,7 +159,7 @@ void work() {
       do_one(lock);
       continue;
     }
-    open_memory(kHost);
+    if (w.draw(kClosings) == 0) open_memory(kHost);
     if (w.pieces == 0) {
       w.wake.wait(lock);
       continue;

@@ -1,3 +1,6 @@
+#include "plugins/cuda/kernels/complex.h"
+#include "plugins/cuda/kernels/elementwise_formulas.h"
+#include "plugins/cuda/kernels/layout.h"
 #include "tests/plugins/cuda_kernels/kernel_check.h"
 
 using namespace nw;

@@ -1,4 +1,5 @@
 #include "core/backend/index_kernels.h"
+#include "core/backend/resample_kernels.h"
 #include "tests/plugins/cuda_kernels/kernel_check.h"
 
 using namespace nw;

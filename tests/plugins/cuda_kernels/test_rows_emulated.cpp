@@ -1,3 +1,5 @@
+#include "core/backend/loss_kernels.h"
+#include "plugins/cuda/kernels/losses.h"
 #include "tests/plugins/cuda_kernels/kernel_check.h"
 
 namespace nw::cuda {
