@@ -1,29 +1,9 @@
-#include <cmath>
-#include <cstring>
-
-#include "tests/simulator/libraries/cudnn_objects.h"
+#include "tests/simulator/libraries/cudnn_norm.h"
 
 // cuDNN's batch normalisation for the simulated GPU: one mean and variance for each channel.
 
 namespace nw::simulated::dnn {
 namespace {
-
-/// What the forward pass leaves for the backward pass in the reserve space; of the data, so that a
-/// space that is not this one's shows.
-struct Reserve {
-  uint64_t mark;
-  uint64_t shape;
-  double sum;  // of x
-};
-constexpr uint64_t kReserveMark = 0x62617463686e6f72u;
-constexpr size_t kReserveBytes = 256;
-
-uint64_t hash_of(const Shape& shape) {
-  std::vector<int64_t> values{static_cast<int64_t>(shape.type)};
-  for (int d = 0; d < shape.rank; ++d)
-    values.insert(values.end(), {shape.sizes[d], shape.strides[d]});
-  return mixed(values);
-}
 
 Number number_of_statistics(Number type) {
   return type == Number::Float64 ? Number::Float64 : Number::Float32;
@@ -59,171 +39,6 @@ cudnnStatus_t status_of_operation(cudnnBatchNormOps_t operation, cudnnTensorDesc
                                   cudnnActivationDescriptor_t activation) {
   const bool plain = operation == CUDNN_BATCHNORM_OPS_BN && z == nullptr && activation == nullptr;
   return plain ? CUDNN_STATUS_SUCCESS : CUDNN_STATUS_NOT_SUPPORTED;
-}
-
-/// Images × channels × places, dense.
-struct Channels {
-  int64_t images, channels, places;
-
-  explicit Channels(const Shape& x)
-      : images(x.sizes[0]), channels(x.sizes[1]), places(x.numel() / images / channels) {}
-
-  int64_t count() const { return images * places; }
-  template <typename Function>
-  void each(int64_t channel, const Function& function) const {
-    for (int64_t n = 0; n < images; ++n) {
-      const int64_t begin = (n * channels + channel) * places;
-      for (int64_t i = begin; i < begin + places; ++i) function(static_cast<size_t>(i));
-    }
-  }
-};
-
-struct Moments {
-  double mean, variance;  // biased
-};
-
-template <typename T>
-Moments moments_of(const Channels& sizes, int64_t channel, const std::vector<T>& x) {
-  double sum = 0;
-  sizes.each(channel, [&](size_t i) { sum += static_cast<double>(x[i]); });
-  const double mean = sum / static_cast<double>(sizes.count());
-  double squares = 0;
-  sizes.each(channel, [&](size_t i) {
-    const double off = static_cast<double>(x[i]) - mean;
-    squares += off * off;
-  });
-  return {mean, squares / static_cast<double>(sizes.count())};
-}
-
-struct Training {
-  Shape x, y, statistics;
-  const void* from;
-  void* to;
-  const void *scale, *bias;
-  double alpha, beta, share, epsilon;
-  void *running_mean, *running_variance, *saved_mean, *saved_inverse, *reserve;
-};
-
-void run(const Training& t) {
-  with_sums(t.x.type, [&](auto zero) {
-    using T = decltype(zero);
-    const Number kind = t.statistics.type;
-    const Channels sizes(t.x);
-    const std::vector<T> x = read<T>(t.x, t.from);
-    std::vector<T> y(x.size());
-    double total = 0;
-    for (int64_t c = 0; c < sizes.channels; ++c) {
-      const Moments m = moments_of(sizes, c, x);
-      total += m.mean;
-      const double inverse = 1 / std::sqrt(m.variance + t.epsilon);
-      const auto scale = number_at<double>(kind, t.scale, c);
-      const auto bias = number_at<double>(kind, t.bias, c);
-      sizes.each(c, [&](size_t i) {
-        y[i] = static_cast<T>((static_cast<double>(x[i]) - m.mean) * inverse * scale + bias);
-      });
-      const auto blend = [&](void* memory, double value) {
-        if (memory == nullptr) return;
-        const double before = t.share == 1 ? 0 : number_at<double>(kind, memory, c);
-        put_number<double>(kind, memory, c, value * t.share + before * (1 - t.share));
-      };
-      const auto count = static_cast<double>(sizes.count());
-      blend(t.running_mean, m.mean);
-      blend(t.running_variance, count > 1 ? m.variance * count / (count - 1) : m.variance);
-      if (t.saved_mean != nullptr) put_number<double>(kind, t.saved_mean, c, m.mean);
-      if (t.saved_inverse != nullptr) put_number<double>(kind, t.saved_inverse, c, inverse);
-    }
-    write<T>(t.y, t.to, y, t.alpha, t.beta);
-    if (t.reserve == nullptr) return;
-    const Reserve left{kReserveMark, hash_of(t.x), total};
-    std::memcpy(t.reserve, &left, sizeof(left));
-  });
-}
-
-struct Backward {
-  Shape x, dy, dx, statistics;
-  const void *from, *gradient;
-  void* to;
-  const void* scale;
-  void *scale_gradient, *bias_gradient;
-  double alpha, beta, parameter_alpha, parameter_beta, epsilon;
-  const void *saved_mean, *saved_inverse, *reserve;
-};
-
-void expect_reserve(const Backward& b, double total) {
-  if (b.reserve == nullptr) return;
-  Reserve left{};
-  std::memcpy(&left, b.reserve, sizeof(left));
-  const bool same = left.mark == kReserveMark && left.shape == hash_of(b.x) && left.sum == total;
-  if (!same) misuse("cuDNN: the reserve space is not what the forward pass of this x left");
-}
-
-void run(const Backward& b) {
-  with_sums(b.x.type, [&](auto zero) {
-    using T = decltype(zero);
-    const Number kind = b.statistics.type;
-    const Channels sizes(b.x);
-    const std::vector<T> x = read<T>(b.x, b.from);
-    const std::vector<T> dy = read<T>(b.dy, b.gradient);
-    std::vector<T> dx(x.size());
-    double total = 0;
-    for (int64_t c = 0; c < sizes.channels; ++c) {
-      const Moments m = moments_of(sizes, c, x);
-      total += m.mean;
-      const bool saved = b.saved_mean != nullptr;
-      const double mean = saved ? number_at<double>(kind, b.saved_mean, c) : m.mean;
-      const double inverse = saved ? number_at<double>(kind, b.saved_inverse, c)
-                                   : 1 / std::sqrt(m.variance + b.epsilon);
-      double sum = 0;
-      double product = 0;
-      sizes.each(c, [&](size_t i) {
-        sum += static_cast<double>(dy[i]);
-        product += static_cast<double>(dy[i]) * (static_cast<double>(x[i]) - mean) * inverse;
-      });
-      const double scale = number_at<double>(kind, b.scale, c) * inverse;
-      const auto count = static_cast<double>(sizes.count());
-      sizes.each(c, [&](size_t i) {
-        const double normal = (static_cast<double>(x[i]) - mean) * inverse;
-        dx[i] =
-            static_cast<T>(scale * (static_cast<double>(dy[i]) - (sum + normal * product) / count));
-      });
-      const auto blend = [&](void* memory, double value) {
-        const double kept =
-            b.parameter_beta == 0 ? 0 : b.parameter_beta * number_at<double>(kind, memory, c);
-        put_number<double>(kind, memory, c, b.parameter_alpha * value + kept);
-      };
-      blend(b.scale_gradient, product);
-      blend(b.bias_gradient, sum);
-    }
-    expect_reserve(b, total);
-    write<T>(b.dx, b.to, dx, b.alpha, b.beta);
-  });
-}
-
-struct Inference {
-  Shape x, y, statistics;
-  const void* from;
-  void* to;
-  const void *scale, *bias, *mean, *variance;
-  double alpha, beta, epsilon;
-};
-
-void run(const Inference& f) {
-  with_sums(f.x.type, [&](auto zero) {
-    using T = decltype(zero);
-    const Number kind = f.statistics.type;
-    const Channels sizes(f.x);
-    std::vector<T> x = read<T>(f.x, f.from);
-    for (int64_t c = 0; c < sizes.channels; ++c) {
-      const double factor = number_at<double>(kind, f.scale, c) /
-                            std::sqrt(number_at<double>(kind, f.variance, c) + f.epsilon);
-      const auto mean = number_at<double>(kind, f.mean, c);
-      const auto bias = number_at<double>(kind, f.bias, c);
-      sizes.each(c, [&](size_t i) {
-        x[i] = static_cast<T>((static_cast<double>(x[i]) - mean) * factor + bias);
-      });
-    }
-    write<T>(f.y, f.to, x, f.alpha, f.beta);
-  });
 }
 
 /// Half of a pair of addresses alone is a mistake.
@@ -345,22 +160,22 @@ cudnnStatus_t cudnnBatchNormalizationForwardTrainingEx(
     NW_DNN(status_of_optional(one, statistics, device, "a statistic"));
   }
   NW_DNN(status_of_rooms(mode, shape, room, room_bytes, reserve, reserve_bytes, device));
-  const Training training{shape,
-                          y_descriptor->shape,
-                          statistics,
-                          x,
-                          y,
-                          scale,
-                          bias,
-                          factor(alpha, shape.type),
-                          factor(beta, shape.type),
-                          share,
-                          epsilon,
-                          running_mean,
-                          running_variance,
-                          saved_mean,
-                          saved_inverse,
-                          reserve};
+  const NormTraining training{shape,
+                              y_descriptor->shape,
+                              statistics,
+                              x,
+                              y,
+                              scale,
+                              bias,
+                              factor(alpha, shape.type),
+                              factor(beta, shape.type),
+                              share,
+                              epsilon,
+                              running_mean,
+                              running_variance,
+                              saved_mean,
+                              saved_inverse,
+                              reserve};
   enqueue(use.stream(), [training, room, bytes = workspace_of(mode, shape)] {
     scribble(room, bytes);
     run(training);
@@ -406,24 +221,24 @@ cudnnStatus_t cudnnBatchNormalizationBackwardEx(
   }
   NW_DNN(status_of_rooms(mode, shape, room, room_bytes, reserve, reserve_bytes, device));
   const Number type = shape.type;
-  const Backward backward{shape,
-                          dy_descriptor->shape,
-                          dx_descriptor->shape,
-                          statistics,
-                          x,
-                          dy,
-                          dx,
-                          scale,
-                          scale_gradient,
-                          bias_gradient,
-                          factor(alpha, type),
-                          factor(beta, type),
-                          factor(parameter_alpha, type),
-                          factor(parameter_beta, type),
-                          epsilon,
-                          saved_mean,
-                          saved_inverse,
-                          reserve};
+  const NormBackward backward{shape,
+                              dy_descriptor->shape,
+                              dx_descriptor->shape,
+                              statistics,
+                              x,
+                              dy,
+                              dx,
+                              scale,
+                              scale_gradient,
+                              bias_gradient,
+                              factor(alpha, type),
+                              factor(beta, type),
+                              factor(parameter_alpha, type),
+                              factor(parameter_beta, type),
+                              epsilon,
+                              saved_mean,
+                              saved_inverse,
+                              reserve};
   enqueue(use.stream(), [backward, room, bytes = workspace_of(mode, shape)] {
     scribble(room, bytes);
     run(backward);
@@ -452,18 +267,18 @@ cudnnStatus_t cudnnBatchNormalizationForwardInference(
   for (const void* one : {scale, bias, mean, variance}) {
     NW_DNN(status_of(one, statistics, use.device(), "a parameter or statistic"));
   }
-  const Inference inference{shape,
-                            y_descriptor->shape,
-                            statistics,
-                            x,
-                            y,
-                            scale,
-                            bias,
-                            mean,
-                            variance,
-                            factor(alpha, shape.type),
-                            factor(beta, shape.type),
-                            epsilon};
+  const NormInference inference{shape,
+                                y_descriptor->shape,
+                                statistics,
+                                x,
+                                y,
+                                scale,
+                                bias,
+                                mean,
+                                variance,
+                                factor(alpha, shape.type),
+                                factor(beta, shape.type),
+                                epsilon};
   enqueue(use.stream(), [inference] { run(inference); });
   return CUDNN_STATUS_SUCCESS;
 }
