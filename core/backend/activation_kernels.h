@@ -48,7 +48,7 @@ struct ActivationKernels {
   /// factors = a number drawn from [from, to) where x is at most 0, else 1; drawn in the order of x
   void (*rrelu_factors)(Generator& generator, double from, double to, const Tensor& x,
                         const Tensor& factors);
-  /// kept (bool) as bernoulli draws it, with probability p; y = x · scale where it is 1, else x · 0.
+  /// kept (bool) as bernoulli draws it with probability p; y = x · scale where it is 1, else x · 0.
   /// The scale is a number of x's dtype; y may be x.
   void (*dropout)(Generator& generator, double p, double scale, const Tensor& x, const Tensor& kept,
                   const Tensor& y);
