@@ -18,7 +18,9 @@ RecordedStep::RecordedStep(nn::Module& model, Device device, StepWork work)
 
 size_t RecordedStep::hooks_on_parameters() const {
   size_t count = 0;
-  for (const Tensor& param : model_.parameters()) count += autograd::hooks_on(param);
+  for (const Tensor& param : model_.parameters()) {
+    if (param.defined()) count += autograd::hooks_on(param);
+  }
   return count;
 }
 
@@ -31,20 +33,23 @@ RecordedStep::Conditions RecordedStep::conditions_of(const Tensor& x, const Tens
                  y.dtype(),
                  math_mode(),
                  work_.setting ? work_.setting() : 0,
-                 hooks_on_parameters() != own_hooks_,
+                 false,
                  {},
                  {}};
   for (const nn::Module* module : model_.modules()) {
     now.parts.push_back({module, module->training()});
     now.hooked = now.hooked || module->has_hooks();
   }
-  const auto add = [&](const Tensor& tensor) {
-    if (!tensor.defined()) return;
-    now.places.push_back(
-        {tensor.raw(), static_cast<uint32_t>(tensor.dtype()), tensor.requires_grad()});
-  };
-  for (const Tensor& tensor : model_.parameters()) add(tensor);
-  for (const Tensor& tensor : model_.buffers()) add(tensor);
+  size_t hooks = 0;
+  for (const auto& list : {model_.parameters(), model_.buffers()}) {
+    for (const Tensor& tensor : list) {
+      if (!tensor.defined()) continue;
+      now.places.push_back(
+          {tensor.raw(), static_cast<uint32_t>(tensor.dtype()), tensor.requires_grad()});
+      if (tensor.requires_grad()) hooks += autograd::hooks_on(tensor);
+    }
+  }
+  now.hooked = now.hooked || hooks != own_hooks_;
   return now;
 }
 
