@@ -119,9 +119,10 @@ class WindowDriver {
   void destroyWindow() { window_.reset(); }
 
   void key(int key, Qt::KeyboardModifiers modifiers = {}) {
-    // A dialog that closed gives the activation back only where there is a window manager.
+    // A dialog or menu that closed gives the activation back only where there is a window manager;
+    // until then it is the active window, although its parent counts as active, too.
     window_->activateWindow();
-    QVERIFY(QTest::qWaitForWindowActive(window_.get()));
+    QVERIFY(runUntil([&] { return QApplication::activeWindow() == window_.get(); }));
     QTest::keyClick(window_.get(), Qt::Key(key), modifiers);
   }
   void clickAction(QAction* action) {
