@@ -15,7 +15,7 @@ namespace {
 
 using State = TrainingSession::State;
 
-constexpr int kProgressWidth = 360;
+constexpr int kProgressWidth = 300;
 
 constexpr auto kAccentSheet =
     "QToolButton:enabled { background: %1; color: %2; } QToolButton:enabled:hover, "

@@ -16,6 +16,7 @@ QSplitter::handle:horizontal { width: @hair; }
 QSplitter::handle:vertical { height: @hair; }
 QToolBar { background: @window; border: none; border-bottom: @hair solid @line; padding: 4px 8px;
            spacing: 4px; }
+QToolBarExtension { qproperty-icon: url(:/icons/arrow-right.svg); min-width: 18px; }
 QToolBar::separator { background: @line; width: @hair; margin: 4px; }
 QStatusBar { background: @window; color: @secondary; border-top: @hair solid @line; }
 QStatusBar::item { border: none; }

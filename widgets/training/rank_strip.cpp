@@ -438,11 +438,12 @@ bool RankStrip::event(QEvent* event) {
   if (rows() == 0) {
     QToolTip::hideText();
   } else if (help->pos().y() < parts_->rowsTop() || row >= rows()) {
+    const QString said = lesson().isEmpty() ? QString() : lesson() + QStringLiteral("\n\n");
     QToolTip::showText(
         help->globalPos(),
-        tr("computing: forward and backward\nwaiting: at the end of backward, for "
-           "gradients of other processes\nall-reduce: while gradients are exchanged, "
-           "hidden behind computing or not\nsent: bytes of gradients in a step"),
+        said + tr("computing: forward and backward\nwaiting: at the end of backward, for "
+                  "gradients of other processes\nall-reduce: while gradients are exchanged, "
+                  "hidden behind computing or not\nsent: bytes of gradients in a step"),
         this);
   } else {
     const RankRow& shown = parts_->rows[static_cast<size_t>(row)];
