@@ -200,9 +200,10 @@ bool Ranks::all_could(bool could) {
   return sums({could ? 1.0 : 0.0})[0] == static_cast<double>(group_->size());
 }
 
-/// The reducer's, or those of a replayed step: what it waited for the others is not told apart.
-dist::StepTimes Ranks::own_times(const ShareFigures& figures, double seconds) {
-  if (figures.replayed) return {.compute = seconds, .bytes = step_bytes_};
+/// The reducer's. A replayed step is done by the device alone: of it, all that the last look took
+/// counts as computing.
+dist::StepTimes Ranks::own_times(bool replayed) {
+  if (replayed) return {.compute = look_seconds_, .bytes = step_bytes_};
   const dist::StepTimes times = ddp_->reducer().last_step();
   step_bytes_ = times.bytes;
   return times;
@@ -261,8 +262,8 @@ Look Ranks::look(const data::Batch& batch, int64_t step, const See& see) {
     figures = see(batch);
     figures.loss *= adds_up ? 1.0 : weight;
   }
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
-  exchange(figures, own_times(figures, took.count()));
+  exchange(figures, own_times(figures.replayed));
+  look_seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   const double loss = adds_up ? figures.loss : figures.loss / whole;
   return {full({}, loss, DType::Float32, kCpu), model_->loss_per_sample(loss, batch.whole),
           figures.correct};

@@ -93,7 +93,7 @@ class Ranks {
   RunControl::Wish agreed(RunControl::Wish own);
   RunControl::Wish next_wish(RunControl::Batch batch);
   std::vector<double> sums(std::vector<double> own);
-  dist::StepTimes own_times(const ShareFigures& figures, double seconds);
+  dist::StepTimes own_times(bool replayed);
   void exchange(ShareFigures& figures, const dist::StepTimes& own);
 
   std::shared_ptr<dist::ProcessGroup> group_;
@@ -108,6 +108,7 @@ class Ranks {
   double factor_ = 1;  // see slope()
   bool all_ready_ = false;
   uint64_t step_bytes_ = 0;  // that a step sent which was not replayed
+  double look_seconds_ = 0;  // that the last look took
   std::vector<dist::StepTimes> times_;
 };
 

@@ -95,8 +95,9 @@ class TestRecordedRanks : public QObject {
         QVERIFY2(text.empty(), text.c_str());
       }
     }
-    // Bytes are told of replayed steps as of the others.
+    // Times and bytes are told of replayed steps as of the others.
     const auto steps = recorded.at(0).story.all<train::StepDone>();
+    QVERIFY(steps[11].ranks[1].compute > 0);
     QCOMPARE(steps[11].ranks[0].bytes, plain.at(0).story.all<train::StepDone>()[11].ranks[0].bytes);
   }
 
