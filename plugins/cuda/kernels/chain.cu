@@ -55,12 +55,13 @@ struct Program {
     for (const ChainStep& step : chain.steps) {
       const Activation& f = step.op.f;
       const Activation& slope = step.op.slope;
-      steps[count++] = {step.op.kind,
-                        f.kind,
-                        step.a,
-                        step.b,
-                        {static_cast<F>(f.a), static_cast<F>(f.b), static_cast<F>(f.c)},
-                        {static_cast<F>(slope.a), static_cast<F>(slope.b), static_cast<F>(slope.c)}};
+      steps[count++] = {
+          step.op.kind,
+          f.kind,
+          step.a,
+          step.b,
+          {static_cast<F>(f.a), static_cast<F>(f.b), static_cast<F>(f.c)},
+          {static_cast<F>(slope.a), static_cast<F>(slope.b), static_cast<F>(slope.c)}};
     }
   }
 };
@@ -158,8 +159,8 @@ __device__ __forceinline__ void make_values(const Program<T, kMost>& program,
         break;
       default:
         for_lanes<kLanes>([&](int j) {
-          a[j] = activated(step.activation, a[j], step.numbers[0], step.numbers[1],
-                           step.numbers[2]);
+          a[j] =
+              activated(step.activation, a[j], step.numbers[0], step.numbers[1], step.numbers[2]);
         });
     }
     for_lanes<kLanes>([&](int j) { a[j] = rounded<T>(a[j]); });
