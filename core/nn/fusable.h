@@ -13,10 +13,9 @@ namespace nw::nn {
 class Elementwise {
  public:
   virtual ~Elementwise() = default;
-  /// What forward does to numbers of `dtype`, always the same; none: more than an ElementOp tells.
+  /// What forward does to numbers of `dtype`, always the same, whether or not it writes over them;
+  /// none: more than an ElementOp tells.
   virtual std::optional<ElementOp> element(DType dtype) const = 0;
-  /// Whether forward writes over its input.
-  virtual bool overwrites() const { return false; }
 };
 
 /// A module that can put an activation behind what it computes, while it writes it down.

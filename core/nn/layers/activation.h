@@ -38,7 +38,6 @@ class ReLU : public PlainActivation {
   using PlainActivation::PlainActivation;
   std::string kind() const override { return "ReLU"; }
   std::optional<ElementOp> element(DType) const override { return ops::elements::kRelu; }
-  bool overwrites() const override { return inplace(); }
   using UnaryModule::forward;
   Tensor forward(const Tensor& input) override {
     return inplace() ? ops::relu_(input) : ops::relu(input);
