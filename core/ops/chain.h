@@ -15,7 +15,6 @@ class ElementChain {
  public:
   explicit ElementChain(const Chain& chain) : chain_(chain) {}
 
-  const Chain& chain() const { return chain_; }
   /// The result for tensors that stand for the chain's inputs; nothing where the backend has no
   /// kernel for it, or the ops are to run one after the other: inputs of several dtypes or of other
   /// than floating-point numbers, orders in memory that differ, steps that autocast has a say in,
