@@ -118,12 +118,14 @@ void RecordableStep::count_unless(const Tensor& skip) {
 }
 
 void RecordableStep::settle() {
+  const std::lock_guard lock(settling_);
   if (!left_out_) return;
   const bool counts = left_out_->get().to_double() == 0;
   left_out_.reset();
   if (counts) return;
   size_t next = 0;
   for (Optimizer::Group& group : optimizer_.groups_) {
+    if (next == before_.size()) break;  // added since then
     for (Optimizer::State& state : group.states) {
       const Before& before = before_[next++];
       state.started = before.started;

@@ -3,7 +3,9 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "core/backend/fetch.h"
@@ -19,7 +21,8 @@ namespace nw::optim {
 ///     capture([&] { queue(); });   // or queue() itself, or replay
 ///
 /// For optimisers without a closure whose parameters are on one device. Between prepare() and
-/// settle() the optimiser's state is not to be looked at. Not thread-safe.
+/// settle() the optimiser's state is not to be looked at. Not thread-safe, but for
+/// settle().
 class RecordableStep {
  public:
   /// `optimizer` must outlive this.
@@ -55,6 +58,7 @@ class RecordableStep {
   Tensor numbers_;               // (batches, kRuleBytes), uint8, on the device
   std::vector<uintptr_t> work_;  // what the step that was prepared last depends on
   std::vector<Before> before_;   // all states before it
+  std::mutex settling_;
   std::optional<Fetch> left_out_;
 };
 

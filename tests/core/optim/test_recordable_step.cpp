@@ -188,6 +188,24 @@ class TestRecordableStep : public QObject {
     QCOMPARE(replayed.recordings, 5);
   }
 
+  void a_step_that_is_left_out_after_parameters_were_added() {
+    const OptimizerSpec& adam = *optimizers().find("Adam");
+    Learner one(adam, adam.complete({}), {.scales = true},
+                {full({3}, 1.0, DType::Float32, kCpu), full({2}, 1.0, DType::Float32, kCpu)});
+    Replayed replayed(one);
+    for (const double gradient : {1.0, HUGE_VAL}) {
+      one.take({full({3}, gradient, DType::Float32, kCpu), full({2}, 1.0, DType::Float32, kCpu)});
+      replayed.step();
+    }
+    one.optimizer->add_param_group(
+        {full({4}, 1.0, DType::Float32, one.params[0].device()).set_requires_grad()});
+    replayed.settle();
+    const OptimizerState state = one.optimizer->state_dict();
+    QCOMPARE(state.state.size(), size_t{2});
+    QCOMPARE(state.state[0].second.at("step").number(), 1.0);
+    QCOMPARE(one.scaler.get_scale(), 32.0);
+  }
+
   void closures_are_refused() {
     const Tensor param = full({2}, 1.0, DType::Float32, kCpu).set_requires_grad();
     const auto lbfgs = make_optimizer("LBFGS", {param});
