@@ -23,6 +23,10 @@ Ctrl+K finds every command and block.</p>
 <h3>Train</h3>
 <p>Choose data, optimiser and epochs under Training, then press Train (F5). Pause, Step and Stop act
 after the current batch.</p>
+<p>The menu beside Step chooses the device: the CPU in one process or several, or the graphics cards
+that are ticked. Several share out each batch. Beside the curves stands for each process how long it
+computes, how long it waits for the others, and how long all-reduce takes. Should one be lost, its
+rank and cause are told, and Resume goes on after the last whole epoch.</p>
 <h3>Export</h3>
 <p>File, Export weights… writes the state_dict as .pt or .safetensors. In PyTorch:</p>
 <pre>model.load_state_dict(torch.load("lenet.pt"))</pre>
@@ -48,8 +52,8 @@ void showHelp(QWidget* parent) {
 void showAbout(QWidget* parent) {
   QMessageBox::about(parent, tr("About Netwright"),
                      tr("<h3>Netwright %1</h3><p>Draw a neural network, train it while you watch, "
-                        "take the weights to PyTorch.</p><p>Built on Qt, oneDNN, Eigen and "
-                        "QCustomPlot.</p>")
+                        "take the weights to PyTorch.</p><p>Built on Qt, QCustomPlot, oneDNN "
+                        "and Gloo.</p>")
                          .arg(NW_VERSION));
 }
 
