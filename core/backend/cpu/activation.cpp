@@ -103,32 +103,24 @@ void rrelu_factors(Generator& generator, double from, double to, const Tensor& x
   });
 }
 
-void dropout(Generator& generator, double p, double scale, const Tensor& x, const Tensor& kept,
-             const Tensor& y) {
-  with_floating(x, "dropout", [&](auto type) {
-    using T = decltype(type);
-    const T factor = static_cast<T>(scale);
-    const T* from = x.data<T>();
-    bool* keep = kept.data<bool>();
-    T* to = y.data<T>();
-    for (int64_t i = 0; i < x.numel(); ++i) {
-      keep[i] = generator.uniform_double() < p;
-      to[i] = from[i] * (keep[i] ? factor : T{0});
-    }
-  });
-}
-
 void dropout_grad(const Tensor& grad, const Tensor& kept, double scale, const Tensor& grad_x) {
   with_floating(grad, "dropout", [&](auto type) {
     using T = decltype(type);
     const T factor = static_cast<T>(scale);
     const T* from = grad.data<T>();
-    const bool* keep = kept.data<bool>();
+    const auto* keep = reinterpret_cast<const uint8_t*>(kept.data<bool>());  // 0 or 1
     T* to = grad_x.data<T>();
     parallel_for(grad.numel(), kGrain, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) to[i] = from[i] * (keep[i] ? factor : T{0});
+      for (int64_t i = begin; i < end; ++i) to[i] = from[i] * (static_cast<T>(keep[i]) * factor);
     });
   });
+}
+
+void dropout(Generator& generator, double p, double scale, const Tensor& x, const Tensor& kept,
+             const Tensor& y) {
+  // Drawn first: chance is no branch that a processor could foresee.
+  bernoulli(generator, p, kept);
+  dropout_grad(x, kept, scale, y);
 }
 
 }  // namespace

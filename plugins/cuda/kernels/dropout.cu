@@ -46,7 +46,7 @@ struct Dropout {
     if (packed && first + kStretch<T> <= count) {
       Stretch<T> numbers = reinterpret_cast<const Stretch<T>*>(x)[stretch];
       for (int j = 0; j < kStretch<T>; ++j) {
-        numbers.at[j] = narrow<T>(widen(numbers.at[j]) * (flags.at[j] ? scale : 0));
+        numbers.at[j] = narrow<T>(widen(numbers.at[j]) * (flags.at[j] * scale));
       }
       reinterpret_cast<Flags<T>*>(kept)[stretch] = flags;
       reinterpret_cast<Stretch<T>*>(y)[stretch] = numbers;
@@ -54,7 +54,7 @@ struct Dropout {
     }
     for (int j = 0; j < kStretch<T> && first + j < count; ++j) {
       kept[first + j] = flags.at[j];
-      y[first + j] = narrow<T>(widen(x[first + j]) * (flags.at[j] ? scale : 0));
+      y[first + j] = narrow<T>(widen(x[first + j]) * (flags.at[j] * scale));
     }
   }
 };
@@ -74,13 +74,13 @@ struct DropoutGrad {
       Stretch<T> numbers = reinterpret_cast<const Stretch<T>*>(grad)[stretch];
       const Flags<T> flags = reinterpret_cast<const Flags<T>*>(kept)[stretch];
       for (int j = 0; j < kStretch<T>; ++j) {
-        numbers.at[j] = narrow<T>(widen(numbers.at[j]) * (flags.at[j] ? scale : 0));
+        numbers.at[j] = narrow<T>(widen(numbers.at[j]) * (flags.at[j] * scale));
       }
       reinterpret_cast<Stretch<T>*>(grad_x)[stretch] = numbers;
       return;
     }
     for (int64_t i = first; i < first + kStretch<T> && i < count; ++i) {
-      grad_x[i] = narrow<T>(widen(grad[i]) * (kept[i] ? scale : 0));
+      grad_x[i] = narrow<T>(widen(grad[i]) * (kept[i] * scale));
     }
   }
 };
