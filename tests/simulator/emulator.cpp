@@ -89,15 +89,16 @@ bool release(unsigned first, unsigned last, Wait wait) {
   return any;
 }
 
-/// Lets each thread that waits for nothing go on to where it waits next; whether there was one.
-bool advance() {
+/// Lets each thread that waits for nothing go on to where it waits next: those of the warp `late`,
+/// or all others; whether there was one.
+bool advance(unsigned late, bool is_late) {
   Machine& m = machine();
   const unsigned first = m.draw(here.threads);
   const bool backwards = m.draw(2) == 1;
   bool moved = false;
   for (unsigned k = 0; k < here.threads; ++k) {
     const unsigned i = (first + (backwards ? here.threads - k : k)) % here.threads;
-    if (m.fibers[i].wait != Wait::None) continue;
+    if (m.fibers[i].wait != Wait::None || (i / kWarp == late) != is_late) continue;
     here.number = i;
     here.thread = {i, 0, 0};
     change_places(&m.scheduler, m.fibers[i].context);
@@ -106,20 +107,29 @@ bool advance() {
   return moved;
 }
 
+/// Lets go the warps, and the block, whose threads have met; whether there were any.
+bool release_all() {
+  bool moved = false;
+  for (unsigned w = 0; w < here.threads; w += kWarp) {
+    moved = release(w, std::min(w + kWarp, here.threads), Wait::Warp) || moved;
+  }
+  return release(0, here.threads, Wait::Block) || moved;
+}
+
+/// One warp goes on only when the others can go no further without it.
 void run_block() {
   Machine& m = machine();
   std::fill(m.shared.begin(), m.shared.end(), static_cast<char>(kGarbage));
   for (unsigned i = 0; i < here.threads; ++i) prepare(m.fibers[i]);
-  for (;;) {
-    bool moved = advance();
-    const auto end = m.fibers.begin() + here.threads;
-    if (std::all_of(m.fibers.begin(), end, [](const Fiber& f) { return f.wait == Wait::Over; })) {
-      return;
-    }
-    for (unsigned w = 0; w < here.threads; w += kWarp) {
-      moved = release(w, std::min(w + kWarp, here.threads), Wait::Warp) || moved;
-    }
-    moved = release(0, here.threads, Wait::Block) || moved;
+  const unsigned late = m.draw((here.threads + kWarp - 1) / kWarp);
+  const auto end = m.fibers.begin() + here.threads;
+  const auto is_over = [](const Fiber& fiber) { return fiber.wait == Wait::Over; };
+  while (!std::all_of(m.fibers.begin(), end, is_over)) {
+    bool moved = advance(late, false);
+    moved = release_all() || moved;
+    if (moved) continue;
+    moved = advance(late, true);
+    moved = release_all() || moved;
     NW_CHECK(moved, "[emulator] the threads of a block wait for each other at different places");
   }
 }

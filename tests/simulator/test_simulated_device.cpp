@@ -171,6 +171,19 @@ class TestSimulatedDevice : public QObject {
     expect_same_bits(train_on("cuda:0", project), recorded);
   }
 
+  void recorded_steps_keep_their_memory() {
+    graph::Project project =
+        project_of("nn.Sequential(nn.Linear(2, 12000), nn.Tanh(), nn.Linear(12000, 2))", "points");
+    const Trained expected = train_on("cuda:0", project);
+    project.run.device = "cuda:0";
+    Trained trained;
+    const auto give_back = [](train::Trainer&, const train::Event& event) {
+      if (std::holds_alternative<train::StepDone>(event)) gpus().empty_cache(kGpu);
+    };
+    trained.story = run(project, give_back, &trained.state);
+    expect_same_bits(trained, expected);
+  }
+
   void several_threads_train_at_once() {
     const graph::Project project =
         project_of("nn.Sequential(nn.Linear(2, 16), nn.Tanh(), nn.Linear(16, 2))", "points");
@@ -193,7 +206,10 @@ class TestSimulatedDevice : public QObject {
       kernels_of(x).uniform(generator, -1, 1, x);
       Tensor y = raw::to(x, kGpu);
       for (int hop = 0; hop < 4; ++hop) {
+        const Device left = y.device();
         const Tensor there = raw::to(y, hop % 2 == 0 ? kOther : kGpu);
+        y = {};
+        const Tensor reused = zeros({count}, DType::Float32, left);  // where it lay
         y = empty({count}, DType::Float32, there.device());
         kernels_of(y).affine(there, 2, 1, y);
       }
