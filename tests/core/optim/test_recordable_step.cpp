@@ -25,7 +25,7 @@ enum class Clip { None, Norm, Value };
 struct Kind {
   Clip clip = Clip::None;
   bool scales = false;
-  std::string scheduler;
+  std::string scheduler = {};
 };
 
 /// Parameters on the device, in two groups, and what changes them. Gradients lie in the same memory
