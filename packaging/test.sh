@@ -26,6 +26,6 @@ done
 
 cd "$(dirname "$(realpath "$0")")/.."
 . packaging/packages.sh
-install_missing "${build_packages[@]}" "${test_packages[@]}"
+install_missing "${build_packages[@]}" "${portable_packages[@]}" "${test_packages[@]}"
 build "$preset" all
 exec ctest --preset "$preset" -j 2 "$@"

@@ -99,13 +99,13 @@ bool may_stack(const Tensor& x) {
   return kernels != nullptr && kernels->stack_forward != nullptr && !autocast::is_on(x.device());
 }
 
-/// Layer after layer, cell by cell. x: rows, or where no kernel takes them also (T, N, features).
+/// Layer after layer, cell by cell. x: rows, or (T, N, features) of sequences of one length.
 SequenceResult cell_by_cell(const RecurrentStack& stack, const Tensor& x,
                             const RecurrentState& initial,
                             std::span<const RecurrentWeights> weights) {
   const auto directions = static_cast<size_t>(stack.directions());
   const bool fused = fuses(x);
-  Tensor rows = x;
+  Tensor rows = fused && x.dim() == 3 ? flatten(x, 0, 1) : x;
   Tensors h;
   Tensors c;
   for (size_t cell = 0; cell < weights.size(); cell += directions) {

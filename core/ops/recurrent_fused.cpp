@@ -89,6 +89,7 @@ void backward(const autograd::Node& node, const Tensors& grads, Tensors& grad_in
 
 SequenceResult fused_sequence(const RecurrentSteps& steps, const Tensor& x,
                               const RecurrentState& state, const RecurrentWeights& weights) {
+  NW_ASSERT(x.dim() == 2);
   const Tensor rows = dense(x);
   const Tensor ih = dense(weights.ih);
   const Tensor hh = dense(weights.hh);

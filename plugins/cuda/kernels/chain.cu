@@ -299,9 +299,10 @@ __global__ void strided_chain_kernel(Program<T, kMost> program, Layout<kMost + 2
   }
 }
 
-/// grad is undefined in forward; written: one for each value.
+/// grad is undefined in forward; written: one for each value. False, and nothing done: operands of
+/// any strides, for which there is only the kernel for chains of any size.
 template <bool kBackward, typename T, int kMost>
-void run(const Chain& chain, const Tensor& grad, std::span<const Tensor> known,
+bool run(const Chain& chain, const Tensor& grad, std::span<const Tensor> known,
          std::span<const Tensor> written) {
   Program<T, kMost> program(chain);
   const Tensor& like = *std::find_if(written.begin(), written.end(),
@@ -350,12 +351,17 @@ void run(const Chain& chain, const Tensor& grad, std::span<const Tensor> known,
     const int64_t count = like.numel();
     launch(dense_chain_kernel<kBackward, T, kMost>,
            blocks_for(count / (packed ? Pack<T>::kItems : 1)), kThreads, 0, program, count, packed);
-    return;
+    return true;
   }
-  nest.for_pieces([&](const Layout<kMost + 2>& layout, uint32_t count) {
-    launch(strided_chain_kernel<kBackward, T, kMost>, blocks_for(count), kThreads, 0, program,
-           layout, count);
-  });
+  if constexpr (kMost < static_cast<int>(Chain::kMostValues)) {
+    return false;
+  } else {
+    nest.for_pieces([&](const Layout<kMost + 2>& layout, uint32_t count) {
+      launch(strided_chain_kernel<kBackward, T, kMost>, blocks_for(count), kThreads, 0, program,
+             layout, count);
+    });
+    return true;
+  }
 }
 
 template <bool kBackward>
@@ -363,11 +369,9 @@ void run(const Chain& chain, const Tensor& grad, std::span<const Tensor> known,
          std::span<const Tensor> written, DType dtype) {
   with_real(dtype, [&](auto type) {
     using T = decltype(type);
-    if (chain.values() <= kFewValues) {
-      run<kBackward, T, kFewValues>(chain, grad, known, written);
-    } else {
-      run<kBackward, T, static_cast<int>(Chain::kMostValues)>(chain, grad, known, written);
-    }
+    const bool few = chain.values() <= kFewValues;
+    if (few && run<kBackward, T, kFewValues>(chain, grad, known, written)) return;
+    run<kBackward, T, static_cast<int>(Chain::kMostValues)>(chain, grad, known, written);
   });
 }
 

@@ -38,12 +38,13 @@ struct Step {
   }
 };
 
-/// A step whose numbers stand in memory, unless it is to be left out.
+/// The numbers are those that come with the launch, unless others stand in memory; nothing is done
+/// where *skip is not 0.
 template <typename T, typename Rule>
-__global__ void step_by_kernel(TensorTable<kStepLists> table,
-                               const StepNumbers<Rule, Wide<T>>* numbers, const float* skip) {
+__global__ void step_kernel(TensorTable<kStepLists> table, StepNumbers<Rule, Wide<T>> given,
+                            const StepNumbers<Rule, Wide<T>>* in_memory, const float* skip) {
   if (skip != nullptr && *skip != 0) return;
-  for_stretch<T>(table, Step<T, Rule>{*numbers});
+  for_stretch<T>(table, Step<T, Rule>{in_memory != nullptr ? *in_memory : given});
 }
 
 template <typename T>
@@ -170,47 +171,43 @@ void check_dtypes(std::initializer_list<std::span<const Tensor>> lists, DType dt
   }
 }
 
-void step(const StepRule& rule, std::span<const Tensor> grads, std::span<const Tensor> params,
-          std::span<const Tensor> first, std::span<const Tensor> second,
-          std::span<const Tensor> third) {
-  if (params.empty()) return;
-  const DType dtype = params[0].dtype();
-  check_dtypes({grads, params, first, second, third}, dtype);
+/// in_memory may be undefined, skip null; the lists are gradients, parameters and what the rule
+/// keeps.
+void launch_steps(const StepRule& rule, const Tensor& in_memory, const float* skip,
+                  const std::span<const Tensor> (&lists)[kStepLists]) {
+  if (lists[1].empty()) return;
+  const DType dtype = lists[1][0].dtype();
+  for (const std::span<const Tensor>& list : lists) check_dtypes({list}, dtype);
   std::visit(
       [&](const auto& own) {
         using Rule = std::decay_t<decltype(own)>;
         with_real(dtype, [&](auto type) {
           using T = decltype(type);
-          for_tensors<T>({grads, params, first, second, third},
-                         Step<T, Rule>{StepNumbers<Rule, Wide<T>>(own)});
+          using Numbers = StepNumbers<Rule, Wide<T>>;
+          const Numbers given(own);
+          const auto* read =
+              in_memory.defined() ? static_cast<const Numbers*>(in_memory.raw()) : nullptr;
+          for_tables(lists, [&](const TensorTable<kStepLists>& table, size_t) {
+            if (table.blocks() == 0) return;
+            launch(step_kernel<T, Rule>, table.blocks(), kThreads, 0, table, given, read, skip);
+          });
         });
       },
       rule);
+}
+
+void step(const StepRule& rule, std::span<const Tensor> grads, std::span<const Tensor> params,
+          std::span<const Tensor> first, std::span<const Tensor> second,
+          std::span<const Tensor> third) {
+  launch_steps(rule, Tensor(), nullptr, {grads, params, first, second, third});
 }
 
 void step_by(const StepRule& kind, const Tensor& numbers, const Tensor& skip,
              std::span<const Tensor> grads, std::span<const Tensor> params,
              std::span<const Tensor> first, std::span<const Tensor> second,
              std::span<const Tensor> third) {
-  if (params.empty()) return;
-  const DType dtype = params[0].dtype();
-  check_dtypes({grads, params, first, second, third}, dtype);
-  const float* const left_out = skip.defined() ? skip.data<float>() : nullptr;
-  std::visit(
-      [&](const auto& own) {
-        using Rule = std::decay_t<decltype(own)>;
-        with_real(dtype, [&](auto type) {
-          using T = decltype(type);
-          const auto* read = static_cast<const StepNumbers<Rule, Wide<T>>*>(numbers.raw());
-          for_tables({grads, params, first, second, third},
-                     [&](const TensorTable<kStepLists>& table, size_t) {
-                       if (table.blocks() == 0) return;
-                       launch(step_by_kernel<T, Rule>, table.blocks(), kThreads, 0, table, read,
-                              left_out);
-                     });
-        });
-      },
-      kind);
+  launch_steps(kind, numbers, skip.defined() ? skip.data<float>() : nullptr,
+               {grads, params, first, second, third});
 }
 
 void norms(double p, std::span<const Tensor> tensors, const Tensor& out) {
