@@ -11,8 +11,8 @@
 #include "core/base/warning.h"
 #include "core/codegen/drawing.h"
 #include "core/ops/index.h"
-#include "core/plugin/loader.h"
 #include "tests/core/train/runs.h"
+#include "tests/simulator/load_gpus.h"
 #include "tests/support/compare.h"
 #include "tests/support/draw.h"
 
@@ -114,15 +114,11 @@ class TestSimulatedDevice : public QObject {
 
  private slots:
   void initTestCase() {
-    const auto seed = QByteArray::number(static_cast<quint64>(test_seed()));
-    qputenv(
-        "NETWRIGHT_SIMULATED_GPU",
-        "devices=2,memory=" + QByteArray::number(static_cast<quint64>(kMemory)) + ",seed=" + seed);
     set_warning_handler(
         [this](const std::string& text) { warnings_.append(QString::fromStdString(text)); });
-    const auto loaded = plugin::load_plugins({NW_BINARY_DIR "/simulated/plugins"});
-    QCOMPARE(loaded.size(), size_t{1});
-    QCOMPARE(loaded.front().failure, std::string());
+    QCOMPARE(load_simulated_gpus("devices=2,memory=" +
+                                 QByteArray::number(static_cast<quint64>(kMemory))),
+             std::string());
     QCOMPARE(gpus().device_count(), 2);
     for (const char* part : {"train", "test"}) {
       const QString start = folder_.filePath(part);

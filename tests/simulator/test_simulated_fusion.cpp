@@ -1,8 +1,8 @@
 #include <QTest>
 
 #include "core/backend/fallback.h"
-#include "core/plugin/loader.h"
 #include "tests/core/graph/fusion_case.h"
+#include "tests/simulator/load_gpus.h"
 
 using namespace nw;
 using namespace nw::test;
@@ -19,13 +19,7 @@ class TestSimulatedFusion : public QObject {
   Q_OBJECT
 
  private slots:
-  void initTestCase() {
-    const auto seed = QByteArray::number(static_cast<quint64>(test_seed()));
-    qputenv("NETWRIGHT_SIMULATED_GPU", "seed=" + seed);
-    const auto loaded = plugin::load_plugins({NW_BINARY_DIR "/simulated/plugins"});
-    QCOMPARE(loaded.size(), size_t{1});
-    QCOMPARE(loaded.front().failure, std::string());
-  }
+  void initTestCase() { QCOMPARE(load_simulated_gpus(), std::string()); }
 
   void any_net() {
     Draw draw(test_seed());

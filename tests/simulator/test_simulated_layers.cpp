@@ -1,8 +1,8 @@
 #include <QTest>
 
 #include "core/backend/fallback.h"
-#include "core/plugin/loader.h"
 #include "tests/plugins/cuda_kernels/pool_case.h"
+#include "tests/simulator/load_gpus.h"
 #include "tests/support/compare.h"
 
 using namespace nw;
@@ -34,13 +34,7 @@ class TestSimulatedLayers : public QObject {
   Q_OBJECT
 
  private slots:
-  void initTestCase() {
-    const auto seed = QByteArray::number(static_cast<quint64>(test_seed()));
-    qputenv("NETWRIGHT_SIMULATED_GPU", "seed=" + seed);
-    const auto loaded = plugin::load_plugins({NW_BINARY_DIR "/simulated/plugins"});
-    QCOMPARE(loaded.size(), size_t{1});
-    QCOMPARE(loaded.front().failure, std::string());
-  }
+  void initTestCase() { QCOMPARE(load_simulated_gpus(), std::string()); }
 
   void average_pooling() {
     Draw draw(test_seed());

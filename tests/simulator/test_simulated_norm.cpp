@@ -5,7 +5,7 @@
 #include "core/backend/creation.h"
 #include "core/backend/fallback.h"
 #include "core/backend/norm_kernels.h"
-#include "core/plugin/loader.h"
+#include "tests/simulator/load_gpus.h"
 #include "tests/support/block_case.h"
 #include "tests/support/compare.h"
 
@@ -119,13 +119,7 @@ class TestSimulatedNorm : public QObject {
   Q_OBJECT
 
  private slots:
-  void initTestCase() {
-    const auto seed = QByteArray::number(static_cast<quint64>(test_seed()));
-    qputenv("NETWRIGHT_SIMULATED_GPU", "seed=" + seed);
-    const auto loaded = plugin::load_plugins({NW_BINARY_DIR "/simulated/plugins"});
-    QCOMPARE(loaded.size(), size_t{1});
-    QCOMPARE(loaded.front().failure, std::string());
-  }
+  void initTestCase() { QCOMPARE(load_simulated_gpus(), std::string()); }
 
   void batches() {
     Draw draw(test_seed());

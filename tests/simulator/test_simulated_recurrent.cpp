@@ -10,7 +10,7 @@
 #include "core/base/random.h"
 #include "core/nn/layers/recurrent.h"
 #include "core/ops/autocast.h"
-#include "core/plugin/loader.h"
+#include "tests/simulator/load_gpus.h"
 #include "tests/support/draw.h"
 
 using namespace nw;
@@ -156,11 +156,7 @@ class TestSimulatedRecurrent : public QObject {
 
  private slots:
   void initTestCase() {
-    const auto seed = QByteArray::number(static_cast<quint64>(test_seed()));
-    qputenv("NETWRIGHT_SIMULATED_GPU", "devices=1,memory=512M,processors=132,seed=" + seed);
-    const auto loaded = plugin::load_plugins({NW_BINARY_DIR "/simulated/plugins"});
-    QCOMPARE(loaded.size(), size_t{1});
-    QCOMPARE(loaded.front().failure, std::string());
+    QCOMPARE(load_simulated_gpus("devices=1,memory=512M,processors=132"), std::string());
   }
 
   void computes_as_the_cpu_data() {

@@ -7,23 +7,6 @@ using namespace nw::simulated::dnn;
 
 namespace {
 
-template <typename Object>
-cudnnStatus_t create(Object** to) {
-  if (to == nullptr) return CUDNN_STATUS_BAD_PARAM_NULL_POINTER;
-  *to = new Object;
-  note_alive(*to);
-  return CUDNN_STATUS_SUCCESS;
-}
-
-template <typename Object>
-cudnnStatus_t destroy(Object* object, const char* call) {
-  if (object == nullptr) return CUDNN_STATUS_SUCCESS;
-  expect_alive(object, call);
-  note_dead(object);
-  delete object;
-  return CUDNN_STATUS_SUCCESS;
-}
-
 int windows(int size, int padding, int window, int dilation, int stride) {
   const int room = size + 2 * padding - ((window - 1) * dilation + 1);
   return room < 0 ? 0 : room / stride + 1;

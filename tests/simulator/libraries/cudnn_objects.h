@@ -111,6 +111,28 @@ struct cudnnDropoutStruct {
   float probability = 0;
 };
 
+namespace nw::simulated::dnn {
+
+/// What cudnnCreate… and cudnnDestroy… do for each kind of object.
+template <typename Object>
+cudnnStatus_t create(Object** to) {
+  if (to == nullptr) return CUDNN_STATUS_BAD_PARAM_NULL_POINTER;
+  *to = new Object;
+  note_alive(*to);
+  return CUDNN_STATUS_SUCCESS;
+}
+
+template <typename Object>
+cudnnStatus_t destroy(Object* object, const char* call) {
+  if (object == nullptr) return CUDNN_STATUS_SUCCESS;
+  expect_alive(object, call);
+  note_dead(object);
+  delete object;
+  return CUDNN_STATUS_SUCCESS;
+}
+
+}  // namespace nw::simulated::dnn
+
 /// Leaves the calling function with a status that is no success.
 #define NW_DNN(expression)                                   \
   do {                                                       \

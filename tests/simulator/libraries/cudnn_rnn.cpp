@@ -8,23 +8,6 @@
 namespace nw::simulated::dnn {
 namespace {
 
-template <typename Object>
-cudnnStatus_t create(Object** to) {
-  if (to == nullptr) return CUDNN_STATUS_BAD_PARAM_NULL_POINTER;
-  *to = new Object;
-  note_alive(*to);
-  return CUDNN_STATUS_SUCCESS;
-}
-
-template <typename Object>
-cudnnStatus_t destroy(Object* object, const char* call) {
-  if (object == nullptr) return CUDNN_STATUS_SUCCESS;
-  expect_alive(object, call);
-  note_dead(object);
-  delete object;
-  return CUDNN_STATUS_SUCCESS;
-}
-
 bool is_persistent(const cudnnRNNStruct& rnn) {
   return rnn.algorithm != CUDNN_RNN_ALGO_STANDARD;
 }

@@ -7,8 +7,8 @@
 #include "core/backend/creation.h"
 #include "core/backend/math_mode.h"
 #include "core/base/warning.h"
-#include "core/plugin/loader.h"
 #include "tests/plugins/cuda_kernels/conv_case.h"
+#include "tests/simulator/load_gpus.h"
 #include "tests/support/compare.h"
 
 using namespace nw;
@@ -186,11 +186,7 @@ class TestSimulatedLibraries : public QObject {
  private slots:
   void initTestCase() {
     set_warning_handler([this](const std::string& text) { warnings_.append(text.c_str()); });
-    const auto seed = QByteArray::number(static_cast<quint64>(test_seed()));
-    qputenv("NETWRIGHT_SIMULATED_GPU", "devices=2,memory=256M,seed=" + seed);
-    const auto loaded = plugin::load_plugins({NW_BINARY_DIR "/simulated/plugins"});
-    QCOMPARE(loaded.size(), size_t{1});
-    QCOMPARE(loaded.front().failure, std::string());
+    QCOMPARE(load_simulated_gpus("devices=2,memory=256M"), std::string());
   }
 
   void convolutions_are_those_of_the_cpu() {

@@ -9,7 +9,7 @@
 #include "core/base/random.h"
 #include "core/dist/process_group.h"
 #include "core/dist/store.h"
-#include "core/plugin/loader.h"
+#include "tests/simulator/load_gpus.h"
 #include "tests/support/draw.h"
 
 using namespace nw;
@@ -59,13 +59,7 @@ class TestSimulatedNccl : public QObject {
   Q_OBJECT
 
  private slots:
-  void initTestCase() {
-    const auto seed = QByteArray::number(static_cast<quint64>(test_seed()));
-    qputenv("NETWRIGHT_SIMULATED_GPU", "devices=2,memory=256M,seed=" + seed);
-    const auto loaded = plugin::load_plugins({NW_BINARY_DIR "/simulated/plugins"});
-    QCOMPARE(loaded.size(), size_t{1});
-    QCOMPARE(loaded.front().failure, std::string());
-  }
+  void initTestCase() { QCOMPARE(load_simulated_gpus("devices=2,memory=256M"), std::string()); }
 
   void ranks_exchange_numbers() {
     QTemporaryDir folder;
