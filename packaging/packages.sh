@@ -13,11 +13,11 @@ window_packages=(fonts-noto-core qt6-wayland)
 # To make the folder that runs anywhere.
 portable_packages=(patchelf)
 # To run the tests: PyTorch is their oracle, Eigen that of the matrix products, Xvfb a screen without
-# a monitor, iproute2 a network of two machines on one.
+# a monitor, iproute2 a network of two machines on one, Open MPI a way to start ranks.
 test_packages=(
   libeigen3-dev
   python3-torch python3-torchvision python3-numpy xvfb xauth fonts-noto-core
-  clang-format-14 iproute2
+  clang-format-14 iproute2 openmpi-bin
 )
 
 # install_missing PACKAGE...: installs from Debian what is not there yet, and says what.
